@@ -1,0 +1,548 @@
+/**
+ * The contract between the renderer and the host: every call, every event, every error code.
+ *
+ * The same list is spoken over Electron IPC and over WebSocket. It is all that the renderer may import
+ * of `src-main`. Values are plain JSON: numbers, strings, null, arrays, objects; times are milliseconds
+ * since 1970 (`...At`) or seconds since the start of the run; energy is in Wh, power in W, emissions in
+ * gCO2e. Null means missing.
+ */
+import * as v from 'valibot';
+import type { ConfigIssue, EngineName, ExperimentConfig } from './experiment-config.ts';
+import type { Inventory, Provenance, SourceStatus, ComponentKind } from './meter/messages.ts';
+import type { EngineStatus } from './trainer/engine/engine.ts';
+import type { EvaluationResult, PhaseName, StepMetrics } from './trainer/messages.ts';
+
+export * from './experiment-config.ts';
+export type {
+  ComponentKind,
+  EngineStatus,
+  EvaluationResult,
+  Inventory,
+  PhaseName,
+  Provenance,
+  SourceStatus,
+  StepMetrics,
+};
+
+/** Raised with every change that an older page would not understand. */
+export const contractVersion = 1;
+
+// --- errors ---------------------------------------------------------------------------------------
+
+export type ErrorCode =
+  | 'BAD_INPUT'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'UNAVAILABLE'
+  | 'DATASET'
+  | 'ENGINE'
+  | 'STORE'
+  | 'DISK_FULL'
+  | 'CANCELLED'
+  | 'UNAUTHORIZED'
+  | 'INTERNAL';
+
+/** An error for people: what happened, what it means; `hint` says what to do. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | null;
+  /** Field errors of a refused config. */
+  readonly issues: ConfigIssue[];
+  constructor(
+    code: ErrorCode,
+    message: string,
+    hint: string | null = null,
+    issues: ConfigIssue[] = [],
+  ) {
+    super(message);
+    this.name = 'AppError';
+    this.code = code;
+    this.hint = hint;
+    this.issues = issues;
+  }
+}
+
+// --- values ---------------------------------------------------------------------------------------
+
+export interface AppInfo {
+  version: string;
+  contractVersion: number;
+  shell: 'electron' | 'server';
+  dataDir: string;
+  /** What this shell can do beyond a browser. */
+  can: { pdf: boolean; revealInFolder: boolean; chooseFolder: boolean };
+}
+
+export interface Machine {
+  inventory: Inventory | null;
+  sources: SourceStatus[];
+  components: PowerComponent[];
+  engines: EngineStatus[];
+  /** The engine that `auto` takes here; null while detection runs. */
+  autoEngine: EngineName | null;
+  detecting: boolean;
+  hz: number;
+  /** Last measured idle power per component, from a baseline. */
+  idle: { at: number; watts: Record<string, number | null> } | null;
+}
+
+export interface PowerComponent {
+  key: string;
+  kind: ComponentKind;
+  name: string;
+  source: string;
+  provenance: Provenance;
+  uncertaintyPercent: number | null;
+  uncertaintyWatts: number | null;
+  method: string;
+}
+
+/** A piece of a power trace, one column per component key. */
+export interface PowerTrace {
+  /** Milliseconds since 1970. */
+  at: number[];
+  watts: Record<string, (number | null)[]>;
+}
+
+export interface Region {
+  code: string;
+  name: string;
+  kind: 'world' | 'country' | 'us-state' | 'ca-province' | 'gcp' | 'aws' | 'azure' | 'custom';
+  gPerKwh: number;
+  year: number;
+  source: string;
+  basis: string;
+}
+
+export type RunStatus =
+  | 'queued'
+  | 'baseline'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'done'
+  | 'failed'
+  | 'interrupted'
+  | 'imported';
+
+export interface ComponentEnergy {
+  key: string;
+  kind: ComponentKind;
+  name: string;
+  source: string;
+  provenance: Provenance;
+  /** Energy without PUE; null where nothing was read. */
+  wh: number | null;
+  /** Energy over time. */
+  meanWatts: number | null;
+  uncertaintyWh: number | null;
+  /** Share of the time with readings, 0..1. */
+  coverage: number;
+  idleWatts: number | null;
+  /** Gross minus idle power x time; null without a baseline. */
+  netWh: number | null;
+}
+
+export interface Emissions {
+  gCO2e: number | null;
+  gPerKwh: number;
+  regionCode: string;
+  regionName: string;
+  year: number;
+  source: string;
+  basis: string;
+  pue: number;
+}
+
+export interface Energy {
+  seconds: number;
+  /** Sum over the components that were read, without PUE; null where none was. */
+  wh: number | null;
+  uncertaintyWh: number | null;
+  netWh: number | null;
+  coverage: number;
+  components: ComponentEnergy[];
+  emissions: Emissions;
+}
+
+export interface RunSummary {
+  id: number;
+  name: string;
+  status: RunStatus;
+  createdAt: number;
+  startedAt: number | null;
+  endedAt: number | null;
+  /** Runs with the same config but for seed and name. */
+  group: string;
+  dataset: string;
+  model: string;
+  selection: string;
+  engine: string | null;
+  seed: number | null;
+  epoch: number | null;
+  epochs: number | null;
+  step: number | null;
+  steps: number | null;
+  parameters: number | null;
+  /** Training loss, mean of the last epoch's steps. */
+  loss: number | null;
+  /** Of the test split when it was evaluated, else the last validation. */
+  microF1: number | null;
+  macroF1: number | null;
+  f1Split: 'test' | 'validation' | null;
+  imagesSeen: number | null;
+  imagesPerSecond: number | null;
+  seconds: number | null;
+  wh: number | null;
+  uncertaintyWh: number | null;
+  gCO2e: number | null;
+  whByKind: Partial<Record<ComponentKind, number | null>>;
+  /** Macro F1 in points (0..100) per Wh. */
+  f1PerWh: number | null;
+  error: { code: string; message: string; hint: string | null } | null;
+}
+
+export interface PhaseEnergy {
+  name: PhaseName | 'baseline';
+  epoch: number | null;
+  /** Seconds since the start of the run (negative for the baseline). */
+  from: number;
+  to: number | null;
+  wh: number | null;
+  byKind: Partial<Record<ComponentKind, number | null>>;
+}
+
+export interface RunDetail {
+  summary: RunSummary;
+  /** Null for imported runs. */
+  config: ExperimentConfig | null;
+  energy: Energy | null;
+  /** Every phase in order. */
+  phases: PhaseEnergy[];
+  /** Summed over epochs by name. */
+  phaseTotals: { name: PhaseEnergy['name']; seconds: number; wh: number | null }[];
+  evaluations: { epoch: number; step: number; at: number; result: EvaluationResult }[];
+  cost: Forecast | null;
+  notes: { at: number; level: 'info' | 'warning'; message: string }[];
+  checkpoints: { epoch: number; step: number; path: string; bytes: number }[];
+  /** Hardware, software and sensors at the time of the run, for the methods paragraph. */
+  circumstances: {
+    machine: Inventory | null;
+    engine: string | null;
+    engineWhy: string | null;
+    appVersion: string;
+    node: string;
+    hz: number | null;
+    samples: number;
+    gaps: number;
+    classes: string[];
+    graphNodes: number | null;
+    /** Columns that an imported CSV brought and that have no field here. */
+    imported: Record<string, string> | null;
+  };
+}
+
+export type XAxis = 'step' | 'epoch' | 'time' | 'wh';
+
+/** Thinned to at most about two points per pixel (min and max per bucket), in SQL. */
+export interface Series {
+  name: string;
+  x: number[];
+  y: (number | null)[];
+}
+
+export interface PowerSeries {
+  components: (PowerComponent & { x: number[]; watts: (number | null)[]; wh: (number | null)[] })[];
+}
+
+export interface Forecast {
+  parameters: number;
+  /** Multiply-accumulates of one image forward, all patches and kept patches. */
+  macsFull: number;
+  macsKept: number;
+  patches: number;
+  kept: number;
+  tokensFull: number;
+  tokensKept: number;
+  stepsPerEpoch: number;
+  steps: number;
+  /** Of the whole training: forward and backward, schedule average, without evaluation. */
+  trainMacs: number;
+  /** trainMacs over that of the same model without selection. */
+  trainRatio: number;
+  /** Weights, gradients, moments and activations of one step, modelled. */
+  memoryBytes: number;
+}
+
+export interface Preset {
+  id: string;
+  title: string;
+  description: string;
+  config: ExperimentConfig;
+}
+
+export interface DatasetState {
+  id: 'greensynth' | 'cifar10' | 'cifar100';
+  title: string;
+  description: string;
+  state: 'ready' | 'missing' | 'downloading' | 'broken';
+  detail: string;
+  fix: string | null;
+  bytes: number | null;
+  downloadBytes: number | null;
+  progress: { received: number; total: number | null; label: string } | null;
+  license: string;
+  url: string | null;
+}
+
+export interface Settings {
+  region: string;
+  /** Used when `region` is `custom`. */
+  customGPerKwh: number | null;
+  theme: 'system' | 'light' | 'dark';
+  /** Samples per second of the meter. */
+  hz: number;
+  cpuTdpWatts: number | null;
+  dimms: number | null;
+}
+
+/** A line of a comparison: one quantity over all runs, the first run being the baseline. */
+export interface ComparisonRow {
+  key: string;
+  label: string;
+  unit: string | null;
+  group: 'result' | 'energy' | 'config';
+  values: (number | string | boolean | null)[];
+  /** Half width of the band, same unit; null where there is none. */
+  uncertainty: (number | null)[];
+  /** Which direction is better; null when neither is. */
+  better: 'lower' | 'higher' | null;
+  differs: boolean;
+}
+
+export interface Comparison {
+  runs: RunSummary[];
+  rows: ComparisonRow[];
+}
+
+export interface ExportedFile {
+  name: string;
+  mime: string;
+  base64: string;
+}
+
+// --- calls ----------------------------------------------------------------------------------------
+
+const define =
+  <Output>() =>
+  <Schema extends v.GenericSchema>(input: Schema): { input: Schema; output: Output } =>
+    // the output exists for the compiler only
+    ({ input }) as { input: Schema; output: Output };
+
+const nothing = v.strictObject({});
+const id = v.pipe(v.number(), v.integer(), v.minValue(1));
+const byId = v.strictObject({ id });
+const ids = v.pipe(v.array(id), v.minLength(1), v.maxLength(64));
+const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
+const json = v.unknown();
+
+export const settingsSchema = v.strictObject({
+  region: v.pipe(v.string(), v.maxLength(64)),
+  customGPerKwh: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(5000))),
+  theme: v.picklist(['system', 'light', 'dark']),
+  hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
+  cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
+  dimms: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(128))),
+});
+
+/** Names are noun.verb; one object in, one value out. */
+export const calls = {
+  'app.info': define<AppInfo>()(nothing),
+
+  'machine.get': define<Machine>()(nothing),
+  /** Look for sensors and engines again. */
+  'machine.probe': define<Machine>()(nothing),
+  /** The last seconds of power, kept in memory. */
+  'machine.power': define<PowerTrace>()(
+    v.strictObject({ seconds: v.pipe(v.number(), v.minValue(1), v.maxValue(600)) }),
+  ),
+
+  'regions.list': define<Region[]>()(nothing),
+  'settings.get': define<Settings>()(nothing),
+  'settings.set': define<Settings>()(v.partial(settingsSchema)),
+
+  'datasets.list': define<DatasetState[]>()(nothing),
+  'datasets.download': define<void>()(v.strictObject({ id: v.picklist(['cifar10', 'cifar100']) })),
+  'datasets.cancel': define<void>()(v.strictObject({ id: v.picklist(['cifar10', 'cifar100']) })),
+
+  'experiments.presets': define<Preset[]>()(nothing),
+  /** Never fails on a bad config: it says what is wrong with it. */
+  'experiments.check': define<
+    | { ok: true; config: ExperimentConfig; forecast: Forecast; warnings: string[] }
+    | { ok: false; issues: ConfigIssue[] }
+  >()(v.strictObject({ config: json })),
+
+  /** Queues runs, in order; they start by themselves. */
+  'runs.start': define<{ ids: number[] }>()(
+    v.strictObject({ configs: v.pipe(v.array(json), v.minLength(1), v.maxLength(500)) }),
+  ),
+  /** The built-in example: plain against patch-dropping ViT on GreenSynth. */
+  'runs.example': define<{ ids: number[] }>()(nothing),
+  /** Finishes the step, writes a checkpoint, ends. A queued run just leaves the queue. */
+  'runs.stop': define<void>()(byId),
+  /** Goes on from the last checkpoint. */
+  'runs.resume': define<void>()(byId),
+  'runs.rename': define<void>()(
+    v.strictObject({ id, name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)) }),
+  ),
+  'runs.delete': define<void>()(v.strictObject({ ids })),
+  'runs.list': define<RunSummary[]>()(nothing),
+  'runs.get': define<RunDetail>()(byId),
+  'runs.series': define<Series[]>()(
+    v.strictObject({
+      id,
+      names: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(32)),
+      x: v.picklist(['step', 'epoch', 'time', 'wh']),
+      width,
+    }),
+  ),
+  'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
+  'runs.compare': define<Comparison>()(v.strictObject({ ids })),
+  /** `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print. */
+  'runs.export': define<ExportedFile>()(
+    v.strictObject({
+      ids,
+      format: v.picklist(['runs', 'samples', 'metrics', 'report', 'pdf']),
+    }),
+  ),
+  /** CSV text of CodeCarbon 2.x or 3.x, or of ours. */
+  'runs.import': define<{
+    ids: number[];
+    taken: number;
+    refused: { row: number; reason: string }[];
+  }>()(
+    v.strictObject({
+      name: v.pipe(v.string(), v.maxLength(255)),
+      csv: v.pipe(v.string(), v.maxLength(64_000_000)),
+    }),
+  ),
+};
+
+export type CallName = keyof typeof calls;
+export type CallInput<K extends CallName> = v.InferInput<(typeof calls)[K]['input']>;
+export type CallOutput<K extends CallName> = (typeof calls)[K]['output'];
+
+/** What the host implements; a missing or wrong handler does not compile. */
+export type Handlers = {
+  [K in CallName]: (
+    input: v.InferOutput<(typeof calls)[K]['input']>,
+  ) => CallOutput<K> | Promise<CallOutput<K>>;
+};
+
+// --- events ---------------------------------------------------------------------------------------
+
+/** Hints with data, a few times a second. After a gap in `seq` the page asks again by calls. */
+export interface Events {
+  /** Sensors, engines or inventory changed: ask `machine.get`. */
+  machine: Record<string, never>;
+  power: PowerTrace;
+  run: RunSummary;
+  'run.removed': { ids: number[] };
+  'run.steps': {
+    id: number;
+    steps: StepMetrics;
+    /** Seconds since the start of the run. */ time: number[];
+  };
+  'run.evaluation': {
+    id: number;
+    epoch: number;
+    step: number;
+    time: number;
+    result: EvaluationResult;
+  };
+  'run.phase': {
+    id: number;
+    name: PhaseName | 'baseline';
+    epoch: number | null;
+    edge: 'start' | 'end';
+    time: number;
+  };
+  /** Work without a step count: preparing data, compiling. */
+  'run.progress': { id: number; label: string; fraction: number | null };
+  /** Energy of the running run so far, about once a second. */
+  'run.energy': {
+    id: number;
+    time: number;
+    wh: number | null;
+    gCO2e: number | null;
+    watts: number | null;
+    byKind: Partial<Record<ComponentKind, number | null>>;
+  };
+  datasets: DatasetState;
+  notice: { level: 'info' | 'warning' | 'error'; message: string; hint: string | null };
+}
+export type EventName = keyof Events;
+
+// --- the wire -------------------------------------------------------------------------------------
+
+export interface WireCall {
+  id: number;
+  name: string;
+  input: unknown;
+}
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  hint: string | null;
+  issues: ConfigIssue[];
+}
+export type WireReply = { id: number; ok: unknown } | { id: number; error: WireError };
+export interface WireEvent {
+  event: EventName;
+  seq: number;
+  data: unknown;
+}
+
+/** What a shell gives to the renderer: `window.host` under Electron, a WebSocket in a browser. */
+export interface Link {
+  call(name: string, input: unknown): Promise<unknown>;
+  listen(hear: (event: WireEvent) => void): () => void;
+}
+
+/** Answers one message against the handlers; never throws, so that every shell fails alike. */
+export async function answer(handlers: Handlers, message: WireCall): Promise<WireReply> {
+  const { id, name, input } = message;
+  try {
+    if (!Object.hasOwn(calls, name)) throw new AppError('NOT_FOUND', `There is no call "${name}".`);
+    const key = name as CallName;
+    const parsed = v.safeParse(calls[key].input as v.GenericSchema, input);
+    if (!parsed.success) {
+      const issues = parsed.issues.map((issue) => ({
+        path: v.getDotPath(issue) ?? '',
+        message: issue.message,
+      }));
+      const first = issues[0];
+      throw new AppError(
+        'BAD_INPUT',
+        `${name}: ${first?.path ? `${first.path}: ` : ''}${first?.message ?? 'bad input'}`,
+        null,
+        issues,
+      );
+    }
+    const handle = handlers[key] as (input: unknown) => unknown;
+    return { id, ok: (await handle(parsed.output)) ?? null };
+  } catch (cause) {
+    return { id, error: wireError(cause) };
+  }
+}
+
+export function wireError(cause: unknown): WireError {
+  if (cause instanceof AppError)
+    return { code: cause.code, message: cause.message, hint: cause.hint, issues: cause.issues };
+  return {
+    code: 'INTERNAL',
+    message: cause instanceof Error ? cause.message : String(cause),
+    hint: 'This is a fault of the program; the log has its trace.',
+    issues: [],
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * What the host and a trainer process say to each other. Plain data only: the messages cross
+ * Electron's utilityProcess or Node's child_process alike.
+ *
+ * Every time stamp `at` / `t` is the monotonic clock in microseconds (`monotonicMicros`), the same
+ * clock as the meter's, so that energy can be cut at exactly these moments.
+ */
+import type { EngineName, ExperimentConfig } from '../experiment-config.ts';
+import type { EngineStatus } from './engine/engine.ts';
+
+export type ToTrainer =
+  | {
+      type: 'start';
+      config: ExperimentConfig;
+      /** Datasets and their caches. */
+      dataDir: string;
+      /** Where checkpoints of this run go; exists. */
+      runDir: string;
+      /** Checkpoint JSON to go on from, or null. */
+      resume: string | null;
+    }
+  /** Finish the step, write a checkpoint, say `stopped`. */
+  | { type: 'stop' }
+  /** Answer with `engines`, then exit. Also sent instead of `start`. */
+  | { type: 'detect' };
+
+/** Work whose energy is accounted apart. `train` and `evaluate` repeat once per epoch. */
+export type PhaseName = 'prepare' | 'compile' | 'train' | 'evaluate' | 'test' | 'checkpoint';
+
+export interface StepMetrics {
+  t: number[];
+  /** 1-based, over the whole run. */
+  step: number[];
+  epoch: number[];
+  loss: number[];
+  lr: number[];
+  /** Tokens per image that went through the encoder in this step, class token included. */
+  tokens: number[];
+  /** Whole time of the step and the part spent waiting for input, in ms. */
+  stepMs: number[];
+  waitMs: number[];
+}
+
+export interface EvaluationResult {
+  split: 'validation' | 'test';
+  images: number;
+  loss: number;
+  accuracy: number;
+  microF1: number;
+  macroF1: number;
+  weightedF1: number;
+  perClass: { label: string; precision: number; recall: number; f1: number; support: number }[];
+  /** Rows: true class, columns: predicted class. */
+  confusion: number[][];
+}
+
+export interface TrainerError {
+  code: string;
+  message: string;
+  hint: string | null;
+}
+
+export type FromTrainer =
+  | { type: 'engines'; engines: EngineStatus[]; chosen: EngineName }
+  /** Sent once, when everything is loaded and compiled. */
+  | {
+      type: 'ready';
+      at: number;
+      engine: { name: EngineName; description: string; why: string };
+      parameters: number;
+      trainImages: number;
+      stepsPerEpoch: number;
+      steps: number;
+      epochs: number;
+      classes: string[];
+      graphNodes: number | null;
+      /** First step to come; > 1 after a resume. */
+      firstStep: number;
+    }
+  | { type: 'phase'; name: PhaseName; edge: 'start' | 'end'; epoch: number | null; at: number }
+  /** What `prepare` is doing, for the progress line: 0..1 or null when the length is not known. */
+  | { type: 'progress'; label: string; fraction: number | null }
+  /** A few times a second, never one message per step. */
+  | { type: 'steps'; steps: StepMetrics }
+  | { type: 'evaluation'; at: number; epoch: number; step: number; result: EvaluationResult }
+  | { type: 'checkpoint'; at: number; epoch: number; step: number; path: string; bytes: number }
+  | { type: 'note'; at: number; level: 'info' | 'warning'; message: string }
+  | { type: 'done'; at: number; step: number; imagesSeen: number }
+  | { type: 'stopped'; at: number; step: number; imagesSeen: number; checkpoint: string }
+  | { type: 'failed'; at: number; error: TrainerError };
