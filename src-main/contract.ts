@@ -9,8 +9,7 @@
 import * as v from 'valibot';
 import type { ConfigIssue, EngineName, ExperimentConfig } from './experiment-config.ts';
 import type { Inventory, Provenance, SourceStatus, ComponentKind } from './meter/messages.ts';
-import type { EngineStatus } from './trainer/engine/engine.ts';
-import type { EvaluationResult, PhaseName, StepMetrics } from './trainer/messages.ts';
+import type { EngineStatus, EvaluationResult, PhaseName, StepMetrics } from './trainer/messages.ts';
 
 export * from './experiment-config.ts';
 export type {

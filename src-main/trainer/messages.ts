@@ -6,7 +6,6 @@
  * clock as the meter's, so that energy can be cut at exactly these moments.
  */
 import type { EngineName, ExperimentConfig } from '../experiment-config.ts';
-import type { EngineStatus } from './engine/engine.ts';
 
 export type ToTrainer =
   | {
@@ -23,6 +22,17 @@ export type ToTrainer =
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
   | { type: 'detect' };
+
+/** Whether an engine can be used on this machine, for the Machine page and `doctor`. */
+export interface EngineStatus {
+  name: EngineName;
+  label: string;
+  available: boolean;
+  /** What it runs on, or in plain words why it cannot be used. */
+  detail: string;
+  /** What to do about it, as a command or a sentence; null when nothing needs doing. */
+  fix: string | null;
+}
 
 /** Work whose energy is accounted apart. `train` and `evaluate` repeat once per epoch. */
 export type PhaseName = 'prepare' | 'compile' | 'train' | 'evaluate' | 'test' | 'checkpoint';

@@ -59,14 +59,3 @@ export interface Engine {
   compile(step: Step, specs: { state: Specs; inputs: Specs }): Promise<Program>;
   dispose(): Promise<void>;
 }
-
-/** Whether an engine can be used on this machine, for the Machine page and `doctor`. */
-export interface EngineStatus {
-  name: EngineName;
-  label: string;
-  available: boolean;
-  /** What it runs on, or in plain words why it cannot be used. */
-  detail: string;
-  /** What to do about it, as a command or a sentence; null when nothing needs doing. */
-  fix: string | null;
-}
