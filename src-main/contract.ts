@@ -324,6 +324,19 @@ export interface Comparison {
   rows: ComparisonRow[];
 }
 
+/** All that the self-contained HTML report shows; embedded in it as JSON. */
+export interface ReportData {
+  title: string;
+  generatedAt: number;
+  appVersion: string;
+  runs: { detail: RunDetail; series: Series[]; power: PowerSeries }[];
+  /** Null for a single run. */
+  comparison: Comparison | null;
+  /** Paragraphs generated from what was really done. */
+  methods: string[];
+  limits: string[];
+}
+
 export interface ExportedFile {
   name: string;
   mime: string;
