@@ -1,0 +1,130 @@
+/**
+ * Numbers for people: always with a unit, with as many digits as their uncertainty allows, and an en
+ * dash where nothing is known. SI prefixes are chosen once for everything that is read together.
+ */
+export const missing = '–';
+
+export type Maybe = number | null | undefined;
+const known = (value: Maybe): value is number => value != null && Number.isFinite(value);
+
+const group = (value: number, decimals: number) =>
+  value.toLocaleString('en-GB', {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  });
+
+/** Decimals that show `digits` significant digits of `value`. */
+export function decimalsFor(value: number, digits = 3): number {
+  if (value === 0) return 0;
+  return Math.min(12, Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+}
+
+/** A bare number with `digits` significant digits: `12.4`, `0.0120`, `1,234`. */
+export const significant = (value: Maybe, digits = 3): string =>
+  known(value) ? group(value, decimalsFor(value, digits)) : missing;
+
+/** A whole number with separators: `1,234,567`. */
+export const count = (value: Maybe): string => (known(value) ? group(value, 0) : missing);
+
+export const fixed = (value: Maybe, decimals: number): string =>
+  known(value) ? group(value, decimals) : missing;
+
+export interface Scale {
+  /** Value times factor is the number shown. */
+  factor: number;
+  unit: string;
+}
+
+const prefixes: [from: number, factor: number, prefix: string][] = [
+  [1e9, 1e-9, 'G'],
+  [1e6, 1e-6, 'M'],
+  [1e3, 1e-3, 'k'],
+  [1, 1, ''],
+  [1e-3, 1e3, 'm'],
+  [0, 1e6, 'µ'],
+];
+
+/** Units that take an SI prefix; others (`gCO2e/kWh`, `%`) stay as they are. */
+const prefixed = new Set(['Wh', 'W', 'J', 'gCO2e', 'MAC']);
+
+/** One prefix for all `values`, chosen so that the largest has one to four digits before the point. */
+export function siScale(values: Iterable<Maybe>, unit: string): Scale {
+  if (!prefixed.has(unit)) return { factor: 1, unit };
+  let largest = 0;
+  for (const value of values) if (known(value)) largest = Math.max(largest, Math.abs(value));
+  if (largest === 0) return { factor: 1, unit };
+  const [, factor, prefix] = prefixes.find(([from]) => largest >= from) ?? [0, 1, ''];
+  return { factor, unit: prefix + unit };
+}
+
+/** The number without its unit, on a given scale; digits by the uncertainty where there is one. */
+export function scaled(value: Maybe, scale: Scale, half: Maybe = null): string {
+  if (!known(value)) return missing;
+  const shown = value * scale.factor;
+  if (!known(half) || half <= 0) return significant(shown);
+  const shownHalf = half * scale.factor;
+  const decimals = decimalsFor(shownHalf, 1);
+  return `${group(shown, decimals)} ± ${group(shownHalf, decimals)}`;
+}
+
+/** `12.4 ± 0.6 Wh`, `41 mWh`, `–`. */
+export function quantity(value: Maybe, unit: string, half: Maybe = null): string {
+  if (!known(value)) return missing;
+  const scale = siScale([value], unit);
+  return `${scaled(value, scale, half)} ${scale.unit}`;
+}
+
+/** 0..1 as percent: `83.4 %`. */
+export const percent = (fraction: Maybe, decimals = 1): string =>
+  known(fraction) ? `${group(fraction * 100, decimals)} %` : missing;
+
+/** `1.23 M`, `45.1 k`: large counts such as parameters. */
+export function compact(value: Maybe): string {
+  if (!known(value)) return missing;
+  const size = Math.abs(value);
+  if (size < 1e4) return group(value, Number.isInteger(value) ? 0 : 1);
+  const [from, suffix] =
+    size >= 1e12 ? [1e12, 'T'] : size >= 1e9 ? [1e9, 'G'] : size >= 1e6 ? [1e6, 'M'] : [1e3, 'k'];
+  return `${significant(value / from)} ${suffix}`;
+}
+
+/** Binary prefixes: `187 MiB`. */
+export function bytes(value: Maybe): string {
+  if (!known(value)) return missing;
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));
+  const shown = value / 1024 ** power;
+  return `${power === 0 ? group(shown, 0) : significant(shown)} ${units[power]}`;
+}
+
+/** A difference to a baseline, signed by a word. */
+export interface Difference {
+  /** `18 % less`, `1.4 points more`, `the same`. */
+  text: string;
+  verdict: 'better' | 'worse' | 'same' | null;
+}
+
+/**
+ * Compares `value` with `base`. Percent of the baseline, except for quantities that are shares
+ * themselves (`unit` '%' of 0..100 or 'F1' of 0..1), where points are meant.
+ */
+export function difference(
+  base: Maybe,
+  value: Maybe,
+  better: 'lower' | 'higher' | null,
+  unit: string | null = null,
+): Difference | null {
+  if (!known(base) || !known(value)) return null;
+  const delta = value - base;
+  if (delta === 0) return { text: 'the same', verdict: 'same' };
+  const word = delta < 0 ? 'less' : 'more';
+  const verdict = better === null ? null : (better === 'lower') === delta < 0 ? 'better' : 'worse';
+  const points = unit === '%' ? Math.abs(delta) : unit === 'F1' ? Math.abs(delta) * 100 : null;
+  if (points !== null) return { text: `${significant(points, 2)} points ${word}`, verdict };
+  if (base === 0) return null;
+  const ratio = Math.abs(delta / base);
+  // beyond a factor of three percents stop meaning anything
+  if (value / base >= 3) return { text: `${significant(value / base, 2)} times as much`, verdict };
+  const share = ratio * 100;
+  return { text: `${share < 0.1 ? '< 0.1' : significant(share, 2)} % ${word}`, verdict };
+}

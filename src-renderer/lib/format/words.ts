@@ -1,0 +1,57 @@
+/** The words of the field, written once: component kinds, provenance, run states, phases. */
+import type {
+  ComponentKind,
+  PhaseEnergy,
+  Provenance,
+  RunStatus,
+  RunSummary,
+} from '../../../src-main/contract.ts';
+
+export const kinds: ComponentKind[] = ['gpu', 'cpu', 'ram'];
+
+export const kindLabel: Record<ComponentKind, string> = { gpu: 'GPU', cpu: 'CPU', ram: 'RAM' };
+
+/** Provenance as it is shown: a metered plug and a counter are both exact counts of energy. */
+export const provenanceWords: Record<Provenance, { label: string; meaning: string }> = {
+  metered: { label: 'metered', meaning: 'energy read from a meter at the plug' },
+  counted: { label: 'counted', meaning: 'energy read from a hardware counter' },
+  integrated: { label: 'integrated', meaning: 'power read by a sensor and summed over time' },
+  modelled: { label: 'modelled', meaning: 'computed from load and a power model; no sensor' },
+  constant: { label: 'constant', meaning: 'a fixed figure per part; no sensor, no load' },
+};
+
+export const statusWords: Record<RunStatus, { label: string; tone: '' | 'good' | 'bad' | 'warn' }> =
+  {
+    queued: { label: 'queued', tone: '' },
+    baseline: { label: 'idle baseline', tone: '' },
+    running: { label: 'running', tone: '' },
+    stopping: { label: 'stopping', tone: 'warn' },
+    stopped: { label: 'stopped', tone: 'warn' },
+    done: { label: 'done', tone: 'good' },
+    failed: { label: 'failed', tone: 'bad' },
+    interrupted: { label: 'interrupted', tone: 'warn' },
+    imported: { label: 'imported', tone: '' },
+  };
+
+export const phaseLabel: Record<PhaseEnergy['name'], string> = {
+  baseline: 'Idle baseline',
+  prepare: 'Prepare data',
+  compile: 'Compile',
+  train: 'Train',
+  evaluate: 'Validate',
+  test: 'Test',
+  checkpoint: 'Checkpoint',
+};
+
+const active: RunStatus[] = ['baseline', 'running', 'stopping'];
+export const isActive = (run: RunSummary) => active.includes(run.status);
+export const isOver = (run: RunSummary) => !isActive(run) && run.status !== 'queued';
+export const canResume = (run: RunSummary) =>
+  run.status === 'stopped' || run.status === 'interrupted' || run.status === 'failed';
+
+export const kindColour = (kind: ComponentKind): string => `var(--${kind})`;
+
+/** A run keeps its colour in every chart; the dash pattern is the second cue. */
+export const runColour = (id: number): string => `var(--run-${((id - 1) % 8) + 1})`;
+const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
+export const runDash = (id: number): number[] => dashes[((id - 1) % 8) % dashes.length] ?? [];

@@ -1,0 +1,27 @@
+/** Where the person is, kept in the address' fragment: `#/compare?ids=3,4`. Copying it copies the view. */
+export const views = ['machine', 'new', 'live', 'runs', 'compare', 'data', 'settings'] as const;
+export type ViewName = (typeof views)[number];
+
+export interface Route {
+  view: ViewName | 'run';
+  /** Of `#/run/12`. */
+  id: number | null;
+  query: Record<string, string>;
+}
+
+export function parseRoute(hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2);
+  const [first = '', second = ''] = path.split('/');
+  const query = Object.fromEntries(new URLSearchParams(search));
+  if (first === 'run' && /^[1-9]\d*$/.test(second)) return { view: 'run', id: +second, query };
+  const view = views.find((name) => name === first) ?? 'machine';
+  return { view, id: null, query };
+}
+
+export function routeHash(path: string, query: Record<string, string> = {}): string {
+  const search = new URLSearchParams(query).toString().replaceAll('%2C', ',');
+  return `#/${path}${search ? `?${search}` : ''}`;
+}
+
+export const compareHash = (ids: readonly number[]) =>
+  routeHash('compare', ids.length > 0 ? { ids: ids.join(',') } : {});

@@ -1,0 +1,187 @@
+/**
+ * What the page knows of the host, kept up to date by its events: machine, runs, datasets, settings.
+ *
+ * Everything here can be asked for again; after a gap in the events `refresh` does just that.
+ */
+import {
+  AppError,
+  contractVersion,
+  type AppInfo,
+  type CallInput,
+  type CallName,
+  type CallOutput,
+  type DatasetState,
+  type Events,
+  type Machine,
+  type PowerTrace,
+  type RunSummary,
+  type Settings,
+} from '../../src-main/contract.ts';
+import type { Api, Connection } from '../api.ts';
+import { Progress } from './progress.ts';
+import { isActive, isOver } from './format/words.ts';
+import { appendTrace } from './trace.ts';
+
+export interface Notice {
+  id: number;
+  level: 'info' | 'warning' | 'error';
+  message: string;
+  hint: string | null;
+}
+
+/** The last minute of power, the longest that a sparkline shows. */
+const traceMs = 60_000;
+
+export class Session {
+  readonly api: Api;
+  connection = $state<Connection>('connecting');
+  info = $state.raw<AppInfo | null>(null);
+  machine = $state.raw<Machine | null>(null);
+  settings = $state.raw<Settings | null>(null);
+  runs = $state.raw<RunSummary[] | null>(null);
+  datasets = $state.raw<DatasetState[] | null>(null);
+  /** Last energy event of each active run. */
+  energy = $state.raw<Record<number, Events['run.energy']>>({});
+  /** What a run does where there are no steps to count: preparing, compiling. */
+  activity = $state.raw<Record<number, Events['run.progress']>>({});
+  power = $state.raw<PowerTrace>({ at: [], watts: {} });
+  notices = $state<Notice[]>([]);
+  /** The two runs of the example under way; when both are over, the comparison opens. */
+  example = $state.raw<number[] | null>(null);
+
+  readonly progress = new Progress();
+  #nextNotice = 1;
+
+  constructor(api: Api) {
+    this.api = api;
+    api.onConnection((state) => {
+      this.connection = state;
+      if (state === 'open') void this.refresh();
+    });
+    api.onStale(() => void this.refresh());
+    api.on('machine', () => void this.#ask('machine.get', (value) => (this.machine = value)));
+    api.on('power', (trace) => {
+      if (!document.hidden) this.power = appendTrace(this.power, trace, traceMs);
+    });
+    api.on('run', (run) => this.#put(run));
+    api.on('run.removed', ({ ids }) => {
+      this.runs = this.runs?.filter(({ id }) => !ids.includes(id)) ?? null;
+    });
+    api.on('run.steps', ({ id, steps, time }) => {
+      this.progress.add(id, steps.step.at(-1), time.at(-1));
+    });
+    api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
+    api.on('run.progress', (event) => (this.activity = { ...this.activity, [event.id]: event }));
+    api.on('datasets', (dataset) => {
+      this.datasets = this.datasets?.map((old) => (old.id === dataset.id ? dataset : old)) ?? null;
+    });
+    api.on('notice', ({ level, message, hint }) => this.notify(level, message, hint));
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void this.#askPower();
+    });
+    void this.refresh();
+  }
+
+  /** The run to watch: the one that computes, else the next in the queue, else the latest. */
+  get current(): RunSummary | null {
+    const runs = this.runs ?? [];
+    return (
+      runs.find(isActive) ??
+      runs.filter(({ status }) => status === 'queued').sort((a, b) => a.id - b.id)[0] ??
+      runs.reduce<RunSummary | null>((last, run) => (last && last.id > run.id ? last : run), null)
+    );
+  }
+
+  get outdated(): boolean {
+    return this.info !== null && this.info.contractVersion !== contractVersion;
+  }
+
+  run(id: number): RunSummary | null {
+    return this.runs?.find((run) => run.id === id) ?? null;
+  }
+
+  async refresh() {
+    await Promise.all([
+      this.#ask('app.info', (value) => (this.info = value)),
+      this.#ask('machine.get', (value) => (this.machine = value)),
+      this.#ask('settings.get', (value) => (this.settings = value)),
+      this.#ask('runs.list', (value) => {
+        this.runs = value;
+        this.#followExample();
+      }),
+      this.#ask('datasets.list', (value) => (this.datasets = value)),
+      this.#askPower(),
+    ]);
+  }
+
+  async setSettings(change: Partial<Settings>) {
+    await this.attempt(async () => {
+      this.settings = await this.api.call('settings.set', change);
+    });
+  }
+
+  async runExample(): Promise<boolean> {
+    return this.attempt(async () => {
+      const { ids } = await this.api.call('runs.example', {});
+      this.example = ids;
+    });
+  }
+
+  /** Runs an action and shows its failure as a notice; true when it worked. */
+  async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (cause) {
+      const hint = cause instanceof AppError ? cause.hint : null;
+      this.notify('error', cause instanceof Error ? cause.message : String(cause), hint);
+      return false;
+    }
+  }
+
+  notify(level: Notice['level'], message: string, hint: string | null = null) {
+    const same = (notice: Notice) => notice.message === message;
+    this.notices = [
+      ...this.notices.filter((notice) => !same(notice)).slice(-3),
+      { id: this.#nextNotice++, level, message, hint },
+    ];
+  }
+
+  dismiss(id: number) {
+    this.notices = this.notices.filter((notice) => notice.id !== id);
+  }
+
+  #put(run: RunSummary) {
+    const runs = this.runs ?? [];
+    const known = runs.some(({ id }) => id === run.id);
+    this.runs = known ? runs.map((old) => (old.id === run.id ? run : old)) : [...runs, run];
+    if (isOver(run)) this.progress.forget(run.id);
+    this.#followExample();
+  }
+
+  #followExample() {
+    const ids = this.example;
+    if (!ids?.every((id) => this.runs?.some((run) => run.id === id && isOver(run)))) return;
+    this.example = null;
+    const done = ids.every((id) => this.run(id)?.status === 'done');
+    if (done && /^#\/live/.test(location.hash)) location.hash = `#/compare?ids=${ids.join(',')}`;
+  }
+
+  #askPower() {
+    return this.#ask('machine.power', (trace) => (this.power = trace), { seconds: 60 });
+  }
+
+  async #ask<K extends CallName>(
+    name: K,
+    take: (value: CallOutput<K>) => void,
+    input: CallInput<K> = {} as CallInput<K>,
+  ) {
+    try {
+      take(await this.api.call(name, input));
+    } catch (cause) {
+      // a lost connection has its own banner and comes back by itself
+      if (cause instanceof AppError && cause.code === 'UNAVAILABLE') return;
+      this.notify('error', cause instanceof Error ? cause.message : String(cause));
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/** Joining pieces of a power trace: the newest part wins, what is older than the window falls off. */
+import type { PowerTrace } from '../../src-main/contract.ts';
+
+export function appendTrace(old: PowerTrace, piece: PowerTrace, windowMs: number): PowerTrace {
+  const last = piece.at.at(-1);
+  const first = piece.at[0];
+  if (last === undefined || first === undefined) return old;
+  const start = old.at.findIndex((at) => at >= last - windowMs);
+  const from = start < 0 ? old.at.length : start;
+  const overlap = old.at.findIndex((at) => at >= first);
+  const to = overlap < 0 ? old.at.length : overlap;
+  const keep = Math.max(0, to - from);
+  const keys = new Set([...Object.keys(old.watts), ...Object.keys(piece.watts)]);
+  const watts = Object.fromEntries(
+    [...keys].map((key) => [
+      key,
+      [
+        ...(old.watts[key]?.slice(from, from + keep) ?? Array<null>(keep).fill(null)),
+        ...(piece.watts[key] ?? Array<null>(piece.at.length).fill(null)),
+      ],
+    ]),
+  );
+  return { at: [...old.at.slice(from, from + keep), ...piece.at], watts };
+}
