@@ -25,10 +25,18 @@ export function parentPort<In, Out>(): Port<In, Out> {
     };
   if (!process.send)
     throw new Error('This file is a worker process; it is started by the program.');
+  let closing = false;
+  // a worker whose parent was killed must not go on drawing power for nobody
+  process.once('disconnect', () => {
+    if (!closing) process.exit(1);
+  });
   return {
     post: (message) => void process.send?.(message),
     listen: (hear) => void process.on('message', (message) => hear(message as In)),
-    close: () => process.disconnect?.(),
+    close: () => {
+      closing = true;
+      process.disconnect?.();
+    },
   };
 }
 

@@ -1,0 +1,93 @@
+/** The page and the report's bundle, built when a source is newer than what was built. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../contract.ts';
+
+export const root = join(import.meta.dirname, '..', '..');
+export const pageDir = join(root, 'out', 'renderer');
+export const reportDir = join(root, 'out', 'report');
+
+/** Sources outside src-renderer from which something is built. */
+const shared = ['src-main', 'package.json', 'electron.vite.config.ts', 'svelte.config.js'];
+
+interface Target {
+  made: string;
+  sources: string[];
+  command: [string, ...string[]];
+}
+
+const program: Target = {
+  made: join(root, 'out', 'renderer', 'index.html'),
+  sources: ['src-renderer', ...shared],
+  command: ['electron-vite', 'build', '--logLevel=error'],
+};
+const report: Target = {
+  made: join(reportDir, 'report.js'),
+  sources: ['src-renderer', 'src-main/contract.ts', 'vite.report.config.ts'],
+  command: ['vite', 'build', '--config', 'vite.report.config.ts', '--logLevel=error'],
+};
+
+/**
+ * Builds what is missing or stale and says so in a line. An installed copy without the sources has
+ * nothing to build.
+ * @throws AppError UNAVAILABLE with the builder's own words.
+ */
+export async function ensureBuilt(
+  what: 'report' | 'all',
+  say: (line: string) => void = (line) => console.error(line),
+): Promise<void> {
+  for (const target of what === 'all' ? [program, report] : [report]) {
+    if (!existsSync(join(root, 'src-renderer')) || !(await stale(target))) continue;
+    say(target === program ? 'Building the interface ...' : 'Building the report ...');
+    await run(target.command);
+  }
+}
+
+async function stale({ made, sources }: Target): Promise<boolean> {
+  const built = await stat(made).catch(() => null);
+  if (!built) return true;
+  const ages = await Promise.all(sources.map((source) => newest(join(root, source))));
+  return Math.max(...ages) > built.mtimeMs;
+}
+
+/** The latest change of a file, or of any file below a folder; 0 where there is none. */
+async function newest(path: string): Promise<number> {
+  const info = await stat(path).catch(() => null);
+  if (!info) return 0;
+  if (!info.isDirectory()) return info.mtimeMs;
+  const below = await Promise.all((await readdir(path)).map((name) => newest(join(path, name))));
+  return Math.max(0, ...below);
+}
+
+function run([tool, ...args]: Target['command']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const bin = join(root, 'node_modules', '.bin', tool);
+    const child = spawn(bin, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // the tools are scripts that look for `node` by themselves: they get this one
+      env: { ...process.env, PATH: pathWithNode() },
+      shell: process.platform === 'win32',
+    });
+    const words: string[] = [];
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => words.push(text));
+    const fail = (reason: string): void =>
+      reject(
+        new AppError(
+          'UNAVAILABLE',
+          `The interface could not be built: ${reason}`,
+          'Run "npm ci", then "npm run build" to see all of it.',
+        ),
+      );
+    child.once('error', (cause) => fail(cause.message));
+    child.once('close', (code) => (code === 0 ? resolve() : fail(words.join('').trim())));
+  });
+}
+
+const pathWithNode = (): string =>
+  [join(process.execPath, '..'), process.env.PATH]
+    .filter(Boolean)
+    .join(process.platform === 'win32' ? ';' : ':');

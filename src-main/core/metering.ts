@@ -1,0 +1,201 @@
+/**
+ * The host's end of the meter process: keeps it alive, remembers what it last said, and hands its
+ * samples on. When a driver library takes the meter down, a new one (a new session) is started after a
+ * growing pause; what was measured before stays measured, and the time between is a gap.
+ */
+import type { PowerTrace } from '../contract.ts';
+import type {
+  ComponentInfo,
+  FromMeter,
+  Inventory,
+  MeterSettings,
+  SampleBatch,
+  SourceStatus,
+  ToMeter,
+} from '../meter/messages.ts';
+import { monotonicMicros } from '../port.ts';
+import { utcOf } from './clock.ts';
+import type { Spawn, Worker } from './spawn.ts';
+
+export interface MeteringOptions {
+  spawn: Spawn;
+  /** The meter's script. */
+  entry: string;
+  settings: MeterSettings;
+  /** Sensors came or went. */
+  changed: () => void;
+  samples: (batch: SampleBatch) => void;
+  notice: (
+    level: 'info' | 'warning' | 'error',
+    message: string,
+    hint: string | null,
+    key?: string | null,
+  ) => void;
+  /** First pause before a restart in ms; doubled at every crash that follows soon. Default 1000. */
+  restartMs?: number;
+}
+
+export interface Metering {
+  readonly inventory: Inventory | null;
+  readonly sources: SourceStatus[];
+  readonly components: ComponentInfo[];
+  /** Resolves once it is known what can be read, or that nothing will be. */
+  readonly known: Promise<void>;
+  /** The settings that differ only in the rate change it at once; others take a new session. */
+  configure(settings: MeterSettings): void;
+  /** Looks for sensors again. */
+  probe(): void;
+  /**
+   * Reads every counter now. Resolves with the moment (monotonic microseconds) when all samples up to
+   * it have been handed on; without an answer in time, with the present moment.
+   */
+  mark(): Promise<number>;
+  /** The last seconds of power. */
+  trace(seconds: number): PowerTrace;
+  close(): Promise<void>;
+}
+
+const remembered = 600;
+const markPatienceMs = 3000;
+const longestPauseMs = 60_000;
+/** A meter that lived this long is not part of a series of crashes. */
+const soundMs = 60_000;
+
+export function startMetering(options: MeteringOptions): Metering {
+  let settings = options.settings;
+  let worker: Worker<ToMeter> | null = null;
+  let inventory: Inventory | null = null;
+  let sources: SourceStatus[] = [];
+  let components: ComponentInfo[] = [];
+  const recent: SampleBatch[] = [];
+  let closed = false;
+  let crashes = 0;
+  let restart: NodeJS.Timeout | null = null;
+  let lastMark = 0;
+  const marks = new Map<number, (at: number) => void>();
+  const known = Promise.withResolvers<void>();
+
+  const hear = (message: FromMeter): void => {
+    switch (message.type) {
+      case 'inventory':
+        inventory = message.inventory;
+        options.changed();
+        break;
+      case 'sources':
+        sources = message.sources;
+        components = message.components;
+        known.resolve();
+        options.changed();
+        break;
+      case 'samples':
+        remember(message.batch);
+        options.samples(message.batch);
+        break;
+      case 'marked':
+        settleMark(message.id, message.at);
+        break;
+      case 'event':
+        options.notice(message.level, message.message, null, message.key);
+    }
+  };
+
+  const remember = (batch: SampleBatch): void => {
+    recent.push(batch);
+    const oldest = (batch.t.at(-1) ?? 0) - remembered * 1e6;
+    while ((recent[0]?.t.at(-1) ?? Infinity) < oldest) recent.shift();
+  };
+
+  const settleMark = (id: number, at: number): void => {
+    marks.get(id)?.(at);
+    marks.delete(id);
+  };
+
+  const start = (): void => {
+    restart = null;
+    const own = options.spawn<ToMeter, FromMeter>(options.entry, 'meter', hear);
+    const began = Date.now();
+    worker = own;
+    own.post({ type: 'start', settings });
+    void own.exited.then(({ code, signal }) => {
+      if (worker !== own) return;
+      worker = null;
+      for (const id of [...marks.keys()]) settleMark(id, monotonicMicros());
+      if (closed) return;
+      if (Date.now() - began > soundMs) crashes = 0;
+      const pause = Math.min(longestPauseMs, (options.restartMs ?? 1000) * 2 ** crashes++);
+      const last = own.lastLines().at(-1);
+      known.resolve();
+      sources = sources.map((source) =>
+        source.state === 'reading'
+          ? { ...source, state: 'failed', detail: 'The meter process ended; it is started again.' }
+          : source,
+      );
+      options.changed();
+      options.notice(
+        'warning',
+        `The meter ended unexpectedly (${signal ?? `exit code ${code}`}) and is started again in ${(pause / 1000).toFixed(pause < 1000 ? 1 : 0)} s; power in between is missing.`,
+        last ? `Its last words: ${last}` : null,
+      );
+      restart = setTimeout(start, pause);
+      restart.unref();
+    });
+  };
+  start();
+
+  return {
+    get inventory() {
+      return inventory;
+    },
+    get sources() {
+      return sources;
+    },
+    get components() {
+      return components;
+    },
+    known: known.promise,
+    configure: (next) => {
+      const onlyRate = JSON.stringify({ ...next, hz: 0 }) === JSON.stringify({ ...settings, hz: 0 });
+      settings = next;
+      worker?.post(onlyRate ? { type: 'rate', hz: next.hz } : { type: 'start', settings });
+    },
+    probe: () => worker?.post({ type: 'probe' }),
+    mark: () => {
+      if (!worker) return Promise.resolve(monotonicMicros());
+      const id = ++lastMark;
+      const answered = new Promise<number>((resolve) => marks.set(id, resolve));
+      const timer = setTimeout(() => settleMark(id, monotonicMicros()), markPatienceMs);
+      worker.post({ type: 'mark', id });
+      return answered.finally(() => clearTimeout(timer));
+    },
+    trace: (seconds) => traceOf(recent, monotonicMicros() - seconds * 1e6),
+    close: async () => {
+      closed = true;
+      if (restart) clearTimeout(restart);
+      if (!worker) return;
+      const { exited } = worker;
+      worker.post({ type: 'stop' });
+      const timer = setTimeout(() => worker?.kill(), 3000);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Power of some batches from a moment on, one column per component that any of them has. */
+export function traceOf(batches: readonly SampleBatch[], from = -Infinity): PowerTrace {
+  const trace: PowerTrace = { at: [], watts: {} };
+  for (const { t, series } of batches) {
+    const first = t.findIndex((at) => at >= from);
+    if (first < 0) continue;
+    const before = trace.at.length;
+    for (const at of t.slice(first)) trace.at.push(utcOf(at));
+    for (const { key, watts } of series) {
+      // a component that was not there before: missing until now
+      const column = (trace.watts[key] ??= new Array<number | null>(before).fill(null));
+      column.push(...watts.slice(first));
+    }
+    for (const column of Object.values(trace.watts))
+      while (column.length < trace.at.length) column.push(null);
+  }
+  return trace;
+}

@@ -1,0 +1,73 @@
+/**
+ * Starting a worker process: one interface for Node's child_process (here) and Electron's
+ * utilityProcess (electron/spawn.ts), so that the host does not know which shell it runs in.
+ */
+import { fork } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { createInterface } from 'node:readline';
+
+export interface Exit {
+  code: number | null;
+  signal: string | null;
+}
+
+export interface Worker<In> {
+  readonly pid: number | undefined;
+  /** A message to a worker that has ended is dropped. */
+  post(message: In): void;
+  /** The last lines that it wrote to stdout and stderr, oldest first. */
+  lastLines(): string[];
+  /** Ends it at once. */
+  kill(): void;
+  /** Resolves when it has ended, however it ended; never rejects. */
+  readonly exited: Promise<Exit>;
+}
+
+/** Starts the script `entry` as a process of its own, called `name` where the system shows names. */
+export type Spawn = <In, Out>(
+  entry: string,
+  name: string,
+  hear: (message: Out) => void,
+) => Worker<In>;
+
+/** Runs the file with the same Node as this process; a `.ts` entry needs no build (type stripping). */
+export const spawnNode: Spawn = (entry, name, hear) => {
+  const child = fork(entry, [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    execArgv: [],
+    // Ctrl-C in a terminal goes to the whole group; a worker is stopped by its host, with a checkpoint
+    detached: process.platform !== 'win32',
+    env: { ...process.env, HUGGINGGREEN_PROCESS: name },
+  });
+  const log = tail(child.stdout, child.stderr);
+  child.on('message', (message) => hear(message as Parameters<typeof hear>[0]));
+  return {
+    pid: child.pid,
+    post: (message) => {
+      // the callback takes the error of a channel that closes meanwhile
+      if (child.connected) child.send(message as object, () => {});
+    },
+    lastLines: log,
+    kill: () => void child.kill('SIGKILL'),
+    exited: new Promise((resolve) => {
+      child.once('error', (cause) => {
+        log.add(cause.message);
+        resolve({ code: null, signal: null });
+      });
+      // 'close' comes after the last line of stderr, 'exit' may come before
+      child.once('close', (code, signal) => resolve({ code, signal }));
+    }),
+  };
+};
+
+/** Keeps the last lines of some streams. */
+export function tail(...streams: (Readable | null)[]): { (): string[]; add(line: string): void } {
+  const lines: string[] = [];
+  const add = (line: string): void => {
+    lines.push(line.slice(0, 2000));
+    if (lines.length > 40) lines.shift();
+  };
+  for (const stream of streams) if (stream) createInterface({ input: stream }).on('line', add);
+  return Object.assign(() => [...lines], { add });
+}

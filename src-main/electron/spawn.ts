@@ -1,0 +1,34 @@
+/** Worker processes under Electron: utilityProcess, since packaged Electron cannot run as plain Node. */
+import { utilityProcess } from 'electron';
+import type { Readable } from 'node:stream';
+import { tail, type Spawn } from '../core/spawn.ts';
+
+export const spawnUtility: Spawn = (entry, name, hear) => {
+  const child = utilityProcess.fork(entry, [], {
+    serviceName: `HuggingGreen ${name}`,
+    stdio: 'pipe',
+    env: { ...process.env, HUGGINGGREEN_PROCESS: name },
+  });
+  const log = tail(child.stdout as Readable | null, child.stderr as Readable | null);
+  let alive = true;
+  child.on('message', (message: Parameters<typeof hear>[0]) => hear(message));
+  return {
+    get pid() {
+      return child.pid;
+    },
+    post: (message) => {
+      if (alive) child.postMessage(message);
+    },
+    lastLines: log,
+    kill: () => {
+      // utilityProcess.kill() asks with SIGTERM; a process stuck in a driver does not listen
+      if (child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
+    },
+    exited: new Promise((resolve) => {
+      child.once('exit', (code) => {
+        alive = false;
+        resolve({ code, signal: null });
+      });
+    }),
+  };
+};
