@@ -1,0 +1,294 @@
+/**
+ * Checkpoints: a JSON that says where the run was, and the safetensors file it points to.
+ *
+ * Weights carry the names and shapes a PyTorch module of the same build has (`b0.qkv.weight`); Adam's
+ * moments lie beside them as `moment1.<name>` and `moment2.<name>`. No random state is saved: random
+ * numbers depend on seed, epoch and image only.
+ *
+ * Nothing is ever half-written. Tensors go to a file of a new name, the JSON is swapped in by a rename
+ * after they are on the disk, and only then are files nobody points to removed.
+ */
+import { createHash } from 'node:crypto';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { AppError } from '../contract.ts';
+import type { ExperimentConfig } from '../experiment-config.ts';
+import {
+  parameterCount,
+  publicTensors,
+  sizeOf,
+  type NamedShape,
+  type Parameter,
+} from './models/parameters.ts';
+import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
+
+const format = 'hugginggreen-checkpoint';
+const version = 1;
+
+/** Where a run is. */
+export interface Position {
+  /** 0-based epoch of the next step. */
+  epoch: number;
+  /** Steps of that epoch already done. */
+  stepInEpoch: number;
+  /** Steps done in the whole run. */
+  step: number;
+  imagesSeen: number;
+}
+
+export interface BestSoFar {
+  macroF1: number;
+  epoch: number;
+  step: number;
+}
+
+/** Flat tensors of the training state, in the order of the parameter list. */
+export interface FlatState {
+  parameters: Float32Array;
+  moment1: Float32Array;
+  moment2: Float32Array;
+}
+
+export interface Checkpoint {
+  config: ExperimentConfig;
+  classes: readonly string[];
+  position: Position;
+  best: BestSoFar | null;
+  state: FlatState;
+}
+
+interface CheckpointJson extends Omit<Checkpoint, 'state'> {
+  format: string;
+  version: number;
+  parameters: NamedShape[];
+  tensors: { file: string; bytes: number; sha256: string };
+}
+
+/** `last` is overwritten by every checkpoint, `best` by the best macro F1 on validation. */
+export type CheckpointKind = 'last' | 'best';
+
+/**
+ * Writes a checkpoint under each of the given kinds (one tensor file for all of them).
+ * @returns path of the first kind's JSON and the bytes written.
+ * @throws AppError DISK_FULL; the checkpoints written before stay as they are.
+ */
+export async function writeCheckpoint(
+  runDir: string,
+  kinds: readonly [CheckpointKind, ...CheckpointKind[]],
+  parameters: readonly Parameter[],
+  { state, ...rest }: Checkpoint,
+): Promise<{ path: string; bytes: number }> {
+  const tensors = publicTensors(parameters);
+  const pieces = encodeSafetensors(
+    {
+      ...cut(tensors, state.parameters, ''),
+      ...cut(tensors, state.moment1, 'moment1.'),
+      ...cut(tensors, state.moment2, 'moment2.'),
+    },
+    { format, step: String(rest.position.step) },
+  );
+  const sha256 = createHash('sha256');
+  for (const piece of pieces) sha256.update(piece);
+  const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+  const file = `step-${rest.position.step}.safetensors`;
+  const json: CheckpointJson = {
+    format,
+    version,
+    ...rest,
+    parameters: tensors,
+    tensors: { file, bytes, sha256: sha256.digest('hex') },
+  };
+  const text = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
+
+  await writeAtomically(join(runDir, file), pieces);
+  for (const kind of kinds) await writeAtomically(join(runDir, `${kind}.json`), [text]);
+  await removeUnused(runDir);
+  return { path: join(runDir, `${kinds[0]}.json`), bytes: bytes + kinds.length * text.byteLength };
+}
+
+/**
+ * Reads a checkpoint and checks that it belongs to this model.
+ * @param path its JSON.
+ * @throws AppError naming file, tensor and reason where it is damaged or of another build.
+ */
+export async function readCheckpoint(
+  path: string,
+  parameters: readonly Parameter[],
+): Promise<Checkpoint> {
+  const json = await readJson(path);
+  const file = join(dirname(path), basename(json.tensors.file));
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw refuse(path, `its tensor file ${basename(file)} cannot be read (${reasonOf(cause)})`);
+  });
+  if (bytes.length !== json.tensors.bytes)
+    throw refuse(file, `it has ${bytes.length} bytes instead of ${json.tensors.bytes}`);
+  const { tensors } = decodeSafetensors(bytes, file);
+  if (createHash('sha256').update(bytes).digest('hex') !== json.tensors.sha256)
+    throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
+
+  const expected = publicTensors(parameters);
+  const join_ = (prefix: string): Float32Array => assemble(expected, tensors, prefix, file);
+  return {
+    config: json.config,
+    classes: json.classes,
+    position: json.position,
+    best: json.best,
+    state: { parameters: join_(''), moment1: join_('moment1.'), moment2: join_('moment2.') },
+  };
+}
+
+/** What of a config must be as it was for a run to go on. The rest may change (a longer run, another engine). */
+export function refuseChangedConfig(
+  path: string,
+  before: ExperimentConfig,
+  now: ExperimentConfig,
+): void {
+  const fixed = ({ dataset, model, attention, selection, train }: ExperimentConfig) => ({
+    dataset,
+    model,
+    attention,
+    selection,
+    train: {
+      recipe: train.recipe,
+      batch: train.batch,
+      optimizer: train.optimizer,
+      seed: train.seed,
+      shuffle: train.shuffle,
+      normalisation: train.normalisation,
+    },
+  });
+  const [old, asked] = [fixed(before), fixed(now)];
+  for (const section of ['dataset', 'model', 'attention', 'selection', 'train'] as const) {
+    const [was, is] = [old[section], asked[section]] as Record<string, unknown>[];
+    for (const key of new Set([...Object.keys(was!), ...Object.keys(is!)]))
+      if (JSON.stringify(was![key]) !== JSON.stringify(is![key]))
+        throw refuse(
+          path,
+          `it was made with ${section}.${key} = ${JSON.stringify(was![key])}, not ${JSON.stringify(is![key])}`,
+          'Start a new run, or set this back.',
+        );
+  }
+}
+
+async function readJson(path: string): Promise<CheckpointJson> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw refuse(path, `it cannot be read (${reasonOf(cause)})`);
+  });
+  let json: Partial<CheckpointJson>;
+  try {
+    json = JSON.parse(text) as Partial<CheckpointJson>;
+  } catch {
+    throw refuse(path, 'it is no JSON; the file may be cut off');
+  }
+  if (json?.format !== format) throw refuse(path, 'it is not a checkpoint of this program');
+  if (json.version !== version)
+    throw refuse(path, `it has version ${json.version}, this program reads version ${version}`);
+  const { step, epoch, stepInEpoch, imagesSeen } = json.position ?? ({} as Partial<Position>);
+  const whole = [step, epoch, stepInEpoch, imagesSeen].every((n) => Number.isSafeInteger(n));
+  if (!whole || !json.config || !json.tensors || !Array.isArray(json.classes))
+    throw refuse(path, 'parts of it are missing');
+  return json as CheckpointJson;
+}
+
+function refuse(path: string, reason: string, hint = 'Use another checkpoint.'): AppError {
+  return new AppError('BAD_INPUT', `Checkpoint ${path} cannot be used: ${reason}.`, hint);
+}
+
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+
+/** Cuts a flat tensor into named ones, without copying. */
+function cut(
+  tensors: readonly NamedShape[],
+  flat: Float32Array,
+  prefix: string,
+): Record<string, FloatTensor> {
+  let offset = 0;
+  return Object.fromEntries(
+    tensors.map(({ name, shape }) => {
+      const data = flat.subarray(offset, offset + sizeOf(shape));
+      offset += data.length;
+      return [prefix + name, { shape, data }];
+    }),
+  );
+}
+
+/** The reverse of `cut`. */
+function assemble(
+  expected: readonly NamedShape[],
+  tensors: Record<string, FloatTensor>,
+  prefix: string,
+  file: string,
+): Float32Array {
+  const flat = new Float32Array(parameterCount(expected));
+  let offset = 0;
+  for (const { name, shape } of expected) {
+    const tensor = tensors[prefix + name];
+    if (!tensor) throw refuse(file, `it has no tensor "${prefix}${name}": another architecture`);
+    if (tensor.shape.join() !== shape.join())
+      throw refuse(
+        file,
+        `tensor "${prefix}${name}" is [${tensor.shape.join(', ')}], this model needs [${shape.join(', ')}]`,
+      );
+    flat.set(tensor.data, offset);
+    offset += tensor.data.length;
+  }
+  const known = new Set(expected.map(({ name }) => prefix + name));
+  const others = Object.keys(tensors).filter(
+    (name) => /^moment[12]\./.exec(name)?.[0] === (prefix || undefined) && !known.has(name),
+  );
+  if (others[0])
+    throw refuse(file, `this model has no tensor "${others[0]}": another architecture`);
+  return flat;
+}
+
+async function writeAtomically(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.partial`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      for (const piece of pieces) await file.writeFile(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new AppError(
+        'DISK_FULL',
+        `The disk is full: checkpoint ${path} could not be written. The one before it is intact.`,
+        'Free some space and resume the run.',
+      );
+    throw new AppError(
+      'STORE',
+      `Checkpoint ${path} could not be written (${reasonOf(cause)}). The one before it is intact.`,
+      'Check that the folder exists and can be written.',
+    );
+  }
+}
+
+/** A rename is only safe once its folder is on the disk. Windows cannot open folders and needs not. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+/** Removes tensor files no JSON points to, and what a killed process left half-written. */
+async function removeUnused(runDir: string): Promise<void> {
+  const names = await readdir(runDir);
+  const used = new Set<string>();
+  for (const kind of ['last', 'best'] as const)
+    if (names.includes(`${kind}.json`)) {
+      const json = await readJson(join(runDir, `${kind}.json`)).catch(() => null);
+      if (!json) return; // rather keep too much than too little
+      used.add(json.tensors.file);
+    }
+  for (const name of names)
+    if (/^step-\d+\.safetensors$|\.(json|safetensors)\.partial$/.test(name) && !used.has(name))
+      await rm(join(runDir, name), { force: true });
+}

@@ -1,0 +1,174 @@
+/**
+ * The baseline Vision Transformer exactly as the authors build it (method A.1): pre-LN blocks, no q, k, v
+ * bias, mean over all tokens and LayerNorm after it. It differs from Dosovitskiy et al. 2020 in the
+ * pooling, the place of the last LayerNorm and an inner width that is not tied to D (method A.6).
+ */
+import * as tf from '../engine/tf.ts';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
+import { type ExperimentConfig, patchCount } from '../../experiment-config.ts';
+import { gelu, layerNorm } from '../engine/ops.ts';
+import { attentionVariants, type AttentionKind } from './attention/registry.ts';
+import type { Initialiser, Parameter } from './parameters.ts';
+
+/** Everything about a ViT that its parameters and its graph depend on. */
+export interface VitShape {
+  model: ExperimentConfig['model'];
+  attention: AttentionKind;
+  channels: number;
+  classes: number;
+}
+
+export const layerNormEpsilon = 1e-5;
+
+const hiddenWidth = ({ dim, mlpRatio }: VitShape['model']): number =>
+  Math.max(1, Math.round(dim * mlpRatio));
+
+/** A single head as wide as the model needs no projection behind it (method A.1). */
+const hasOutProjection = ({ heads, dimHead, dim }: VitShape['model']): boolean =>
+  !(heads === 1 && dimHead === dim);
+
+/** All parameters in their order; names as in a PyTorch module of the same build. */
+export function vitParameters({ model, channels, classes }: VitShape): Parameter[] {
+  const { dim, patch, layers, heads, dimHead } = model;
+  const inner = heads * dimHead;
+  const hidden = hiddenWidth(model);
+  const positions: Initialiser = { kind: 'normal', std: model.posInit === 'authors' ? 1 : 0.02 };
+
+  const weight = (name: string, shape: number[], joint?: string): Parameter => {
+    const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
+    return { name, shape, init: { kind: 'fan-in', fanIn }, decay: true, ...(joint && { joint }) };
+  };
+  const bias = (name: string, width: number, fanIn: number, joint?: string): Parameter => ({
+    name,
+    shape: [width],
+    init: { kind: 'fan-in', fanIn },
+    decay: false,
+    ...(joint && { joint }),
+  });
+  const norm = (name: string): Parameter[] => [
+    { name: `${name}.g`, shape: [dim], init: { kind: 'constant', value: 1 }, decay: false },
+    { name: `${name}.b`, shape: [dim], init: { kind: 'constant', value: 0 }, decay: false },
+  ];
+
+  const block = (b: string): Parameter[] => [
+    ...norm(`${b}.ln1`),
+    ...['q', 'k', 'v'].map((part) =>
+      weight(`${b}.${part}.weight`, [inner, dim], `${b}.qkv.weight`),
+    ),
+    ...(model.qkvBias
+      ? ['q', 'k', 'v'].map((part) => bias(`${b}.${part}.bias`, inner, dim, `${b}.qkv.bias`))
+      : []),
+    ...(hasOutProjection(model)
+      ? [weight(`${b}.out.weight`, [dim, inner]), bias(`${b}.out.bias`, dim, inner)]
+      : []),
+    ...norm(`${b}.ln2`),
+    weight(`${b}.fc1.weight`, [hidden, dim]),
+    bias(`${b}.fc1.bias`, hidden, dim),
+    weight(`${b}.fc2.weight`, [dim, hidden]),
+    bias(`${b}.fc2.bias`, dim, hidden),
+  ];
+
+  return [
+    weight('patch.weight', [dim, channels, patch, patch]),
+    bias('patch.bias', dim, channels * patch * patch),
+    { name: 'cls', shape: [1, 1, dim], init: positions, decay: false },
+    { name: 'pos', shape: [patchCount(model) + 1, dim], init: positions, decay: false },
+    ...Array.from({ length: layers }, (_, layer) => block(`b${layer}`)).flat(),
+    ...norm('head.ln'),
+    weight('head.weight', [classes, dim]),
+    bias('head.bias', classes, dim),
+  ];
+}
+
+export interface VitInput {
+  /** [B, n, C p²] normalised patches: all N, or only the kept ones. */
+  patches: Tensor3D;
+  /** [B, n] their places in the image where patches were dropped; null when all N are there. */
+  kept: Tensor2D | null;
+  /** Applied at the three places of every block; left out, nothing is dropped. */
+  dropout?: (values: Tensor) => Tensor;
+  /** Sees the tokens [B, n + 1, D] after the embedding and after every block. For tests. */
+  observe?: (name: string, tokens: Tensor3D) => void;
+}
+
+/**
+ * One forward pass.
+ * @param parameters by name, shapes as in `vitParameters`.
+ * @returns logits [B, classes]
+ */
+export function vitForward(
+  shape: VitShape,
+  parameters: Record<string, Tensor>,
+  { patches, kept, dropout = (values) => values, observe }: VitInput,
+): Tensor2D {
+  const { dim, layers, heads, dimHead } = shape.model;
+  const [batch, count] = patches.shape;
+  const tokens = count + 1; // with the class token
+  const inner = heads * dimHead;
+  const { attend } = attentionVariants[shape.attention];
+
+  const parameter = (name: string): Tensor => {
+    const tensor = parameters[name];
+    if (!tensor) throw new Error(`the model has no parameter "${name}"`);
+    return tensor;
+  };
+  /** x [rows, in] -> [rows, out] */
+  const linear = (x: Tensor, name: string): Tensor2D => {
+    const w = parameter(`${name}.weight`);
+    const rows = w.shape[0] ?? 1;
+    const product = tf.matMul(x as Tensor2D, w.reshape<Tensor2D>([rows, -1]), false, true);
+    const bias = parameters[`${name}.bias`];
+    return (bias ? product.add(bias) : product) as Tensor2D;
+  };
+  const norm = (x: Tensor, name: string): Tensor =>
+    layerNorm(
+      x,
+      parameter(`${name}.g`) as Tensor1D,
+      parameter(`${name}.b`) as Tensor1D,
+      layerNormEpsilon,
+    );
+  const splitHeads = (x: Tensor2D): Tensor4D =>
+    x.reshape<Tensor4D>([batch, tokens, heads, dimHead]).transpose([0, 2, 1, 3]);
+
+  let t = embed();
+  observe?.('embed', t.reshape([batch, tokens, dim]));
+  for (let layer = 0; layer < layers; layer++) {
+    const b = `b${layer}`;
+    t = t.add(dropout(multiHeadAttention(norm(t, `${b}.ln1`), b)));
+    const hidden = dropout(gelu(linear(norm(t, `${b}.ln2`), `${b}.fc1`)));
+    t = t.add(dropout(linear(hidden, `${b}.fc2`)));
+    observe?.(`block${layer}`, t.reshape([batch, tokens, dim]));
+  }
+  const pooled = t.reshape([batch, tokens, dim]).mean(1);
+  return linear(norm(pooled, 'head.ln'), 'head');
+
+  /** Patch projection, class token first, positions of the original places: [B (n + 1), D]. */
+  function embed(): Tensor {
+    const flat = patches.reshape([batch * count, -1]);
+    const projected = linear(flat, 'patch').reshape([batch, count, dim]);
+    // adding to zeros broadcasts; the gradient of tile would walk over the batch one by one
+    const cls = tf.zeros([batch, 1, dim]).add(parameter('cls'));
+    return tf
+      .concat([cls, projected], 1)
+      .add(positions())
+      .reshape([batch * tokens, dim]);
+  }
+
+  function positions(): Tensor {
+    const all = parameter('pos') as Tensor2D;
+    if (!kept) return all;
+    const first = tf.zeros([batch, 1], 'int32');
+    const rows = tf.concat([first, kept.add(tf.scalar(1, 'int32'))], 1);
+    return tf.gather(all, rows.reshape<Tensor1D>([batch * tokens])).reshape([batch, tokens, dim]);
+  }
+
+  function multiHeadAttention(x: Tensor, b: string): Tensor {
+    const q = splitHeads(linear(x, `${b}.q`));
+    const k = splitHeads(linear(x, `${b}.k`));
+    const v = splitHeads(linear(x, `${b}.v`));
+    const merged = attend({ q, k, v })
+      .transpose([0, 2, 1, 3])
+      .reshape([batch * tokens, inner]);
+    return hasOutProjection(shape.model) ? linear(merged, `${b}.out`) : merged;
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Supervised training from random weights (recipe `scratch`, method G.0): the steps of a run as pure
+ * functions, and what goes into them.
+ *
+ * A run needs at most two training programs, full images and kept patches: one draw per batch decides
+ * between them (method B.5), so there are exactly two shapes to compile.
+ */
+import { type ExperimentConfig, keptPatches, patchCount } from '../../experiment-config.ts';
+import type { Specs, Step, Tensors } from '../engine/engine.ts';
+import {
+  decayMask,
+  flatGradients,
+  flatLayout,
+  sliceFlat,
+  type FlatLayout,
+} from '../engine/flat.ts';
+import * as tf from '../engine/tf.ts';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
+import { imagenetNormalisation, normalisePatches, pixelPatches } from '../models/images.ts';
+import { crossEntropy } from '../models/loss.ts';
+import { parameterCount, type Parameter } from '../models/parameters.ts';
+import { gatherPatches, keepMask, scorePatches, selectPatches } from '../models/patch-selection.ts';
+import { vitForward, vitParameters, type VitShape } from '../models/vit.ts';
+import { adamUpdate, clipToNorm } from '../optimiser.ts';
+
+/** What a recipe has to know of a dataset. */
+export interface DatasetShape {
+  channels: number;
+  /** Side of the stored images. */
+  size: number;
+  classes: readonly string[];
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+/** A step, ready to be compiled. */
+export interface StepDefinition {
+  step: Step;
+  specs: { state: Specs; inputs: Specs };
+  /** Tokens per image in the encoder, class token included. */
+  tokens: number;
+}
+
+export interface Recipe {
+  parameters: readonly Parameter[];
+  layout: FlatLayout;
+  parameterCount: number;
+  batch: number;
+  /** N, the patches of an image. */
+  patches: number;
+  /** Scores [B, N] of images; null where no step needs them (no selection, or the random control). */
+  score: StepDefinition | null;
+  train: { full: StepDefinition; kept: StepDefinition | null };
+  evaluate: { full: StepDefinition; kept: StepDefinition | null };
+}
+
+export const optimiserState = (layout: FlatLayout): Specs => ({
+  parameters: { shape: [layout.size], dtype: 'float32' },
+  moment1: { shape: [layout.size], dtype: 'float32' },
+  moment2: { shape: [layout.size], dtype: 'float32' },
+});
+
+/** How the patches of one program are chosen. */
+interface Choice {
+  /** Keeping all N patches is `null`. */
+  keep: number | null;
+  sampled: boolean;
+}
+
+/** @param batch images per step, of training and evaluation alike. */
+export function supervised(config: ExperimentConfig, dataset: DatasetShape, batch: number): Recipe {
+  const { model, selection, train } = config;
+  const shape: VitShape = {
+    model,
+    attention: config.attention.kind,
+    channels: dataset.channels,
+    classes: dataset.classes.length,
+  };
+  const normalisation = train.normalisation === 'imagenet' ? imagenetNormalisation : dataset;
+  const parameters = vitParameters(shape);
+  const layout = flatLayout(parameters);
+  const patches = patchCount(model);
+  const kept = keptPatches(config);
+  // keeping all patches is the full image: one program, no scores
+  const selects = selection.mode !== 'off' && kept < patches;
+  const scored = selects && selection.heuristic !== 'random';
+  const full: Choice = { keep: null, sampled: false };
+
+  const stateOf = (...names: string[]): Specs => {
+    const all = optimiserState(layout);
+    return Object.fromEntries(names.map((name) => [name, all[name]!]));
+  };
+  const imageInput: Specs = {
+    images: { shape: [batch, dataset.channels, dataset.size, dataset.size], dtype: 'uint8' },
+  };
+  const tokensOf = ({ keep }: Choice): number =>
+    (selection.mode === 'drop' && keep !== null ? keep : patches) + 1;
+
+  const inputsOf = (choice: Choice): Specs => ({
+    ...imageInput,
+    labels: { shape: [batch], dtype: 'int32' },
+    ...(choice.keep !== null &&
+      scored && { scores: { shape: [batch, patches], dtype: 'float32' } }),
+    ...(choice.keep !== null &&
+      choice.sampled && { noise: { shape: [batch, patches], dtype: 'float32' } }),
+  });
+
+  /** Images to logits, choosing patches on the way. */
+  const logitsOf = (
+    views: Tensors,
+    inputs: Tensors,
+    { keep }: Choice,
+    dropout?: (values: Tensor) => Tensor,
+  ): Tensor2D => {
+    const pixels = pixelPatches(inputs.images as Tensor4D, model.image, model.patch);
+    if (keep === null)
+      return vitForward(shape, views, {
+        patches: normalisePatches(pixels, normalisation),
+        kept: null,
+        ...(dropout && { dropout }),
+      });
+    const scores = (inputs.scores ?? tf.zeros([batch, patches])) as Tensor2D;
+    const chosen = selectPatches(
+      scores,
+      (inputs.noise ?? null) as Tensor2D | null,
+      keep,
+      selection,
+    );
+    if (selection.mode === 'mask') {
+      const masked = normalisePatches(pixels, normalisation).mul(keepMask(chosen, patches));
+      return vitForward(shape, views, {
+        patches: masked as Tensor3D,
+        kept: null,
+        ...(dropout && { dropout }),
+      });
+    }
+    // dropped before normalisation and projection: nothing is computed for a dropped patch
+    const [, , channels, area] = pixels.shape;
+    const few = gatherPatches(pixels.reshape([batch, patches, channels * area]), chosen);
+    return vitForward(shape, views, {
+      patches: normalisePatches(few.reshape([batch, keep, channels, area]), normalisation),
+      kept: chosen,
+      ...(dropout && { dropout }),
+    });
+  };
+
+  const trainStep = (choice: Choice): StepDefinition => {
+    const tokens = tokensOf(choice);
+    const dropoutBytes = dropoutBytesOf(config, batch, tokens);
+    const decays = train.optimizer === 'adamw' && train.weightDecay > 0;
+    return {
+      tokens,
+      specs: {
+        state: stateOf('parameters', 'moment1', 'moment2'),
+        inputs: {
+          ...inputsOf(choice),
+          stepSize: { shape: [], dtype: 'float32' },
+          secondScale: { shape: [], dtype: 'float32' },
+          ...(decays && { shrink: { shape: [], dtype: 'float32' } }),
+          ...(dropoutBytes > 0 && { dropout: { shape: [dropoutBytes], dtype: 'uint8' } }),
+        },
+      },
+      step: (state, inputs) => {
+        const { value, gradient } = flatGradients(layout, state.parameters!, (views) => {
+          const dropout = inputs.dropout && dropoutFrom(inputs.dropout, model.dropout);
+          const logits = logitsOf(views, inputs, choice, dropout);
+          const losses = crossEntropy(logits, inputs.labels as Tensor1D, train.labelSmoothing);
+          return { loss: losses.mean() };
+        });
+        const updated = adamUpdate(
+          state.parameters!,
+          { moment1: state.moment1!, moment2: state.moment2! },
+          train.clipNorm === null ? gradient : clipToNorm(gradient, train.clipNorm),
+          decays ? tf.tensor1d(decayMask(layout)) : null,
+          {
+            stepSize: inputs.stepSize!,
+            secondScale: inputs.secondScale!,
+            shrink: inputs.shrink ?? tf.scalar(0),
+          },
+        );
+        return { state: { ...updated }, outputs: { loss: value.loss } };
+      },
+    };
+  };
+
+  const evaluateStep = (choice: Choice): StepDefinition => ({
+    tokens: tokensOf(choice),
+    specs: { state: stateOf('parameters'), inputs: inputsOf(choice) },
+    step: (state, inputs) => {
+      const logits = logitsOf(sliceFlat(layout, state.parameters!), inputs, choice);
+      return {
+        outputs: {
+          // the loss of an evaluation is plain cross-entropy, so that runs can be compared
+          losses: crossEntropy(logits, inputs.labels as Tensor1D, 0),
+          predictions: logits.argMax(1).cast('int32'),
+        },
+      };
+    },
+  });
+
+  const evaluateKept = (): StepDefinition | null => {
+    if (!selects || selection.evalSelect === 'full') return null;
+    const sampled = selection.evalSelect === 'authors-bug' && selection.probabilistic;
+    return evaluateStep({ keep: kept, sampled });
+  };
+
+  return {
+    parameters,
+    layout,
+    parameterCount: parameterCount(parameters),
+    batch,
+    patches,
+    score: scored
+      ? {
+          tokens: 0,
+          specs: { state: {}, inputs: imageInput },
+          step: (_, inputs) => ({
+            outputs: {
+              scores: scorePatches(
+                pixelPatches(inputs.images as Tensor4D, model.image, model.patch),
+                selection,
+              ),
+            },
+          }),
+        }
+      : null,
+    train: {
+      full: trainStep(full),
+      kept: selects ? trainStep({ keep: kept, sampled: selection.probabilistic }) : null,
+    },
+    evaluate: { full: evaluateStep(full), kept: evaluateKept() },
+  };
+}
+
+/** Random bytes one step needs: one per element at the three places of every block (method A.1). */
+export function dropoutBytesOf(
+  { model: { dropout, dim, layers, mlpRatio } }: Pick<ExperimentConfig, 'model'>,
+  batch: number,
+  tokens: number,
+): number {
+  if (dropoutThreshold(dropout) === 0) return 0;
+  return batch * tokens * layers * (2 * dim + Math.max(1, Math.round(dim * mlpRatio)));
+}
+
+/** Dropout rates are multiples of 1/256: one random byte per element is what a step can afford. */
+const dropoutThreshold = (rate: number): number => Math.round(rate * 256);
+
+/** Cuts the step's random bytes into one mask per call, in the order of the calls. */
+function dropoutFrom(bytes: Tensor, rate: number): (values: Tensor) => Tensor {
+  const threshold = dropoutThreshold(rate);
+  const scale = tf.scalar(1 / (1 - threshold / 256));
+  let offset = 0;
+  return (values) => {
+    const mask = bytes
+      .slice([offset], [values.size])
+      .greaterEqual(tf.scalar(threshold, 'int32'))
+      .cast('float32')
+      .mul(scale);
+    offset += values.size;
+    return values.mul(mask.reshape(values.shape));
+  };
+}
