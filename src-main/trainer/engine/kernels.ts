@@ -1,0 +1,700 @@
+/**
+ * How each tfjs kernel is said in ONNX. One entry per kernel name: it gets the values of the kernel's
+ * inputs and its attributes, adds nodes to the graph and returns the value (or values) the kernel would
+ * have computed, with their shapes. README.md beside this file shows how to add one.
+ *
+ * Only operators that ONNX Runtime's `cpu` and `webgpu` providers both have are emitted; what webgpu
+ * lacks (OneHot, Sign, Mod, LogSoftmax, IsNaN) is composed here.
+ */
+import { ATTENTION, GELU, LAYER_NORM } from './ops.ts';
+import { sameShape, sizeOf, uniformNumber } from './graph.ts';
+import type { Graph, Value } from './graph.ts';
+import type { OnnxType } from './onnx.ts';
+import * as tf from './tf.ts';
+
+export interface KernelCall {
+  graph: Graph;
+  /** By the kernel's own names; a kernel of a list of tensors (Concat) has them in `list`. */
+  inputs: Record<string, Value>;
+  list: Value[];
+  /** As tfjs hands them over; each mapping knows its kernel's. */
+  attrs: Attrs;
+}
+
+export type KernelMapping = (call: KernelCall) => Value | Value[];
+
+/** Typed access to a kernel's attributes. */
+export class Attrs {
+  readonly #values: tf.NamedAttrMap;
+
+  constructor(values: tf.NamedAttrMap | undefined) {
+    this.#values = values ?? {};
+  }
+
+  number(name: string): number {
+    return Number(this.#values[name]);
+  }
+
+  boolean(name: string): boolean {
+    return Boolean(this.#values[name]);
+  }
+
+  text(name: string): string {
+    return String(this.#values[name]);
+  }
+
+  /** A number stands for a list of itself alone. */
+  numbers(name: string): number[] {
+    const value = this.#values[name];
+    if (value === undefined || value === null) return [];
+    return Array.isArray(value) ? value.flat(2).map(Number) : [Number(value)];
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] !== undefined && this.#values[name] !== null;
+  }
+}
+
+/** What tfjs calls a type, in ONNX. */
+export function onnxType(dtype: string): OnnxType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw new Error(`A captured step knows float32, int32 and bool tensors, not ${dtype}.`);
+}
+
+const microsoft = { domain: 'com.microsoft' };
+
+function broadcastShape(a: Value, b: Value): number[] {
+  return tf.broadcast_util.assertAndGetBroadcastShape([...a.shape], [...b.shape]);
+}
+
+/** A node over the broadcast of two operands; an operand that was broadcast already is not, again. */
+function elementwise(g: Graph, op: string, a: Value, b: Value, type: OnnxType = a.type): Value {
+  const shape = broadcastShape(a, b);
+  const covers = (small: Value, other: Value) => sameShape(broadcastShape(small, other), shape);
+  const left = a.broadcastOf && covers(a.broadcastOf, b) ? a.broadcastOf : a;
+  const right = b.broadcastOf && covers(left, b.broadcastOf) ? b.broadcastOf : b;
+  return g.node(op, [left, right], { shape, type });
+}
+
+function add(g: Graph, a: Value, b: Value): Value {
+  if (uniformNumber(a) === 0) return g.expand(b, broadcastShape(a, b));
+  if (uniformNumber(b) === 0) return g.expand(a, broadcastShape(a, b));
+  return elementwise(g, 'Add', a, b);
+}
+
+function subtract(g: Graph, a: Value, b: Value): Value {
+  if (uniformNumber(b) === 0) return g.expand(a, broadcastShape(a, b));
+  return elementwise(g, 'Sub', a, b);
+}
+
+function multiply(g: Graph, a: Value, b: Value): Value {
+  if (uniformNumber(a) === 1) return g.expand(b, broadcastShape(a, b));
+  if (uniformNumber(b) === 1) return g.expand(a, broadcastShape(a, b));
+  return elementwise(g, 'Mul', a, b);
+}
+
+function divide(g: Graph, a: Value, b: Value): Value {
+  if (uniformNumber(b) === 1) return g.expand(a, broadcastShape(a, b));
+  return elementwise(g, 'Div', a, b);
+}
+
+const unary = (g: Graph, op: string, x: Value, type: OnnxType = x.type): Value =>
+  g.node(op, [x], { shape: x.shape, type });
+
+/** x -> one ONNX operator of the same shape and type. */
+const map1 =
+  (op: string): KernelMapping =>
+  ({ graph, inputs }) =>
+    unary(graph, op, inputs.x!);
+
+const map2 =
+  (apply: (g: Graph, a: Value, b: Value) => Value): KernelMapping =>
+  ({ graph, inputs }) =>
+    apply(graph, inputs.a!, inputs.b!);
+
+const compare = (op: string): KernelMapping => map2((g, a, b) => elementwise(g, op, a, b, 'bool'));
+
+const not = (g: Graph, x: Value): Value => unary(g, 'Not', x);
+
+function reshape(g: Graph, x: Value, shape: readonly number[]): Value {
+  if (sameShape(x.shape, shape)) return x;
+  if (uniformNumber(x) !== undefined) return g.expand(g.scalar(uniformNumber(x)!, x.type), shape);
+  return g.node('Reshape', [x, g.ints(shape)], { shape, type: x.type });
+}
+
+function transpose(g: Graph, x: Value, perm: readonly number[]): Value {
+  if (perm.every((axis, i) => axis === i)) return x;
+  const shape = perm.map((axis) => x.shape[axis]!);
+  return g.node(
+    'Transpose',
+    [x],
+    { shape, type: x.type },
+    { attributes: { perm: { ints: perm } } },
+  );
+}
+
+const swapLastTwo = (g: Graph, x: Value): Value => {
+  const axes = x.shape.map((_, i) => i);
+  const last = axes.length - 1;
+  return transpose(g, x, [...axes.slice(0, -2), last, last - 1]);
+};
+
+/** Batched matrix product with tfjs's flags; ONNX Runtime folds the transposes into the product. */
+function matMul(g: Graph, a: Value, b: Value, transposeA = false, transposeB = false): Value {
+  const left = transposeA ? swapLastTwo(g, a) : a;
+  const right = transposeB ? swapLastTwo(g, b) : b;
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(
+    left.shape.slice(0, -2),
+    right.shape.slice(0, -2),
+  );
+  const shape = [...batch, left.shape.at(-2)!, right.shape.at(-1)!];
+  return g.node('MatMul', [left, right], { shape, type: a.type });
+}
+
+function slice(
+  g: Graph,
+  x: Value,
+  begin: readonly number[],
+  size: readonly number[],
+  steps?: readonly number[],
+): Value {
+  if (sameShape(x.shape, size) && !steps?.some((step) => step !== 1)) return x;
+  // only the axes that are cut
+  const axes = x.shape
+    .map((_, i) => i)
+    .filter((i) => begin[i] !== 0 || size[i] !== x.shape[i] || (steps?.[i] ?? 1) !== 1);
+  const ends = axes.map((i) => {
+    const end = begin[i]! + size[i]! * (steps?.[i] ?? 1);
+    // before the first element: -1 would mean the last one
+    return end < 0 ? -x.shape[i]! - 1 : end;
+  });
+  const inputs = [
+    x,
+    g.ints(axes.map((i) => begin[i]!)),
+    g.ints(ends),
+    g.ints(axes),
+    ...(steps ? [g.ints(axes.map((i) => steps[i]!))] : []),
+  ];
+  return g.node('Slice', inputs, { shape: size, type: x.type });
+}
+
+function concat(g: Graph, values: readonly Value[], axis: number): Value {
+  const parts = values.filter(({ shape }) => sizeOf(shape) > 0);
+  if (parts.length === 1) return parts[0]!;
+  const first = parts[0] ?? values[0]!;
+  const at = axis < 0 ? axis + first.shape.length : axis;
+  const shape = first.shape.map((side, i) =>
+    i === at ? parts.reduce((sum, part) => sum + part.shape[at]!, 0) : side,
+  );
+  return g.node('Concat', parts, { shape, type: first.type }, { attributes: { axis: { i: at } } });
+}
+
+/** Reductions hand their axes over as `axis` or as `reductionIndices`; none means all. */
+function reduce(op: string): KernelMapping {
+  return ({ graph, inputs, attrs }) => {
+    const x = inputs.x!;
+    const given = attrs.has('axis') ? attrs.numbers('axis') : attrs.numbers('reductionIndices');
+    const all = !attrs.has('axis') && !attrs.has('reductionIndices');
+    const axes = tf.util.parseAxisParam(all ? x.shape.map((_, i) => i) : given, [...x.shape]);
+    return reduceAxes(graph, op, x, axes, attrs.boolean('keepDims'));
+  };
+}
+
+function reduceAxes(
+  g: Graph,
+  op: string,
+  x: Value,
+  axes: readonly number[],
+  keepDims: boolean,
+): Value {
+  if (axes.length === 0) return x;
+  const shape = keepDims
+    ? x.shape.map((side, i) => (axes.includes(i) ? 1 : side))
+    : x.shape.filter((_, i) => !axes.includes(i));
+  return g.node(
+    op,
+    [x, g.ints(axes)],
+    { shape, type: x.type },
+    { attributes: { keepdims: { i: keepDims ? 1 : 0 } } },
+  );
+}
+
+/** All and Any: ONNX has no logical reduction, the least or the largest of 0 and 1 is one. */
+function reduceLogical(op: string): KernelMapping {
+  return ({ graph, inputs, attrs, list }) => {
+    const x = graph.cast(inputs.x!, 'int32');
+    const value = reduce(op)({ graph, inputs: { x }, attrs, list }) as Value;
+    return graph.cast(value, 'bool');
+  };
+}
+
+function argReduce(op: string): KernelMapping {
+  return ({ graph, inputs, attrs }) => {
+    const x = inputs.x!;
+    const [axis] = tf.util.parseAxisParam(attrs.number('axis'), [...x.shape]);
+    const shape = x.shape.filter((_, i) => i !== axis);
+    const index = graph.node(
+      op,
+      [x],
+      { shape, type: 'int64' },
+      { attributes: { axis: { i: axis! }, keepdims: { i: 0 } } },
+    );
+    return graph.cast(index, 'int32');
+  };
+}
+
+function softmax(g: Graph, x: Value, axis = -1): Value {
+  return g.node(
+    'Softmax',
+    [x],
+    { shape: x.shape, type: x.type },
+    { attributes: { axis: { i: axis } } },
+  );
+}
+
+function where(g: Graph, condition: Value, yes: Value, no: Value): Value {
+  const shape = tf.broadcast_util.assertAndGetBroadcastShape(
+    tf.broadcast_util.assertAndGetBroadcastShape([...condition.shape], [...yes.shape]),
+    [...no.shape],
+  );
+  // tfjs lets a vector choose whole rows
+  const rows =
+    condition.shape.length === 1 && yes.shape.length > 1
+      ? reshape(g, condition, [condition.shape[0]!, ...yes.shape.slice(1).map(() => 1)])
+      : condition;
+  const compact = (value: Value, other: Value) =>
+    value.broadcastOf && sameShape(broadcastShape(rows, other), shape) ? value.broadcastOf : value;
+  return g.node('Where', [rows, compact(yes, no), compact(no, rows)], { shape, type: yes.type });
+}
+
+/** Rows of `zeros(shape)` at `indices` [..., r] increased by `updates`; equal indices add up. */
+function scatterAdd(g: Graph, indices: Value, updates: Value, shape: readonly number[]): Value {
+  const zeros = g.expand(g.scalar(0, updates.type), shape);
+  return g.node(
+    'ScatterND',
+    [zeros, g.cast(indices, 'int64'), updates],
+    { shape, type: updates.type },
+    { attributes: { reduction: { s: 'add' } } },
+  );
+}
+
+function gather(g: Graph, x: Value, indices: Value, axis: number, batchDims: number): Value {
+  const { outputShape } = tf.backend_util.segment_util.collectGatherOpShapeInfo(
+    asTensor(x),
+    asTensor(indices),
+    axis,
+    batchDims,
+  );
+  const rows = g.cast(indices, 'int64');
+  if (batchDims === 0)
+    return g.node(
+      'Gather',
+      [x, rows],
+      { shape: outputShape, type: x.type },
+      { attributes: { axis: { i: axis } } },
+    );
+  if (axis !== batchDims)
+    throw new Error('A gather with batch dimensions is captured along the axis after them only.');
+  return g.node(
+    'GatherND',
+    [x, reshape(g, rows, [...rows.shape, 1])],
+    { shape: outputShape, type: x.type },
+    { attributes: { batch_dims: { i: batchDims } } },
+  );
+}
+
+/** tfjs's shape helpers take tensors but read their shapes only. */
+const asTensor = ({ shape }: Value): tf.Tensor => ({ shape: [...shape] }) as unknown as tf.Tensor;
+
+function stridedSlice({ graph, inputs, attrs }: KernelCall): Value {
+  const x = inputs.x!;
+  const info = tf.slice_util.sliceInfo(
+    [...x.shape],
+    attrs.numbers('begin'),
+    attrs.numbers('end'),
+    attrs.numbers('strides'),
+    attrs.number('beginMask'),
+    attrs.number('endMask'),
+    attrs.number('ellipsisMask'),
+    attrs.number('newAxisMask'),
+    attrs.number('shrinkAxisMask'),
+  );
+  const cut = slice(graph, x, info.begin, info.finalShapeSparse, info.strides);
+  return reshape(graph, cut, info.finalShape);
+}
+
+/** Channels-last images [B, H, W, C] to [B, C, H, W], which is what ONNX convolves, and back. */
+const toChannelsFirst = (g: Graph, x: Value): Value => transpose(g, x, [0, 3, 1, 2]);
+const toChannelsLast = (g: Graph, x: Value): Value => transpose(g, x, [0, 2, 3, 1]);
+
+function conv2d({ graph: g, inputs, attrs }: KernelCall): Value {
+  const x = inputs.x!;
+  const filter = inputs.filter!;
+  if (attrs.text('dataFormat') !== 'NHWC')
+    throw new Error('Conv2D is captured with channels-last images (NHWC) only.');
+  const strides = attrs.numbers('strides');
+  const info = tf.backend_util.computeConv2DInfo(
+    [...x.shape] as [number, number, number, number],
+    [...filter.shape] as [number, number, number, number],
+    strides.length === 1 ? strides[0]! : (strides as [number, number]),
+    1,
+    attrs.text('pad') as 'valid' | 'same',
+  );
+  const { top, left, bottom, right } = info.padInfo;
+  const [batch, height, width, channels] = info.outShape;
+  const y = g.node(
+    'Conv',
+    [toChannelsFirst(g, x), transpose(g, filter, [3, 2, 0, 1])],
+    { shape: [batch, channels, height, width], type: x.type },
+    {
+      attributes: {
+        strides: { ints: [info.strideHeight, info.strideWidth] },
+        pads: { ints: [top, left, bottom, right] },
+      },
+    },
+  );
+  return toChannelsLast(g, y);
+}
+
+function resizeBilinear({ graph: g, inputs, attrs }: KernelCall): Value {
+  const images = inputs.images!;
+  const [batch, , , channels] = images.shape;
+  const [height, width] = attrs.numbers('size');
+  const mode = attrs.boolean('halfPixelCenters')
+    ? 'half_pixel'
+    : attrs.boolean('alignCorners')
+      ? 'align_corners'
+      : 'asymmetric';
+  const shape = [batch!, channels!, height!, width!];
+  const resized = g.node(
+    'Resize',
+    [toChannelsFirst(g, images), null, null, g.ints(shape)],
+    { shape, type: images.type },
+    { attributes: { mode: { s: 'linear' }, coordinate_transformation_mode: { s: mode } } },
+  );
+  return toChannelsLast(g, resized);
+}
+
+function layerNorm({ graph: g, inputs, attrs }: KernelCall): Value[] {
+  const x = inputs.x!;
+  const row = { shape: [...x.shape.slice(0, -1), 1], type: x.type };
+  return g.nodes(
+    'LayerNormalization',
+    [x, inputs.gamma!, inputs.beta!],
+    [{ shape: x.shape, type: x.type }, row, row],
+    { attributes: { axis: { i: -1 }, epsilon: { f: attrs.number('epsilon') } } },
+  );
+}
+
+function attention({ graph: g, inputs, attrs }: KernelCall): Value[] {
+  const scores = matMul(g, inputs.q!, inputs.k!, false, true);
+  const weights = softmax(g, multiply(g, scores, g.scalar(attrs.number('scale'))));
+  return [matMul(g, weights, inputs.v!), weights];
+}
+
+export const kernels: Record<string, KernelMapping> = {
+  // one element at a time
+  Abs: map1('Abs'),
+  Ceil: map1('Ceil'),
+  Cos: map1('Cos'),
+  Erf: map1('Erf'),
+  Exp: map1('Exp'),
+  Floor: map1('Floor'),
+  Log: map1('Log'),
+  LogicalNot: map1('Not'),
+  Neg: map1('Neg'),
+  Reciprocal: map1('Reciprocal'),
+  Relu: map1('Relu'),
+  Round: map1('Round'),
+  Sigmoid: map1('Sigmoid'),
+  Sin: map1('Sin'),
+  Softplus: map1('Softplus'),
+  Sqrt: map1('Sqrt'),
+  Tanh: map1('Tanh'),
+  Rsqrt: ({ graph, inputs }) => unary(graph, 'Reciprocal', unary(graph, 'Sqrt', inputs.x!)),
+  Square: ({ graph, inputs }) => multiply(graph, inputs.x!, inputs.x!),
+  Log1p: ({ graph, inputs }) => unary(graph, 'Log', add(graph, inputs.x!, graph.scalar(1))),
+  Expm1: ({ graph, inputs }) => subtract(graph, unary(graph, 'Exp', inputs.x!), graph.scalar(1)),
+  IsNan: ({ graph, inputs }) =>
+    not(graph, elementwise(graph, 'Equal', inputs.x!, inputs.x!, 'bool')),
+  Sign: ({ graph: g, inputs: { x } }) => {
+    const zero = g.scalar(0, x!.type);
+    const above = g.cast(elementwise(g, 'Greater', x!, zero, 'bool'), x!.type);
+    const below = g.cast(elementwise(g, 'Less', x!, zero, 'bool'), x!.type);
+    return subtract(g, above, below);
+  },
+  // 1 above zero, alpha elsewhere
+  Step: ({ graph: g, inputs: { x }, attrs }) => {
+    const above = elementwise(g, 'Greater', x!, g.scalar(0, x!.type), 'bool');
+    return where(g, above, g.scalar(1, x!.type), g.scalar(attrs.number('alpha') || 0, x!.type));
+  },
+  LeakyRelu: ({ graph: g, inputs: { x }, attrs }) =>
+    where(
+      g,
+      elementwise(g, 'Greater', x!, g.scalar(0), 'bool'),
+      x!,
+      multiply(g, x!, g.scalar(attrs.number('alpha'))),
+    ),
+  Relu6: ({ graph: g, inputs: { x } }) =>
+    elementwise(g, 'Min', unary(g, 'Relu', x!), g.scalar(6, x!.type)),
+  ClipByValue: ({ graph: g, inputs: { x }, attrs }) =>
+    g.node(
+      'Clip',
+      [
+        x!,
+        g.scalar(attrs.number('clipValueMin'), x!.type),
+        g.scalar(attrs.number('clipValueMax'), x!.type),
+      ],
+      { shape: x!.shape, type: x!.type },
+    ),
+
+  // two operands
+  Add: map2(add),
+  Sub: map2(subtract),
+  Multiply: map2(multiply),
+  RealDiv: map2(divide),
+  FloorDiv: map2((g, a, b) => {
+    // ONNX divides integers towards zero, tfjs floors
+    const quotient = divide(g, g.cast(a, 'float32'), g.cast(b, 'float32'));
+    return g.cast(unary(g, 'Floor', quotient), a.type);
+  }),
+  Mod: map2((g, a, b) => {
+    const quotient = divide(g, g.cast(a, 'float32'), g.cast(b, 'float32'));
+    const whole = g.cast(unary(g, 'Floor', quotient), a.type);
+    return subtract(g, a, multiply(g, b, whole));
+  }),
+  Pow: map2((g, a, b) => elementwise(g, 'Pow', a, b)),
+  Maximum: map2((g, a, b) => elementwise(g, 'Max', a, b)),
+  Minimum: map2((g, a, b) => elementwise(g, 'Min', a, b)),
+  SquaredDifference: map2((g, a, b) => {
+    const difference = subtract(g, a, b);
+    return multiply(g, difference, difference);
+  }),
+  AddN: ({ graph, list }) => list.reduce((sum, term) => add(graph, sum, term)),
+  Equal: compare('Equal'),
+  NotEqual: map2((g, a, b) => not(g, elementwise(g, 'Equal', a, b, 'bool'))),
+  Greater: compare('Greater'),
+  GreaterEqual: compare('GreaterOrEqual'),
+  Less: compare('Less'),
+  LessEqual: compare('LessOrEqual'),
+  LogicalAnd: compare('And'),
+  LogicalOr: compare('Or'),
+  Select: ({ graph, inputs }) => where(graph, inputs.condition!, inputs.t!, inputs.e!),
+
+  // reductions
+  Sum: reduce('ReduceSum'),
+  Mean: reduce('ReduceMean'),
+  Max: reduce('ReduceMax'),
+  Min: reduce('ReduceMin'),
+  Prod: reduce('ReduceProd'),
+  All: reduceLogical('ReduceMin'),
+  Any: reduceLogical('ReduceMax'),
+  ArgMax: argReduce('ArgMax'),
+  ArgMin: argReduce('ArgMin'),
+  Softmax: ({ graph, inputs, attrs }) =>
+    softmax(graph, inputs.logits!, attrs.has('dim') ? attrs.number('dim') : -1),
+  LogSoftmax: ({ graph: g, inputs: { logits }, attrs }) => {
+    const [axis] = tf.util.parseAxisParam(attrs.number('axis'), [...logits!.shape]);
+    const shifted = subtract(g, logits!, reduceAxes(g, 'ReduceMax', logits!, [axis!], true));
+    const total = reduceAxes(g, 'ReduceSum', unary(g, 'Exp', shifted), [axis!], true);
+    return subtract(g, shifted, unary(g, 'Log', total));
+  },
+  Cumsum: ({ graph: g, inputs: { x }, attrs }) =>
+    g.node(
+      'CumSum',
+      [x!, g.scalar(attrs.number('axis'), 'int64')],
+      { shape: x!.shape, type: x!.type },
+      {
+        attributes: {
+          exclusive: { i: attrs.boolean('exclusive') ? 1 : 0 },
+          reverse: { i: attrs.boolean('reverse') ? 1 : 0 },
+        },
+      },
+    ),
+  TopK: ({ graph: g, inputs: { x }, attrs }) => {
+    const k = attrs.number('k');
+    const shape = [...x!.shape.slice(0, -1), k];
+    const [values, indices] = g.nodes(
+      'TopK',
+      [x!, g.ints([k])],
+      [
+        { shape, type: x!.type },
+        { shape, type: 'int64' },
+      ],
+      { attributes: { sorted: { i: 1 } } },
+    );
+    return [values!, g.cast(indices!, 'int32')];
+  },
+
+  // products
+  BatchMatMul: ({ graph, inputs, attrs }) =>
+    matMul(graph, inputs.a!, inputs.b!, attrs.boolean('transposeA'), attrs.boolean('transposeB')),
+  Einsum: ({ graph: g, list, attrs }) => {
+    const equation = attrs.text('equation');
+    const { allDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, list.length);
+    const sides = new Map(
+      idDims.flatMap((dims, i) => dims.map((dim, axis) => [dim, list[i]!.shape[axis]!] as const)),
+    );
+    const output = equation.split('->')[1]!.trim();
+    const shape = [...output].map((letter) => sides.get(allDims.indexOf(letter))!);
+    return g.node(
+      'Einsum',
+      list,
+      { shape, type: list[0]!.type },
+      { attributes: { equation: { s: equation } } },
+    );
+  },
+  Conv2D: conv2d,
+
+  // shapes
+  Identity: ({ inputs }) => inputs.x!,
+  Cast: ({ graph, inputs, attrs }) => {
+    const type = onnxType(attrs.text('dtype'));
+    return graph.cast(inputs.x!, type);
+  },
+  Reshape: ({ graph, inputs: { x }, attrs }) =>
+    reshape(graph, x!, tf.util.inferFromImplicitShape(attrs.numbers('shape'), sizeOf(x!.shape))),
+  ExpandDims: ({ graph, inputs: { input }, attrs }) => {
+    const shape = [...input!.shape];
+    const dim = attrs.number('dim');
+    shape.splice(dim < 0 ? shape.length + 1 + dim : dim, 0, 1);
+    return reshape(graph, input!, shape);
+  },
+  Transpose: ({ graph, inputs, attrs }) => transpose(graph, inputs.x!, attrs.numbers('perm')),
+  BroadcastTo: ({ graph, inputs, attrs }) => graph.expand(inputs.x!, attrs.numbers('shape')),
+  Tile: ({ graph: g, inputs: { x }, attrs }) => {
+    const repeats = attrs.numbers('reps');
+    // repeating a side of 1 is a broadcast, which the next node can do by itself
+    if (repeats.every((times, i) => times === 1 || x!.shape[i] === 1))
+      return g.expand(
+        x!,
+        x!.shape.map((side, i) => side * repeats[i]!),
+      );
+    const shape = x!.shape.map((side, i) => side * repeats[i]!);
+    return g.node('Tile', [x!, g.ints(repeats)], { shape, type: x!.type });
+  },
+  Slice: ({ graph, inputs: { x }, attrs }) => {
+    const [begin, size] = tf.slice_util.parseSliceParams(
+      asTensor(x!),
+      attrs.numbers('begin'),
+      attrs.numbers('size'),
+    );
+    return slice(graph, x!, begin!, size!);
+  },
+  StridedSlice: stridedSlice,
+  Reverse: ({ graph, inputs: { x }, attrs }) => {
+    const dims = tf.util.parseAxisParam(attrs.numbers('dims'), [...x!.shape]);
+    const flipped = x!.shape.map((_, i) => dims.includes(i));
+    return slice(
+      graph,
+      x!,
+      x!.shape.map((side, i) => (flipped[i] ? side - 1 : 0)),
+      x!.shape,
+      flipped.map((flip) => (flip ? -1 : 1)),
+    );
+  },
+  PadV2: ({ graph: g, inputs: { x }, attrs }) => {
+    const flat = attrs.numbers('paddings');
+    const before = flat.filter((_, i) => i % 2 === 0);
+    const after = flat.filter((_, i) => i % 2 === 1);
+    const shape = x!.shape.map((side, i) => before[i]! + side + after[i]!);
+    const fill = g.scalar(attrs.number('constantValue'), x!.type);
+    return g.node('Pad', [x!, g.ints([...before, ...after]), fill], { shape, type: x!.type });
+  },
+  Concat: ({ graph, list, attrs }) => concat(graph, list, attrs.number('axis')),
+  Pack: ({ graph: g, list, attrs }) => {
+    const rank = list[0]!.shape.length + 1;
+    const axis = (attrs.number('axis') + rank) % rank;
+    return concat(
+      g,
+      list.map((part) => reshape(g, part, part.shape.toSpliced(axis, 0, 1))),
+      axis,
+    );
+  },
+  Unpack: ({ graph: g, inputs: { value }, attrs }) => {
+    const [axis] = tf.util.parseAxisParam(attrs.number('axis'), [...value!.shape]);
+    return Array.from({ length: value!.shape[axis!]! }, (_, at) => {
+      const begin = value!.shape.map((_, i) => (i === axis ? at : 0));
+      const part = slice(g, value!, begin, value!.shape.with(axis!, 1));
+      return reshape(g, part, value!.shape.toSpliced(axis!, 1));
+    });
+  },
+  SplitV: ({ graph: g, inputs: { x }, attrs }) => {
+    const [axis] = tf.util.parseAxisParam(attrs.number('axis'), [...x!.shape]);
+    const given = attrs.numbers('numOrSizeSplits');
+    const pieces = tf.backend_util.prepareSplitSize(
+      asTensor(x!),
+      given.length === 1 ? given[0]! : given,
+      axis,
+    );
+    return g.nodes(
+      'Split',
+      [x!, g.ints(pieces)],
+      pieces.map((side) => ({ shape: x!.shape.with(axis!, side), type: x!.type })),
+      { attributes: { axis: { i: axis! } } },
+    );
+  },
+
+  // indices
+  GatherV2: ({ graph, inputs: { x, indices }, attrs }) => {
+    const [axis] = tf.util.parseAxisParam(attrs.number('axis'), [...x!.shape]);
+    return gather(graph, x!, indices!, axis!, attrs.number('batchDims') || 0);
+  },
+  GatherNd: ({ graph: g, inputs: { params, indices } }) => {
+    const shape = gatherNdShape(params!, indices!);
+    return g.node('GatherND', [params!, g.cast(indices!, 'int64')], { shape, type: params!.type });
+  },
+  ScatterNd: ({ graph, inputs: { indices, updates }, attrs }) =>
+    scatterAdd(graph, indices!, updates!, attrs.numbers('shape')),
+  // the gradient of a gather along axis 0
+  UnsortedSegmentSum: ({ graph: g, inputs: { x, segmentIds }, attrs }) =>
+    scatterAdd(g, reshape(g, segmentIds!, [...segmentIds!.shape, 1]), x!, [
+      attrs.number('numSegments'),
+      ...x!.shape.slice(segmentIds!.shape.length),
+    ]),
+  OneHot: ({ graph: g, inputs: { indices }, attrs }) => {
+    const depth = attrs.number('depth');
+    const classes = g.constant(
+      indices!.type,
+      [depth],
+      Array.from({ length: depth }, (_, i) => i),
+    );
+    const column = reshape(g, indices!, [...indices!.shape, 1]);
+    const type = onnxType(attrs.text('dtype'));
+    const hit = g.cast(elementwise(g, 'Equal', column, classes, 'bool'), type);
+    const on = attrs.number('onValue');
+    const off = attrs.number('offValue');
+    const scaled = multiply(g, hit, g.scalar(on - off, type));
+    return add(g, scaled, g.scalar(off, type));
+  },
+  ResizeBilinear: resizeBilinear,
+
+  // constants
+  ZerosLike: ({ graph, inputs: { x } }) => graph.expand(graph.scalar(0, x!.type), x!.shape),
+  OnesLike: ({ graph, inputs: { x } }) => graph.expand(graph.scalar(1, x!.type), x!.shape),
+  Fill: ({ graph, attrs }) =>
+    graph.expand(
+      graph.scalar(attrs.number('value'), onnxType(attrs.text('dtype'))),
+      attrs.numbers('shape'),
+    ),
+  Range: ({ graph, attrs }) => {
+    const [start, stop, step] = ['start', 'stop', 'step'].map((name) => attrs.number(name));
+    const length = Math.max(0, Math.ceil((stop! - start!) / step!));
+    return graph.constant(
+      onnxType(attrs.text('dtype')),
+      [length],
+      Array.from({ length }, (_, i) => start! + i * step!),
+    );
+  },
+
+  // composite ops of our own (ops.ts)
+  [LAYER_NORM]: layerNorm,
+  [GELU]: ({ graph: g, inputs: { x } }) =>
+    g.node('Gelu', [x!], { shape: x!.shape, type: x!.type }, microsoft),
+  [ATTENTION]: attention,
+};
+
+const gatherNdShape = (params: Value, indices: Value): number[] => [
+  ...indices.shape.slice(0, -1),
+  ...params.shape.slice(indices.shape.at(-1)!),
+];
