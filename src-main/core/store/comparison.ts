@@ -1,0 +1,277 @@
+/** Runs side by side: results, energy, and every setting by which they differ. */
+import * as v from 'valibot';
+import {
+  experimentConfigSchema,
+  type Comparison,
+  type ComparisonRow,
+  type RunDetail,
+} from '../../contract.ts';
+import type { ReadableDb } from './database.ts';
+import { getRun } from './reads.ts';
+
+type Cell = ComparisonRow['values'][number];
+
+/** The first run is the baseline. */
+export const compare = (db: ReadableDb, ids: number[]): Comparison =>
+  compareRuns(ids.map((id) => getRun(db, id)));
+
+export function compareRuns(runs: RunDetail[]): Comparison {
+  return {
+    runs: runs.map(({ summary }) => summary),
+    rows: [...quantities.map((quantity) => quantityRow(quantity, runs)), ...configRows(runs)],
+  };
+}
+
+interface Quantity extends Pick<ComparisonRow, 'key' | 'label' | 'unit' | 'group' | 'better'> {
+  of: (run: RunDetail) => Cell;
+  /** Half width of the band. */
+  band?: (run: RunDetail) => number | null;
+}
+
+const relativeBand = ({ summary: { wh, uncertaintyWh } }: RunDetail): number | null =>
+  wh && uncertaintyWh !== null ? uncertaintyWh / wh : null;
+const scaled = (value: number | null, share: number | null): number | null =>
+  value === null || share === null ? null : Math.abs(value) * share;
+const percent = (share: number | null): number | null => (share === null ? null : share * 100);
+const lastTest = (run: RunDetail) =>
+  run.evaluations.findLast(({ result }) => result.split === 'test') ?? run.evaluations.at(-1);
+
+const ofKind = (kind: 'gpu' | 'cpu' | 'ram', label: string): Quantity => ({
+  key: `wh.${kind}`,
+  label,
+  unit: 'Wh',
+  group: 'energy',
+  better: 'lower',
+  of: ({ summary }) => summary.whByKind[kind] ?? null,
+  band: ({ energy }) => {
+    const bands = (energy?.components ?? [])
+      .filter((component) => component.kind === kind)
+      .map(({ uncertaintyWh }) => uncertaintyWh)
+      .filter((band) => band !== null);
+    return bands.length === 0 ? null : Math.hypot(...bands);
+  },
+});
+
+const whPer1kImages = ({ summary: { wh, imagesSeen } }: RunDetail): number | null =>
+  wh === null || !imagesSeen ? null : (wh * 1000) / imagesSeen;
+
+const quantities: Quantity[] = [
+  {
+    key: 'macroF1',
+    label: 'Macro F1',
+    unit: '%',
+    group: 'result',
+    better: 'higher',
+    of: ({ summary }) => percent(summary.macroF1),
+  },
+  {
+    key: 'microF1',
+    label: 'Micro F1',
+    unit: '%',
+    group: 'result',
+    better: 'higher',
+    of: ({ summary }) => percent(summary.microF1),
+  },
+  {
+    key: 'accuracy',
+    label: 'Accuracy',
+    unit: '%',
+    group: 'result',
+    better: 'higher',
+    of: (run) => percent(lastTest(run)?.result.accuracy ?? null),
+  },
+  {
+    key: 'f1Split',
+    label: 'Scores of',
+    unit: null,
+    group: 'result',
+    better: null,
+    of: ({ summary }) => summary.f1Split,
+  },
+  {
+    key: 'loss',
+    label: 'Training loss',
+    unit: null,
+    group: 'result',
+    better: 'lower',
+    of: ({ summary }) => summary.loss,
+  },
+  {
+    key: 'parameters',
+    label: 'Parameters',
+    unit: null,
+    group: 'result',
+    better: null,
+    of: ({ summary }) => summary.parameters,
+  },
+  {
+    key: 'trainMacs',
+    label: 'Multiply-accumulates of the training, computed',
+    unit: null,
+    group: 'result',
+    better: 'lower',
+    of: ({ cost }) => cost?.trainMacs ?? null,
+  },
+  {
+    key: 'seconds',
+    label: 'Duration',
+    unit: 's',
+    group: 'result',
+    better: 'lower',
+    of: ({ summary }) => summary.seconds,
+  },
+  {
+    key: 'imagesPerSecond',
+    label: 'Throughput in training',
+    unit: 'img/s',
+    group: 'result',
+    better: 'higher',
+    of: ({ summary }) => summary.imagesPerSecond,
+  },
+  {
+    key: 'wh',
+    label: 'Energy',
+    unit: 'Wh',
+    group: 'energy',
+    better: 'lower',
+    of: ({ summary }) => summary.wh,
+    band: ({ summary }) => summary.uncertaintyWh,
+  },
+  ofKind('gpu', 'Energy of GPUs'),
+  ofKind('cpu', 'Energy of CPUs'),
+  ofKind('ram', 'Energy of RAM'),
+  {
+    key: 'netWh',
+    label: 'Energy above idle',
+    unit: 'Wh',
+    group: 'energy',
+    better: 'lower',
+    of: ({ energy }) => energy?.netWh ?? null,
+    band: ({ energy }) => (energy?.netWh == null ? null : energy.uncertaintyWh),
+  },
+  {
+    key: 'watts',
+    label: 'Mean power',
+    unit: 'W',
+    group: 'energy',
+    better: 'lower',
+    of: ({ summary: { wh, seconds } }) => (wh === null || !seconds ? null : (wh * 3600) / seconds),
+    band: ({ summary: { uncertaintyWh, seconds } }) =>
+      uncertaintyWh === null || !seconds ? null : (uncertaintyWh * 3600) / seconds,
+  },
+  {
+    key: 'gCO2e',
+    label: 'Emissions',
+    unit: 'gCO2e',
+    group: 'energy',
+    better: 'lower',
+    of: ({ summary }) => summary.gCO2e,
+    band: (run) => scaled(run.summary.gCO2e, relativeBand(run)),
+  },
+  {
+    key: 'whPer1kImages',
+    label: 'Energy per 1,000 images',
+    unit: 'Wh',
+    group: 'energy',
+    better: 'lower',
+    of: whPer1kImages,
+    band: (run) => scaled(whPer1kImages(run), relativeBand(run)),
+  },
+  {
+    key: 'f1PerWh',
+    label: 'Macro F1 points per Wh',
+    unit: '1/Wh',
+    group: 'energy',
+    better: 'higher',
+    of: ({ summary }) => summary.f1PerWh,
+    band: (run) => scaled(run.summary.f1PerWh, relativeBand(run)),
+  },
+  {
+    key: 'coverage',
+    label: 'Time with readings',
+    unit: '%',
+    group: 'energy',
+    better: 'higher',
+    of: ({ energy }) => percent(energy?.coverage ?? null),
+  },
+  {
+    key: 'gPerKwh',
+    label: 'Carbon intensity',
+    unit: 'gCO2e/kWh',
+    group: 'energy',
+    better: null,
+    of: ({ energy }) => energy?.emissions.gPerKwh ?? null,
+  },
+];
+
+function quantityRow({ of, band, ...row }: Quantity, runs: RunDetail[]): ComparisonRow {
+  const values = runs.map(of);
+  return {
+    ...row,
+    values,
+    uncertainty: runs.map((run, i) => (values[i] === null ? null : (band?.(run) ?? null))),
+    differs: differ(values),
+  };
+}
+
+/** One row per setting, in the order of the schema; where a run lacks it (another dataset), null. */
+function configRows(runs: RunDetail[]): ComparisonRow[] {
+  const configs = runs.map(({ config }) => (config ? leaves(config) : new Map<string, Cell>()));
+  const paths = new Set(configs.flatMap((config) => [...config.keys()]));
+  paths.delete('name');
+  return [...paths].map((path) => {
+    const values = configs.map((config) => config.get(path) ?? null);
+    return {
+      key: path,
+      label: labelOf(path),
+      unit: null,
+      group: 'config',
+      values,
+      uncertainty: values.map(() => null),
+      better: null,
+      differs: differ(values),
+    };
+  });
+}
+
+const differ = (values: Cell[]): boolean => values.some((value) => value !== values[0]);
+
+function leaves(value: object, prefix = ''): Map<string, Cell> {
+  const found = new Map<string, Cell>();
+  for (const [key, inner] of Object.entries(value) as [string, Cell | object][]) {
+    if (inner !== null && typeof inner === 'object')
+      for (const [path, leaf] of leaves(inner, `${prefix}${key}.`)) found.set(path, leaf);
+    else found.set(prefix + key, inner);
+  }
+  return found;
+}
+
+interface SchemaNode {
+  entries?: Record<string, SchemaNode>;
+  options?: SchemaNode[];
+  wrapped?: SchemaNode;
+  pipe?: SchemaNode[];
+}
+
+/** The schema's own titles: "Training: Batch size"; what chooses a group is called like the group. */
+function labelOf(path: string): string {
+  const titles: string[] = [];
+  let nodes: SchemaNode[] = [experimentConfigSchema as unknown as SchemaNode];
+  for (const key of path.split('.')) {
+    nodes = nodes.flatMap(unfold).flatMap(({ entries }) => entries?.[key] ?? []);
+    const title = nodes.flatMap(unfold).map(titleOf).find(Boolean) ?? key;
+    if (title !== titles.at(-1) && title !== 'kind') titles.push(title);
+  }
+  return titles.join(': ');
+}
+
+/** A node with everything it wraps, itself first. */
+const unfold = (node: SchemaNode): SchemaNode[] => [
+  node,
+  ...(node.wrapped ? unfold(node.wrapped) : []),
+  ...(node.options ?? []).flatMap((option) => (typeof option === 'object' ? unfold(option) : [])),
+  ...(node.pipe?.[0] && node.pipe[0] !== node ? unfold(node.pipe[0]) : []),
+];
+
+const titleOf = (node: SchemaNode): string | undefined =>
+  node.pipe || node.wrapped ? v.getTitle(node as unknown as v.GenericSchema) : undefined;

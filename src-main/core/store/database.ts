@@ -1,0 +1,54 @@
+/**
+ * SQLite as the store's functions see it: SQL text in, plain rows out, every statement compiled once.
+ *
+ * Reading and writing have different types (an idea of Signal Desktop's `ts/sql`): a function that takes
+ * a `ReadableDb` cannot write, and at run time its connection cannot either.
+ */
+import type BetterSqlite3 from 'better-sqlite3';
+
+export type Value = number | string | null;
+/** Positional values, or one object for `@name` parameters. */
+export type Values = Value[] | [Record<string, Value>];
+
+export interface ReadableDb {
+  all<Row>(sql: string, ...values: Values): Row[];
+  get<Row>(sql: string, ...values: Values): Row | undefined;
+  /** Rows as arrays, for long results. */
+  rows<Row extends Value[]>(sql: string, ...values: Values): Row[];
+}
+
+export interface WritableDb extends ReadableDb {
+  run(sql: string, ...values: Values): { changes: number; id: number };
+}
+
+export function readable(connection: BetterSqlite3.Database): ReadableDb {
+  const compiled = statements(connection);
+  return {
+    all: <Row>(sql: string, ...values: Values) => compiled(sql).all(...values) as Row[],
+    get: <Row>(sql: string, ...values: Values) => compiled(sql).get(...values) as Row | undefined,
+    rows: <Row extends Value[]>(sql: string, ...values: Values) =>
+      compiled(`/* rows */ ${sql}`)
+        .raw()
+        .all(...values) as Row[],
+  };
+}
+
+export function writable(connection: BetterSqlite3.Database): WritableDb {
+  const compiled = statements(connection);
+  return {
+    ...readable(connection),
+    run(sql, ...values) {
+      const { changes, lastInsertRowid } = compiled(sql).run(...values);
+      return { changes, id: Number(lastInsertRowid) };
+    },
+  };
+}
+
+function statements(connection: BetterSqlite3.Database) {
+  const cache = new Map<string, BetterSqlite3.Statement>();
+  return (sql: string): BetterSqlite3.Statement => {
+    let statement = cache.get(sql);
+    if (!statement) cache.set(sql, (statement = connection.prepare(sql)));
+    return statement;
+  };
+}

@@ -1,0 +1,42 @@
+/** Energy of a run that came from a CSV file: the file's figures, in the shape of our own. */
+import type { ComponentKind, Energy, Provenance } from '../../contract.ts';
+import { runEnergy, joulesPerWh } from '../energy/account.ts';
+import type { ImportedRun } from './types.ts';
+
+const kinds: ComponentKind[] = ['gpu', 'cpu', 'ram'];
+
+/** What a source word of the file says about its numbers; a word we do not know is a model. */
+function provenance(source: string | null): Provenance {
+  if (source === null) return 'modelled';
+  if (['counter', 'rapl', 'emi', 'ioreport'].includes(source)) return 'counted';
+  if (source === 'integrated') return 'integrated';
+  if (source === 'constant' || source === 'dimm' || source === 'guess') return 'constant';
+  return 'modelled';
+}
+
+export function importedEnergy(run: ImportedRun): Energy {
+  const seconds = run.seconds ?? 0;
+  const coverage = run.coverage ?? 1;
+  const present = kinds.filter((kind) => run.wh[kind] !== null);
+  const energy = runEnergy({
+    seconds,
+    components: present.map((kind) => ({
+      info: {
+        key: kind,
+        kind,
+        name: kind.toUpperCase(),
+        source: run.sources[kind] ?? 'imported',
+        provenance: provenance(run.sources[kind]),
+        uncertaintyPercent: null,
+        uncertaintyWatts: null,
+        method: 'taken from a CSV file',
+      },
+      energy: { joules: run.wh[kind]! * joulesPerWh, coverage, gaps: 0 },
+      idleWatts: kind === 'ram' ? null : run.idleWatts[kind],
+    })),
+    region: run.intensity,
+    pue: run.pue,
+  });
+  // the file's own emissions stand; its factor may have changed while it ran
+  return { ...energy, emissions: { ...energy.emissions, gCO2e: run.gCO2e } };
+}

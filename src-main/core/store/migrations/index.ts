@@ -1,0 +1,5 @@
+/** The steps from an empty file to the present schema: number n turns version n - 1 into n. */
+import { foundation } from './001-foundation.ts';
+
+export const migrations: readonly string[] = [foundation];
+export const schemaVersion = migrations.length;

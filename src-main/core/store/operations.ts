@@ -1,0 +1,8 @@
+/** Everything that can be asked of the store, by name. Reads get a connection that cannot write. */
+import * as comparison from './comparison.ts';
+import * as reading from './reads.ts';
+import * as thinned from './series.ts';
+import * as writing from './writes.ts';
+
+export const reads = { ...reading, ...thinned, compare: comparison.compare };
+export const operations = { ...reads, ...writing };

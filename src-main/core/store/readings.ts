@@ -1,0 +1,210 @@
+/**
+ * The readings behind a run's energy.
+ *
+ * Counters are cumulative, so energy between moments needs only the readings around those moments and
+ * around gaps, however many lie between: a month of samples costs as much as a minute. The sums are
+ * `EnergyAccount`'s; this file fetches what it needs and maps the run's own clock to the machine's.
+ */
+import type { ComponentKind, PowerComponent, Provenance } from '../../contract.ts';
+import { EnergyAccount, joulesPerWh, type IntervalEnergy } from '../energy/account.ts';
+import type { ReadableDb } from './database.ts';
+
+/** A stretch in which a run was active. */
+export interface Segment {
+  id: number;
+  launch: number;
+  /** Monotonic microseconds; `to` of a running segment is now. */
+  from: number;
+  to: number;
+  open: boolean;
+  /** Wall clock at `from`, ms. */
+  utcMs: number;
+  /** Active microseconds of the run before `from`. */
+  before: number;
+}
+
+/** A moment in a run, or an interval of one; the segment says on which boot's clock. */
+export interface Moment {
+  segment: Segment;
+  t: number;
+}
+export interface Interval {
+  segment: Segment;
+  from: number;
+  to: number;
+}
+
+/** A component in one session of the meter. */
+interface ComponentRow extends PowerComponent {
+  id: number;
+  session: number;
+  micros: number;
+  utcMs: number;
+}
+
+/** Seconds of the run's own clock: pauses do not count, the baseline is negative. */
+export const runSeconds = ({ segment, t }: Moment): number =>
+  (segment.before + t - segment.from) / 1e6;
+
+/** Milliseconds since 1970. */
+export const utcOf = ({ segment, t }: Moment): number => segment.utcMs + (t - segment.from) / 1000;
+
+/** In order. A running segment ends at `now`, else at its last reading. */
+export function segmentsOf(db: ReadableDb, run: number, now?: number): Segment[] {
+  const rows = db.all<Omit<Segment, 'to' | 'open'> & { to: number | null }>(
+    `select id, launch, from_t as "from", to_t as "to", utc_ms as utcMs, before_us as before
+     from segment where run = ? order by id`,
+    run,
+  );
+  return rows.map((row) => ({
+    ...row,
+    open: row.to === null,
+    to: row.to ?? Math.max(row.from, now ?? lastReading(db, row.launch) ?? row.from),
+  }));
+}
+
+function lastReading(db: ReadableDb, launch: number): number | null {
+  return db.get<{ t: number | null }>(
+    `select max((select max(t) from power_sample p where p.component = c.id)) as t
+     from component c join session s on s.id = c.session where s.launch = ?`,
+    launch,
+  )!.t;
+}
+
+/** Every component that was announced in a launch, in order of sessions. */
+export const componentsOf = (db: ReadableDb, launch: number): ComponentRow[] =>
+  db.all<ComponentRow>(
+    `select c.id, c.session, s.micros, s.utc_ms as utcMs, c.key, c.kind, c.name, c.source,
+       c.provenance, c.uncertainty_percent as uncertaintyPercent,
+       c.uncertainty_watts as uncertaintyWatts, c.method
+     from component c join session s on s.id = c.session where s.launch = ?
+     order by s.id, c.id`,
+    launch,
+  );
+
+/** Answers for the energy of intervals of one run. */
+export interface RunReadings {
+  components: PowerComponent[];
+  /** Of one component over some intervals together. */
+  of(key: string, intervals: readonly Interval[]): IntervalEnergy;
+  /** Sum over the components that were read, Wh, in all and by kind; null where none was. */
+  over(interval: Interval): {
+    wh: number | null;
+    byKind: Partial<Record<ComponentKind, number | null>>;
+  };
+}
+
+const least: Provenance[] = ['metered', 'counted', 'integrated', 'modelled', 'constant'];
+
+/** Fetches what is needed to account for these intervals, and only for these. */
+export function readingsFor(db: ReadableDb, intervals: readonly Interval[]): RunReadings {
+  const infos = new Map<string, PowerComponent>();
+  const accounts = new Map<string, EnergyAccount>();
+  for (const [launch, own] of Map.groupBy(intervals, ({ segment }) => segment.launch)) {
+    const stamps = [...new Set(own.flatMap(({ from, to }) => [from, to]))];
+    for (const [key, rows] of Map.groupBy(componentsOf(db, launch), ({ key }) => key)) {
+      accounts.set(`${launch} ${key}`, account(db, rows, stamps));
+      for (const row of rows) {
+        const known = infos.get(key);
+        // one name for a component whose source changed: the less certain of the two
+        if (!known || least.indexOf(row.provenance) >= least.indexOf(known.provenance))
+          infos.set(key, powerComponent(row));
+      }
+    }
+  }
+
+  const components = [...infos.values()];
+  const of = (key: string, intervals: readonly Interval[]): IntervalEnergy =>
+    together(
+      intervals.map(({ segment, from, to }) => ({
+        length: to - from,
+        energy: accounts.get(`${segment.launch} ${key}`)?.between(from, to) ?? nothing,
+      })),
+    );
+  return {
+    components,
+    of,
+    over(interval) {
+      const byKind: Partial<Record<ComponentKind, number | null>> = {};
+      let wh: number | null = null;
+      for (const { key, kind } of components) {
+        const { joules } = of(key, [interval]);
+        const own = joules === null ? null : joules / joulesPerWh;
+        byKind[kind] = plus(byKind[kind] ?? null, own);
+        wh = plus(wh, own);
+      }
+      return { wh, byKind };
+    },
+  };
+}
+
+const nothing: IntervalEnergy = { joules: null, coverage: 0, gaps: 0 };
+
+/** Null only when both are. */
+export const plus = (a: number | null, b: number | null): number | null =>
+  a === null ? b : b === null ? a : a + b;
+
+function together(parts: { length: number; energy: IntervalEnergy }[]): IntervalEnergy {
+  let joules: number | null = null;
+  let [length, covered, gaps] = [0, 0, 0];
+  for (const part of parts) {
+    joules = plus(joules, part.energy.joules);
+    length += part.length;
+    covered += part.energy.coverage * part.length;
+    gaps += part.energy.gaps;
+  }
+  return { joules, coverage: length > 0 ? covered / length : 0, gaps };
+}
+
+export const powerComponent = (row: ComponentRow): PowerComponent => ({
+  key: row.key,
+  kind: row.kind,
+  name: row.name,
+  source: row.source,
+  provenance: row.provenance,
+  uncertaintyPercent: row.uncertaintyPercent,
+  uncertaintyWatts: row.uncertaintyWatts,
+  method: row.method,
+});
+
+function account(db: ReadableDb, rows: ComponentRow[], stamps: number[]): EnergyAccount {
+  const account = new EnergyAccount();
+  let last = -Infinity;
+  for (const { id, session } of rows) {
+    // a session that overlaps the one before counts from that one's end
+    const found = around(db, id, stamps).filter(([t]) => t > last);
+    last = found.at(-1)?.[0] ?? last;
+    account.append(String(session), {
+      t: found.map(([t]) => t),
+      joules: found.map(([, joules]) => joules),
+      flags: found.map(([, , flags]) => flags),
+    });
+  }
+  return account;
+}
+
+/** The readings before and after each stamp, and each gap between them with its two edges. */
+const around = (db: ReadableDb, component: number, stamps: number[]) =>
+  db.rows<[t: number, joules: number | null, flags: number]>(
+    `with
+       stamp (t) as (select value from json_each(@stamps)),
+       gap (t) as (
+         select t from power_sample
+         where component = @component and flags & 1
+           and t >= (select min(t) from stamp) and t <= (select max(t) from stamp)),
+       mark (t) as (select t from stamp union select t from gap),
+       needed (t) as (
+         select t from gap
+         union
+         select (select max(p.t) from power_sample p
+                 where p.component = @component and p.joules is not null and p.t <= mark.t) from mark
+         union
+         select (select max(p.t) from power_sample p
+                 where p.component = @component and p.joules is not null and p.t < gap.t) from gap
+         union
+         select (select min(p.t) from power_sample p
+                 where p.component = @component and p.joules is not null and p.t > mark.t) from mark)
+     select t, joules, flags from power_sample
+     where component = @component and t in (select t from needed) order by t`,
+    { component, stamps: JSON.stringify(stamps) },
+  );

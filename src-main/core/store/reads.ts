@@ -1,0 +1,340 @@
+/** Everything that is asked about runs, but for the curves (`series.ts`). */
+import {
+  AppError,
+  type ComponentKind,
+  type Energy,
+  type EvaluationResult,
+  type ExperimentConfig,
+  type Forecast,
+  type Inventory,
+  type PhaseEnergy,
+  type RunDetail,
+  type RunStatus,
+  type RunSummary,
+} from '../../contract.ts';
+import { EnergyAccount, joulesPerWh } from '../energy/account.ts';
+import type { ReadableDb } from './database.ts';
+import { importedEnergy } from './imported.ts';
+import { componentsOf, runSeconds, segmentsOf, utcOf } from './readings.ts';
+import { energyOf, phasesOf } from './run-energy.ts';
+import { byKind } from './totals.ts';
+import type { ImportedRun, MetricRow, SampleRow } from './types.ts';
+
+// --- summaries -----------------------------------------------------------------------------------
+
+interface SummaryRow {
+  id: number;
+  name: string;
+  status: RunStatus;
+  created_ms: number;
+  started_ms: number | null;
+  ended_ms: number | null;
+  group: string;
+  dataset: string;
+  model: string;
+  selection: string;
+  engine: string | null;
+  seed: number | null;
+  epoch: number | null;
+  epochs: number | null;
+  step: number | null;
+  steps: number | null;
+  parameters: number | null;
+  loss: number | null;
+  micro_f1: number | null;
+  macro_f1: number | null;
+  f1_split: 'test' | 'validation' | null;
+  images_seen: number | null;
+  step_ms: number | null;
+  batch: number | null;
+  seconds: number | null;
+  wh: number | null;
+  uncertainty_wh: number | null;
+  g_co2e: number | null;
+  wh_by_kind: string | null;
+  error: string | null;
+  active: number;
+}
+
+const summaryColumns = `
+  r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
+  r.model, r.selection, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.micro_f1, r.macro_f1, r.f1_split, r.images_seen, r.step_ms,
+  json_extract(r.config, '$.train.batch') as batch, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
+  r.wh_by_kind, r.error,
+  exists (select 1 from segment s where s.run = r.id and s.to_t is null) as active
+  from run r join experiment e on e.id = r.experiment`;
+
+/** All runs, the newest first. */
+export const listRuns = (db: ReadableDb): RunSummary[] =>
+  db.all<SummaryRow>(`select ${summaryColumns} order by r.id desc`).map((row) => summary(db, row));
+
+/** @throws AppError NOT_FOUND */
+export const getSummary = (db: ReadableDb, id: number): RunSummary =>
+  summary(db, summaryRow(db, id));
+
+function summaryRow(db: ReadableDb, id: number): SummaryRow {
+  const row = db.get<SummaryRow>(`select ${summaryColumns} where r.id = ?`, id);
+  if (!row) throw new AppError('NOT_FOUND', `There is no run ${id}.`);
+  return row;
+}
+
+/** A run that is active has its figures of this moment, any other those of its end. */
+function summary(db: ReadableDb, row: SummaryRow): RunSummary {
+  const live = row.active ? energyOf(db, row.id) : null;
+  const wh = live ? live.wh : row.wh;
+  return {
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    createdAt: row.created_ms,
+    startedAt: row.started_ms,
+    endedAt: row.ended_ms,
+    group: row.group,
+    dataset: row.dataset,
+    model: row.model,
+    selection: row.selection,
+    engine: row.engine,
+    seed: row.seed,
+    epoch: row.epoch,
+    epochs: row.epochs,
+    step: row.step,
+    steps: row.steps,
+    parameters: row.parameters,
+    loss: row.loss,
+    microF1: row.micro_f1,
+    macroF1: row.macro_f1,
+    f1Split: row.f1_split,
+    imagesSeen: row.images_seen,
+    imagesPerSecond: row.step_ms && row.batch ? (row.batch * 1000) / row.step_ms : null,
+    seconds: live ? live.seconds : row.seconds,
+    wh,
+    uncertaintyWh: live ? live.uncertaintyWh : row.uncertainty_wh,
+    gCO2e: live ? live.emissions.gCO2e : row.g_co2e,
+    whByKind: live
+      ? byKind(live)
+      : ((row.wh_by_kind ? JSON.parse(row.wh_by_kind) : {}) as Partial<
+          Record<ComponentKind, number | null>
+        >),
+    f1PerWh: row.macro_f1 !== null && wh ? (row.macro_f1 * 100) / wh : null,
+    error: row.error ? (JSON.parse(row.error) as RunSummary['error']) : null,
+  };
+}
+
+// --- one run -------------------------------------------------------------------------------------
+
+/** @throws AppError NOT_FOUND */
+export function getRun(db: ReadableDb, id: number): RunDetail {
+  const row = summaryRow(db, id);
+  const own = db.get<{
+    config: string | null;
+    forecast: string | null;
+    inventory: string | null;
+    engine_why: string | null;
+    app_version: string;
+    node: string;
+    hz: number | null;
+    classes: string | null;
+    graph_nodes: number | null;
+    imported: string | null;
+  }>(
+    `select r.config, r.forecast, m.inventory, r.engine_why, r.app_version, r.node, r.hz, r.classes,
+       r.graph_nodes, r.imported
+     from run r left join machine m on m.id = r.machine where r.id = ?`,
+    id,
+  )!;
+  const imported = parsed<ImportedRun>(own.imported);
+  const phases = phasesOf(db, id);
+  const { samples, gaps } = imported ?? sampleCounts(db, id);
+  return {
+    summary: summary(db, row),
+    config: parsed<ExperimentConfig>(own.config),
+    energy: imported ? importedEnergy(imported) : energyOf(db, id),
+    phases,
+    phaseTotals: phaseTotals(phases),
+    evaluations: evaluations(db, id),
+    cost: parsed<Forecast>(own.forecast),
+    notes: db.all<RunDetail['notes'][number]>(
+      'select utc_ms as at, level, message from event where run = ? order by utc_ms, id',
+      id,
+    ),
+    checkpoints: db.all<RunDetail['checkpoints'][number]>(
+      `select epoch, step, path, bytes from artifact where run = ? and kind = 'checkpoint'
+       order by step, id`,
+      id,
+    ),
+    circumstances: {
+      machine: parsed<Inventory>(own.inventory),
+      engine: row.engine,
+      engineWhy: own.engine_why,
+      appVersion: own.app_version,
+      node: own.node,
+      hz: own.hz,
+      samples,
+      gaps,
+      classes: parsed<string[]>(own.classes) ?? [],
+      graphNodes: own.graph_nodes,
+      imported: imported?.columns ?? null,
+    },
+  };
+}
+
+const parsed = <T>(text: string | null): T | null =>
+  text === null ? null : (JSON.parse(text) as T);
+
+/** By name, in the order of their first start; a phase that is open has no length yet. */
+function phaseTotals(phases: PhaseEnergy[]): RunDetail['phaseTotals'] {
+  const totals = new Map<PhaseEnergy['name'], RunDetail['phaseTotals'][number]>();
+  for (const { name, from, to, wh } of phases) {
+    const total = totals.get(name) ?? { name, seconds: 0, wh: null };
+    if (to !== null) total.seconds += to - from;
+    if (wh !== null) total.wh = (total.wh ?? 0) + wh;
+    totals.set(name, total);
+  }
+  return [...totals.values()];
+}
+
+function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
+  const segments = new Map(segmentsOf(db, id).map((segment) => [segment.id, segment]));
+  return db
+    .all<{ epoch: number; step: number; t: number; segment: number; result: string }>(
+      `select epoch, step, t, segment, result from evaluation where run = ?
+       order by step, split = 'test'`,
+      id,
+    )
+    .map(({ epoch, step, t, segment, result }) => ({
+      epoch,
+      step,
+      at: utcOf({ segment: segments.get(segment)!, t }),
+      result: JSON.parse(result) as EvaluationResult,
+    }));
+}
+
+function sampleCounts(db: ReadableDb, id: number): { samples: number; gaps: number } {
+  const counts = { samples: 0, gaps: 0 };
+  for (const { launch, from, to } of segmentsOf(db, id)) {
+    const found = db.get<{ samples: number; gaps: number }>(
+      `select
+         ifnull(sum((select count(*) from power_sample p
+           where p.component = c.id and p.t >= @from and p.t <= @to)), 0) as samples,
+         ifnull(sum((select count(*) from power_sample p
+           where p.component = c.id and p.flags & 1 and p.t >= @from and p.t <= @to)), 0) as gaps
+       from component c join session s on s.id = c.session where s.launch = @launch`,
+      { launch, from, to },
+    )!;
+    counts.samples += found.samples;
+    counts.gaps += found.gaps;
+  }
+  return counts;
+}
+
+/**
+ * Energy of a run so far or in the end; null before its first start.
+ * @param now monotonic µs up to which a running run counts; its last reading where not given.
+ */
+export function energy(db: ReadableDb, id: number, now?: number): Energy | null {
+  summaryRow(db, id);
+  const imported = db.get<{ imported: string | null }>('select imported from run where id = ?', id);
+  return imported?.imported
+    ? importedEnergy(JSON.parse(imported.imported) as ImportedRun)
+    : energyOf(db, id, now);
+}
+
+/** What was remembered under these names; names without a value are left out. */
+export function recall(db: ReadableDb, keys: string[]): Record<string, unknown> {
+  const rows = db.rows<[string, string]>(
+    'select key, value from setting where key in (select value from json_each(?))',
+    JSON.stringify(keys),
+  );
+  return Object.fromEntries(rows.map(([key, value]) => [key, JSON.parse(value) as unknown]));
+}
+
+// --- rows for CSV --------------------------------------------------------------------------------
+
+/** Every sample of a run's active time, by component and time. */
+export function samples(db: ReadableDb, id: number): SampleRow[] {
+  summaryRow(db, id);
+  const rows: SampleRow[] = [];
+  /** Wh of earlier segments by component. */
+  const before = new Map<string, number>();
+  for (const segment of segmentsOf(db, id)) {
+    const byKey = Map.groupBy(componentsOf(db, segment.launch), ({ key }) => key);
+    for (const [key, components] of byKey) {
+      const account = new EnergyAccount();
+      const whBefore = before.get(key) ?? 0;
+      const here: SampleRow[] = [];
+      let last = -Infinity;
+      for (const component of components) {
+        const found = db
+          .rows<SampleTuple>(
+            `select t, joules, watts, flags, util_percent, memory_mb, temp_c from power_sample
+             where component = ? and t >= ifnull((select max(t) from power_sample
+               where component = ? and t < ? and joules is not null), ?) and t <= ? order by t`,
+            component.id,
+            component.id,
+            segment.from,
+            segment.from,
+            segment.to,
+          )
+          .filter(([t]) => t > last);
+        last = found.at(-1)?.[0] ?? last;
+        account.append(String(component.session), {
+          t: found.map(([t]) => t),
+          joules: found.map(([, joules]) => joules),
+          flags: found.map(([, , , flags]) => flags),
+        });
+        for (const [t, joules, watts, flags, utilPercent, memoryMb, tempC] of found) {
+          // the reading before the start serves the energy only
+          if (t < segment.from) continue;
+          const since = account.between(segment.from, t).joules;
+          here.push({
+            run: id,
+            utc: utcOf({ segment, t }),
+            seconds: runSeconds({ segment, t }),
+            key,
+            kind: component.kind,
+            source: component.source,
+            watts,
+            wh: joules === null || since === null ? null : whBefore + since / joulesPerWh,
+            utilPercent,
+            memoryMb,
+            tempC,
+            valid: (joules !== null || watts !== null) && (flags & 1) === 0,
+          });
+        }
+      }
+      const { joules } = account.between(segment.from, segment.to);
+      before.set(key, whBefore + (joules ?? 0) / joulesPerWh);
+      for (const row of here) rows.push(row);
+    }
+  }
+  return rows;
+}
+
+type SampleTuple = [
+  t: number,
+  joules: number | null,
+  watts: number | null,
+  flags: number,
+  utilPercent: number | null,
+  memoryMb: number | null,
+  tempC: number | null,
+];
+
+/** Every step and evaluation of a run, in order. */
+export function metrics(db: ReadableDb, id: number): MetricRow[] {
+  summaryRow(db, id);
+  return db.all<MetricRow>(
+    `select * from (
+       select m.run, m.step, m.epoch, (s.before_us + m.t - s.from_t) / 1e6 as seconds,
+         'step' as kind, m.loss, m.lr, m.tokens, m.step_ms as stepMs, m.wait_ms as waitMs,
+         null as accuracy, null as microF1, null as macroF1
+       from metric m join segment s on s.id = m.segment where m.run = @id
+       union all
+       select v.run, v.step, v.epoch, (s.before_us + v.t - s.from_t) / 1e6, v.split,
+         v.loss, null, null, null, null, v.accuracy, v.micro_f1, v.macro_f1
+       from evaluation v join segment s on s.id = v.segment where v.run = @id)
+     order by step, kind = 'test', kind = 'validation'`,
+    { id },
+  );
+}

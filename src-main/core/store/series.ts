@@ -1,0 +1,213 @@
+/**
+ * Curves for charts, thinned in SQL: of all points that fall into one pixel column, the lowest and the
+ * highest. No peak is lost, and a week of samples crosses the thread as two points per pixel.
+ *
+ * SQLite takes the bare columns beside a single `min()` or `max()` from the row that holds it; that is
+ * documented, and it is what picks whole points here.
+ */
+import type { PowerSeries, Series, XAxis } from '../../contract.ts';
+import { joulesPerWh } from '../energy/account.ts';
+import type { ReadableDb } from './database.ts';
+import {
+  componentsOf,
+  powerComponent,
+  readingsFor,
+  runSeconds,
+  segmentsOf,
+  type Interval,
+} from './readings.ts';
+import { whAt } from './run-energy.ts';
+
+interface Point {
+  x: number;
+  y: number | null;
+  segment: number;
+  t: number;
+}
+
+const stepColumns: Record<string, string> = {
+  loss: 'loss',
+  lr: 'lr',
+  tokens: 'tokens',
+  stepMs: 'step_ms',
+  waitMs: 'wait_ms',
+};
+const evaluationColumns: Record<string, string> = {
+  loss: 'loss',
+  accuracy: 'accuracy',
+  microF1: 'micro_f1',
+  macroF1: 'macro_f1',
+};
+
+/** Energy rises with time: a curve over energy is thinned over time, then placed. */
+const position: Record<XAxis, string> = {
+  step: 'm.step',
+  epoch: 'ifnull(cast(m.step as real) / r.steps_per_epoch, m.epoch)',
+  time: '(s.before_us + m.t - s.from_t) / 1e6',
+  wh: '(s.before_us + m.t - s.from_t) / 1e6',
+};
+
+/**
+ * `loss`, `lr`, `tokens`, `stepMs`, `waitMs` of the steps; `validation.` or `test.` with `loss`,
+ * `accuracy`, `microF1`, `macroF1`. Any other name gives an empty series.
+ * @param x step, epoch (with fraction), s of active time, or Wh since the start
+ */
+export function series(
+  db: ReadableDb,
+  run: number,
+  names: string[],
+  x: XAxis,
+  width: number,
+): Series[] {
+  const curves = names.map((name) => ({ name, points: curve(db, run, name, x, width) }));
+  if (x === 'wh') {
+    const all = curves.flatMap(({ points }) => points);
+    const wh = whAt(db, run, all);
+    all.forEach((point, i) => (point.x = wh[i] ?? 0));
+  }
+  return curves.map(({ name, points }) => ({
+    name,
+    x: points.map(({ x }) => x),
+    y: points.map(({ y }) => y),
+  }));
+}
+
+function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: number): Point[] {
+  const [split, metric] = name.split('.') as [string, string | undefined];
+  const ofSteps = metric === undefined && Object.hasOwn(stepColumns, name);
+  const ofEvaluations =
+    metric !== undefined &&
+    (split === 'validation' || split === 'test') &&
+    Object.hasOwn(evaluationColumns, metric);
+  if (!ofSteps && !ofEvaluations) return [];
+  const [table, column, where] = ofSteps
+    ? ['metric', stepColumns[name]!, '']
+    : ['evaluation', evaluationColumns[metric!]!, `and m.split = '${split}'`];
+  const points = `select ${position[x]} as x, m.${column} as y, m.segment, m.t, m.step
+    from ${table} m join segment s on s.id = m.segment join run r on r.id = m.run
+    where m.run = @run and m.${column} is not null ${where}`;
+  return thinned(db, points, run, width);
+}
+
+function thinned(db: ReadableDb, points: string, run: number, width: number): Point[] {
+  const span = db.get<{ n: number; low: number | null; high: number | null }>(
+    `select count(*) as n, min(x) as low, max(x) as high from (${points})`,
+    { run },
+  )!;
+  if (span.n <= 2 * width) return db.all<Point>(`${points} order by m.step`, { run });
+  const bucket = `group by min(@width - 1, cast((x - @low) * @width / @span as integer))`;
+  return db.all<Point>(
+    `with point as materialized (${points})
+     select x, y, segment, t from (
+       select x, min(y) as y, segment, t, step from point ${bucket}
+       union
+       select x, max(y) as y, segment, t, step from point ${bucket})
+     order by step`,
+    { run, width, low: span.low!, span: span.high! - span.low! || 1 },
+  );
+}
+
+/**
+ * Power and cumulative energy of each component over the active time of a run, baseline included
+ * (negative seconds). A null breaks the line where nothing was read.
+ */
+export function power(db: ReadableDb, run: number, width: number): PowerSeries {
+  const windows = powerWindows(db, run);
+  const components = new Map<string, PowerSeries['components'][number]>();
+  if (windows.length === 0) return { components: [] };
+  const start = runSeconds({ segment: windows[0]!.segment, t: windows[0]!.from });
+  const last = windows.at(-1)!;
+  const bucket = Math.max(1e-6, runSeconds({ segment: last.segment, t: last.to }) - start) / width;
+
+  /** Wh of earlier segments by component. */
+  const before = new Map<string, number>();
+  for (const window of windows) {
+    const { segment } = window;
+    const byKey = Map.groupBy(componentsOf(db, segment.launch), ({ key }) => key);
+    for (const [key, rows] of byKey) {
+      const points = rows.flatMap(({ id }) => powerPoints(db, id, window, start, bucket));
+      points.sort((a, b) => a.t - b.t);
+      const account = cumulative(db, window, key, points);
+      const earlier = before.get(key) ?? 0;
+      let into = components.get(key);
+      if (!into)
+        components.set(key, (into = { ...powerComponent(rows.at(-1)!), x: [], watts: [], wh: [] }));
+      for (const { t, watts } of points) {
+        into.x.push(runSeconds({ segment, t }));
+        into.watts.push(watts);
+        const wh = t < segment.from ? null : account(t);
+        into.wh.push(watts === null || wh === null ? null : earlier + wh);
+      }
+      before.set(key, earlier + (account(segment.to) ?? 0));
+    }
+  }
+  return { components: [...components.values()].filter(({ x }) => x.length > 0) };
+}
+
+/** The active time, the first segment with its baseline. */
+function powerWindows(db: ReadableDb, run: number): Interval[] {
+  return segmentsOf(db, run).map((segment, i) => {
+    const { from } =
+      i > 0
+        ? segment
+        : db.get<{ from: number }>(
+            `select min(?, ifnull(min(from_t), 9e18)) as "from" from phase where segment = ?`,
+            segment.from,
+            segment.id,
+          )!;
+    return { segment, from, to: segment.to };
+  });
+}
+
+/** Cumulative Wh of one component since the start of the segment, at the times of some points. */
+function cumulative(
+  db: ReadableDb,
+  { segment }: Interval,
+  key: string,
+  points: readonly { t: number }[],
+): (t: number) => number | null {
+  const upTo = (t: number): Interval => ({ segment, from: segment.from, to: t });
+  const active = points.filter(({ t }) => t >= segment.from).map(({ t }) => upTo(t));
+  const readings = readingsFor(db, [...active, upTo(segment.to)]);
+  return (t) => {
+    const { joules } = readings.of(key, [upTo(t)]);
+    return joules === null ? null : joules / joulesPerWh;
+  };
+}
+
+interface PowerPoint {
+  t: number;
+  watts: number | null;
+}
+
+function powerPoints(
+  db: ReadableDb,
+  component: number,
+  { segment, from, to }: Interval,
+  start: number,
+  bucket: number,
+): PowerPoint[] {
+  const values = {
+    component,
+    from,
+    to,
+    // buckets are cut on the run's clock, so that they do not shift from segment to segment
+    origin: segment.from - segment.before + start * 1e6,
+    size: bucket * 1e6,
+  };
+  const pick = (extreme: 'min' | 'max') =>
+    `select t, ${extreme}(watts) as watts from power_sample
+     where component = @component and t >= @from and t <= @to
+     group by cast((t - @origin) / @size as integer)`;
+  const points = db.all<PowerPoint>(`${pick('min')} union ${pick('max')} order by t`, values);
+  // the time before a flagged sample is not covered: a point without a value in its middle
+  const gaps = db.all<PowerPoint>(
+    `select (g.t + max(p.t)) / 2 as t, null as watts
+     from power_sample g join power_sample p on p.component = g.component and p.t < g.t
+     where g.component = @component and g.flags & 1 and g.t > @from and g.t <= @to
+       and p.t >= @from
+     group by g.t having g.t - max(p.t) > @size`,
+    { component, from, to, size: bucket * 1e6 },
+  );
+  return [...points, ...gaps];
+}

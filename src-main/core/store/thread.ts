@@ -1,0 +1,37 @@
+/**
+ * The thread that owns the database file; nothing else opens it.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type BetterSqlite3 from 'better-sqlite3';
+import { AppError, wireError } from '../../contract.ts';
+import { storeError } from './errors.ts';
+import { openDatabase } from './open.ts';
+import { operations } from './operations.ts';
+import { requestQueue } from './requests.ts';
+import type { StoreReply, StoreRequest } from './store.ts';
+
+async function loadSqlite(): Promise<typeof BetterSqlite3> {
+  // loading the addon on an older Node ends the process without a word
+  if (Number(process.versions.napi) < 10)
+    throw new AppError(
+      'UNAVAILABLE',
+      `The database needs Node 22.18 or newer; this is Node ${process.versions.node}.`,
+      'Install a current Node, or start the program through npm, which brings its own.',
+    );
+  return (await import('better-sqlite3')).default;
+}
+
+const { file } = workerData as { file: string };
+const port = parentPort;
+if (!port) throw new Error('This file is a worker thread; it is started by the program.');
+const post = (reply: StoreReply) => port.postMessage(reply);
+
+try {
+  const database = openDatabase(await loadSqlite(), file);
+  const take = requestQueue(database, file, post, () => port.close());
+  port.on('message', (request: StoreRequest) => take(request));
+  post({ type: 'opened', opened: database.opened, names: Object.keys(operations) });
+} catch (cause) {
+  post({ type: 'refused', error: wireError(storeError(cause, file)) });
+  port.close();
+}

@@ -1,0 +1,35 @@
+/**
+ * The totals in a run's row: what a table of ten thousand runs shows without reading samples.
+ *
+ * Written when a run ends, from its raw joules, and again whenever its price changes; they can be made
+ * anew at any time and nothing else is computed from them.
+ */
+import type { ComponentKind, Energy } from '../../contract.ts';
+import type { WritableDb } from './database.ts';
+import { plus } from './readings.ts';
+import { energyOf } from './run-energy.ts';
+
+export function storeTotals(db: WritableDb, run: number): void {
+  const energy = energyOf(db, run);
+  if (!energy) return;
+  db.run(
+    `update run set seconds = @seconds, wh = @wh, uncertainty_wh = @uncertainty, g_co2e = @gCO2e,
+       wh_by_kind = @byKind,
+       step_ms = (select avg(step_ms) from metric where metric.run = run.id)
+     where id = @run`,
+    {
+      run,
+      seconds: energy.seconds,
+      wh: energy.wh,
+      uncertainty: energy.uncertaintyWh,
+      gCO2e: energy.emissions.gCO2e,
+      byKind: JSON.stringify(byKind(energy)),
+    },
+  );
+}
+
+export function byKind(energy: Energy): Partial<Record<ComponentKind, number | null>> {
+  const sums: Partial<Record<ComponentKind, number | null>> = {};
+  for (const { kind, wh } of energy.components) sums[kind] = plus(sums[kind] ?? null, wh);
+  return sums;
+}

@@ -1,0 +1,144 @@
+/** What goes into the store beyond the values of the contract. */
+import type {
+  ExperimentConfig,
+  Forecast,
+  Inventory,
+  Region,
+  RunStatus,
+  RunSummary,
+} from '../../contract.ts';
+
+export interface NewRun {
+  name: string;
+  config: ExperimentConfig;
+  /** `queued` unless said otherwise. */
+  status?: RunStatus;
+  machine: Inventory | null;
+  appVersion: string;
+  /** Version of Node. */
+  node: string;
+  /** The factor that prices this run; kept with it. */
+  intensity: Region;
+  pue: number;
+  forecast: Forecast | null;
+  /** Samples per second of the meter. */
+  hz: number | null;
+}
+
+/** Facts learnt about a run while it goes on. Keys left out stay as they are. */
+export interface RunPatch {
+  name?: string;
+  status?: RunStatus;
+  machine?: Inventory | null;
+  intensity?: Region;
+  pue?: number;
+  hz?: number | null;
+  engine?: string | null;
+  engineWhy?: string | null;
+  parameters?: number | null;
+  /** Images in the training split. */
+  trainImages?: number | null;
+  stepsPerEpoch?: number | null;
+  steps?: number | null;
+  epochs?: number | null;
+  classes?: string[];
+  graphNodes?: number | null;
+  forecast?: Forecast | null;
+  error?: RunSummary['error'];
+  epoch?: number | null;
+  step?: number | null;
+  imagesSeen?: number | null;
+}
+
+/** How a stretch of activity ended. */
+export interface RunEnd {
+  /** Monotonic microseconds. */
+  at: number;
+  status: RunStatus;
+  error?: RunSummary['error'];
+  step?: number | null;
+  imagesSeen?: number | null;
+}
+
+/** The same moment on both clocks. */
+export interface ClockPair {
+  /** Monotonic microseconds. */
+  micros: number;
+  /** Milliseconds since 1970. */
+  utc: number;
+}
+
+export interface Checkpoint {
+  epoch: number;
+  step: number;
+  path: string;
+  bytes: number;
+}
+
+/** One run taken from a CSV file. */
+export interface ImportedRun {
+  name: string;
+  startedAt: number | null;
+  endedAt: number | null;
+  seconds: number | null;
+  dataset: string;
+  model: string;
+  selection: string;
+  engine: string | null;
+  seed: number | null;
+  epochs: number | null;
+  parameters: number | null;
+  imagesSeen: number | null;
+  loss: number | null;
+  macroF1: number | null;
+  /** Watt-hours without PUE by component kind; null where the file has none. */
+  wh: { gpu: number | null; cpu: number | null; ram: number | null };
+  sources: { gpu: string | null; cpu: string | null; ram: string | null };
+  idleWatts: { gpu: number | null; cpu: number | null };
+  coverage: number | null;
+  gCO2e: number | null;
+  intensity: Region;
+  pue: number;
+  appVersion: string;
+  hz: number | null;
+  samples: number;
+  gaps: number;
+  /** Every cell of the row that is not empty, by column name. */
+  columns: Record<string, string>;
+}
+
+/** One row of the samples CSV. */
+export interface SampleRow {
+  run: number;
+  /** Milliseconds since 1970, with fraction. */
+  utc: number;
+  /** Seconds since the start of the run. */
+  seconds: number;
+  key: string;
+  kind: string;
+  source: string;
+  watts: number | null;
+  /** Cumulative since the start of the run. */
+  wh: number | null;
+  utilPercent: number | null;
+  memoryMb: number | null;
+  tempC: number | null;
+  valid: boolean;
+}
+
+/** One row of the metrics CSV: a step or an evaluation. */
+export interface MetricRow {
+  run: number;
+  step: number;
+  epoch: number;
+  seconds: number;
+  kind: 'step' | 'validation' | 'test';
+  loss: number | null;
+  lr: number | null;
+  tokens: number | null;
+  stepMs: number | null;
+  waitMs: number | null;
+  accuracy: number | null;
+  microF1: number | null;
+  macroF1: number | null;
+}
