@@ -1,17 +1,106 @@
 /**
- * Every dataset the program knows. Adding one is one file and one line in `kinds`.
+ * Every dataset the program knows. Adding one is one file, one variant in the config schema and one
+ * line in `kinds`.
  */
+import type { DatasetState } from '../../contract.ts';
 import type { DatasetConfig } from '../../experiment-config.ts';
+import { archiveUrl, cifar10, cifar100, cifarState, downloadCifar, openCifar } from './cifar.ts';
+import type { CifarSource } from './cifar.ts';
 import type { Dataset, OpenContext } from './dataset.ts';
+import type { DownloadOptions } from './download.ts';
 import { openGreenSynth } from './synthetic.ts';
 
 export type { Dataset, OpenContext, Split, SplitName } from './dataset.ts';
+export type { DownloadOptions, DownloadProgress } from './download.ts';
+
+type Kind = DatasetConfig['kind'];
+export type DownloadableId = Exclude<Kind, 'greensynth'>;
+
+interface DatasetKind<K extends Kind> {
+  open(config: Extract<DatasetConfig, { kind: K }>, context: OpenContext): Promise<Dataset>;
+  state(dataDir: string): Promise<DatasetState>;
+  /** Absent where there is nothing to download. */
+  download?(dataDir: string, options: DownloadOptions): Promise<void>;
+}
+
+const kinds: { [K in Kind]: DatasetKind<K> } = {
+  greensynth: { open: openGreenSynth, state: greenSynthState },
+  cifar10: {
+    open: (config, context) => openCifar(cifar10, config.path, 'fine', context),
+    state: (dataDir) => stateOf('cifar10', cifar10, '10 classes', dataDir),
+    download: (dataDir, options) => downloadCifar(cifar10, dataDir, options),
+  },
+  cifar100: {
+    open: (config, context) => openCifar(cifar100, config.path, config.labels, context),
+    state: (dataDir) => stateOf('cifar100', cifar100, '100 classes or 20 superclasses', dataDir),
+    download: (dataDir, options) => downloadCifar(cifar100, dataDir, options),
+  },
+};
 
 /**
- * Opens a dataset: reads, draws or verifies it, and holds it in memory.
+ * Opens a dataset: reads, draws or unpacks it, verifies it, and holds it in memory.
  * @throws DatasetError naming the file, what was expected, what was found and what to do.
  */
-export async function openDataset(config: DatasetConfig, context: OpenContext): Promise<Dataset> {
-  if (config.kind === 'greensynth') return openGreenSynth(config, context);
-  throw new Error(config.kind);
+export function openDataset<K extends Kind>(
+  config: Extract<DatasetConfig, { kind: K }>,
+  context: OpenContext,
+): Promise<Dataset>;
+export function openDataset(config: DatasetConfig, context: OpenContext): Promise<Dataset>;
+export function openDataset<K extends Kind>(
+  config: Extract<DatasetConfig, { kind: K }>,
+  context: OpenContext,
+): Promise<Dataset> {
+  const kind: K = config.kind as K;
+  return kinds[kind].open(config, context);
+}
+
+/** What is on this machine, for the page of the datasets. Looks at names and lengths only. */
+export function datasetStates(dataDir: string): Promise<DatasetState[]> {
+  return Promise.all(Object.values(kinds).map((kind) => kind.state(dataDir)));
+}
+
+/**
+ * Downloads a dataset into the data folder; a cancelled or broken download is gone on with next time.
+ * @throws DatasetError, or AppError with CANCELLED, CONFLICT or DISK_FULL.
+ */
+export async function downloadDataset(
+  id: DownloadableId,
+  dataDir: string,
+  options: DownloadOptions = {},
+): Promise<void> {
+  await kinds[id].download?.(dataDir, options);
+}
+
+async function greenSynthState(dataDir: string): Promise<DatasetState> {
+  return {
+    id: 'greensynth',
+    title: 'GreenSynth',
+    description: 'Ten shapes on shaded ground, drawn here from a seed',
+    state: 'ready',
+    detail: `Drawn when first used and kept in ${dataDir}.`,
+    fix: null,
+    bytes: null,
+    downloadBytes: null,
+    progress: null,
+    license: 'MIT, as the program',
+    url: null,
+  };
+}
+
+async function stateOf(
+  id: DownloadableId,
+  source: CifarSource,
+  classes: string,
+  dataDir: string,
+): Promise<DatasetState> {
+  return {
+    id,
+    title: source.title,
+    description: `60,000 colour images of 32x32 in ${classes}`,
+    ...(await cifarState(source, dataDir)),
+    downloadBytes: source.archive.bytes,
+    progress: null,
+    license: 'No licence stated by its authors; cite Krizhevsky (2009)',
+    url: archiveUrl(source),
+  };
 }
