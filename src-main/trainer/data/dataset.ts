@@ -71,6 +71,11 @@ export function explainDisk(cause: unknown, path: string): unknown {
       `There is no permission to write ${path}.`,
       'Change the permissions of the folder, or set HUGGINGGREEN_HOME to one that can be written.',
     );
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return new DatasetError(
+      `${path} cannot be written: a file is where a folder should be.`,
+      'Move that file away, or set HUGGINGGREEN_HOME to another folder.',
+    );
   return cause;
 }
 

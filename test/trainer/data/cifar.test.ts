@@ -26,6 +26,8 @@ import {
 } from '../../../src-main/trainer/data/cifar.ts';
 import { datasetStates, openDataset } from '../../../src-main/trainer/data/index.ts';
 
+type EntryHeader = Partial<Header> & { name: string };
+
 /** The real file layout at the real record format, with fewer records, where full size adds nothing. */
 const small = (source: CifarSource, records: number): CifarSource => ({
   ...source,
@@ -62,7 +64,10 @@ async function writeFolder(source: CifarSource, folder: string): Promise<void> {
 }
 
 /** Writes a .tar.gz of (header, content) pairs and returns its digest. */
-async function writeArchive(path: string, entries: [Header, Buffer | null][]): Promise<string> {
+async function writeArchive(
+  path: string,
+  entries: [EntryHeader, Buffer | null][],
+): Promise<string> {
   const tar = pack();
   for (const [header, content] of entries)
     if (content === null) tar.entry(header);
@@ -227,11 +232,11 @@ describe('CIFAR from a folder', () => {
 describe('CIFAR from an archive', () => {
   const source = small(cifar10, 40);
   const file = (name: string) => `${source.folder}/${name}`;
-  const whole = (): [Header, Buffer | null][] => [
+  const whole = (): [EntryHeader, Buffer | null][] => [
     [{ name: `${source.folder}/`, type: 'directory' }, null],
     [{ name: file('readme.html') }, Buffer.from('<html>')],
     [{ name: file('batches.meta.txt') }, Buffer.from(cifar10.labels.fine!.classes.join('\n'))],
-    ...[...source.train, ...source.test].map(({ name, records: count }): [Header, Buffer] => [
+    ...[...source.train, ...source.test].map(({ name, records: count }): [EntryHeader, Buffer] => [
       { name: `./${file(name)}` },
       records(source, count, 0),
     ]),
@@ -276,7 +281,7 @@ describe('CIFAR from an archive', () => {
   });
 
   const good = records(source, 40, 0);
-  it.each<[string, [Header, Buffer | null][], RegExp]>([
+  it.each<[string, [EntryHeader, Buffer | null][], RegExp]>([
     ['climbs out of its folder', [[{ name: '../evil.bin' }, good]], /"\.\.\/evil\.bin".*outside/],
     ['has an absolute name', [[{ name: '/tmp/evil.bin' }, good]], /"\/tmp\/evil\.bin".*outside/],
     [
