@@ -18,6 +18,7 @@ import {
   type Settings,
 } from '../../src-main/contract.ts';
 import type { Api, Connection } from '../api.ts';
+import type { Draft } from './form/fields.ts';
 import { Progress } from './progress.ts';
 import { isActive, isOver } from './format/words.ts';
 import { appendTrace } from './trace.ts';
@@ -48,6 +49,10 @@ export class Session {
   notices = $state<Notice[]>([]);
   /** The two runs of the example under way; when both are over, the comparison opens. */
   example = $state.raw<number[] | null>(null);
+
+  /** What stands in the form of a new experiment; it survives a look at another view. */
+  draft = $state.raw<Draft | null>(null);
+  draftPreset = $state<string | null>(null);
 
   readonly progress = new Progress();
   #nextNotice = 1;

@@ -1,0 +1,62 @@
+/**
+ * Several series on one common x, to be drawn one upon the other. Each column holds the mean of what
+ * fell into it, so that the area stays the energy; a short hole is bridged, a long one stays a gap.
+ */
+import type { Points } from './thin.ts';
+
+export interface Stack {
+  x: number[];
+  /** Own value of each series. */
+  values: (number | null)[][];
+  /** Value plus all below; null where the series itself is missing. */
+  tops: (number | null)[][];
+}
+
+const bridged = 2;
+
+export function stack(series: readonly Points[], columns: number): Stack {
+  const all = series.flatMap(({ x }) => [x[0], x.at(-1)]).filter((x) => x !== undefined);
+  if (all.length === 0) return { x: [], values: series.map(() => []), tops: series.map(() => []) };
+  const from = Math.min(...all);
+  const span = Math.max(...all) - from;
+  const longest = Math.max(...series.map(({ x }) => x.length));
+  const n = Math.max(1, Math.min(Math.floor(columns), longest));
+  const x = Array.from({ length: n }, (_, i) => from + ((i + 0.5) / n) * span);
+  const values = series.map((points) => means(points, n, from, span));
+  const below = Array<number>(n).fill(0);
+  const tops = values.map((own) =>
+    own.map((value, i) => {
+      if (value === null) return null;
+      below[i] = (below[i] ?? 0) + value;
+      return below[i] ?? null;
+    }),
+  );
+  return { x, values, tops };
+}
+
+function means({ x, y }: Points, n: number, from: number, span: number): (number | null)[] {
+  const sums = Array<number>(n).fill(0);
+  const counts = Array<number>(n).fill(0);
+  const missing = Array<boolean>(n).fill(false);
+  x.forEach((at, i) => {
+    const column = span === 0 ? 0 : Math.min(n - 1, Math.floor(((at - from) / span) * n));
+    const value = y[i];
+    if (value == null) missing[column] = true;
+    else {
+      sums[column] = (sums[column] ?? 0) + value;
+      counts[column] = (counts[column] ?? 0) + 1;
+    }
+  });
+  let last: number | null = null;
+  let held = 0;
+  return sums.map((sum, column) => {
+    const count = counts[column] ?? 0;
+    if (count > 0) {
+      held = 0;
+      last = sum / count;
+      return last;
+    }
+    if (missing[column] || ++held > bridged) last = null;
+    return last;
+  });
+}
