@@ -161,7 +161,8 @@ export function refuseChangedConfig(
   for (const section of ['dataset', 'model', 'attention', 'selection', 'train'] as const) {
     const [was, is] = [old[section], asked[section]] as Record<string, unknown>[];
     for (const key of new Set([...Object.keys(was!), ...Object.keys(is!)]))
-      if (JSON.stringify(was![key]) !== JSON.stringify(is![key]))
+      // a dataset may have moved
+      if (key !== 'path' && JSON.stringify(was![key]) !== JSON.stringify(is![key]))
         throw refuse(
           path,
           `it was made with ${section}.${key} = ${JSON.stringify(was![key])}, not ${JSON.stringify(is![key])}`,

@@ -84,6 +84,8 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
   // keeping all patches is the full image: one program, no scores
   const selects = selection.mode !== 'off' && kept < patches;
   const scored = selects && selection.heuristic !== 'random';
+  // patches without a score are always drawn: their "k best" would be the top of the image
+  const sampled = selection.probabilistic || !scored;
   const full: Choice = { keep: null, sampled: false };
 
   const stateOf = (...names: string[]): Specs => {
@@ -200,8 +202,10 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
 
   const evaluateKept = (): StepDefinition | null => {
     if (!selects || selection.evalSelect === 'full') return null;
-    const sampled = selection.evalSelect === 'authors-bug' && selection.probabilistic;
-    return evaluateStep({ keep: kept, sampled });
+    return evaluateStep({
+      keep: kept,
+      sampled: selection.evalSelect === 'topk' ? !scored : sampled,
+    });
   };
 
   return {
@@ -226,7 +230,7 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       : null,
     train: {
       full: trainStep(full),
-      kept: selects ? trainStep({ keep: kept, sampled: selection.probabilistic }) : null,
+      kept: selects ? trainStep({ keep: kept, sampled }) : null,
     },
     evaluate: { full: evaluateStep(full), kept: evaluateKept() },
   };

@@ -1,4 +1,7 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseExperimentConfig, keptPatches } from '../../../src-main/experiment-config.ts';
 import { openDataset } from '../../../src-main/trainer/data/index.ts';
 import { Sfc32 } from '../../../src-main/trainer/data/prng.ts';
@@ -184,6 +187,9 @@ describe('schedules', () => {
 });
 
 describe('on GreenSynth', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'selection-'));
+  afterAll(() => rmSync(dataDir, { recursive: true }));
+
   const recall = golden<Record<string, { recall: Record<string, number> }>>(
     'heuristic_recall_on_synth',
   ).distractors0!.recall;
@@ -197,7 +203,7 @@ describe('on GreenSynth', () => {
     const count = 300;
     const data = await openDataset(
       { kind: 'greensynth', seed: 42, train: count, validation: 1, test: 1, size: 32, classes: 10, noise: 4, distractors: 0 },
-      { dataDir: '' },
+      { dataDir },
     ); // prettier-ignore
     const { images, boxes } = data.splits.train;
     const pixels = tf.tensor4d(Int32Array.from(images), [count, 3, 32, 32], 'int32');
