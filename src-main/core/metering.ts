@@ -154,7 +154,8 @@ export function startMetering(options: MeteringOptions): Metering {
     },
     known: known.promise,
     configure: (next) => {
-      const onlyRate = JSON.stringify({ ...next, hz: 0 }) === JSON.stringify({ ...settings, hz: 0 });
+      const onlyRate =
+        JSON.stringify({ ...next, hz: 0 }) === JSON.stringify({ ...settings, hz: 0 });
       settings = next;
       worker?.post(onlyRate ? { type: 'rate', hz: next.hz } : { type: 'start', settings });
     },

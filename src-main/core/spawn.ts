@@ -2,7 +2,7 @@
  * Starting a worker process: one interface for Node's child_process (here) and Electron's
  * utilityProcess (electron/spawn.ts), so that the host does not know which shell it runs in.
  */
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 
@@ -50,16 +50,26 @@ export const spawnNode: Spawn = (entry, name, hear) => {
     },
     lastLines: log,
     kill: () => void child.kill('SIGKILL'),
-    exited: new Promise((resolve) => {
-      child.once('error', (cause) => {
-        log.add(cause.message);
-        resolve({ code: null, signal: null });
-      });
-      // 'close' comes after the last line of stderr, 'exit' may come before
-      child.once('close', (code, signal) => resolve({ code, signal }));
-    }),
+    exited: ended(child, log.add),
   };
 };
+
+/** 'exit' may come before the last message and the last line of stderr; these have come when this does. */
+async function ended(child: ChildProcess, complain: (line: string) => void): Promise<Exit> {
+  const silent = new Promise<void>((resolve) => {
+    child.once('disconnect', resolve);
+    child.once('error', () => resolve());
+  });
+  const exit = await new Promise<Exit>((resolve) => {
+    child.once('error', (cause) => {
+      complain(cause.message);
+      resolve({ code: null, signal: null });
+    });
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  await silent;
+  return exit;
+}
 
 /** Keeps the last lines of some streams. */
 export function tail(...streams: (Readable | null)[]): { (): string[]; add(line: string): void } {

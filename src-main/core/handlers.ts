@@ -1,0 +1,167 @@
+/** The host's answer to every call of the contract. */
+import { rm } from 'node:fs/promises';
+import {
+  AppError,
+  contractVersion,
+  type ExperimentConfig,
+  type ExportedFile,
+  type Handlers,
+  type Machine,
+} from '../contract.ts';
+import { parseExperimentConfig } from '../experiment-config.ts';
+import { regions } from './energy/regions.ts';
+import { checkExperiment, exampleConfigs, forecast, presets } from './experiments/index.ts';
+import type { Workshop } from './host.ts';
+import { exportRuns, importCsv } from './report/index.ts';
+import { checkSettings, priceOf } from './settings.ts';
+
+export function createHandlers(shop: Workshop): Handlers {
+  const { options, store, events, datasets, queue, metering } = shop;
+
+  const machine = async (): Promise<Machine> => {
+    const { idle } = await store.recall(['idle']);
+    return {
+      inventory: metering.inventory,
+      sources: metering.sources,
+      components: metering.components,
+      ...shop.engines(),
+      hz: shop.settings().hz,
+      idle: (idle as Machine['idle']) ?? null,
+    };
+  };
+
+  /** Puts configs, complete and checked, into the queue. */
+  const enqueue = async (configs: ExperimentConfig[]): Promise<{ ids: number[] }> => {
+    const ids: number[] = [];
+    for (const config of configs) {
+      const id = await store.createRun({
+        name: config.name,
+        config,
+        machine: metering.inventory,
+        appVersion: options.appVersion,
+        node: process.versions.node,
+        intensity: priceOf(config.energy.region, shop.settings()).region,
+        pue: config.energy.pue,
+        forecast: forecast(config),
+        hz: shop.settings().hz,
+      });
+      ids.push(id);
+      events.emit('run', await store.getSummary(id));
+    }
+    queue.add(ids);
+    return { ids };
+  };
+
+  const exportFile = async (
+    ids: number[],
+    format: 'runs' | 'samples' | 'metrics' | 'report' | 'pdf',
+  ): Promise<ExportedFile> => {
+    if (format === 'pdf' && !options.printPdf)
+      throw new AppError(
+        'UNAVAILABLE',
+        'This program cannot print.',
+        'Save the HTML report and print it from a browser.',
+      );
+    const { name, mime, text } = await exportRuns(
+      store,
+      ids,
+      format === 'pdf' ? 'report' : format,
+      { appVersion: options.appVersion, reportDir: options.reportDir },
+    );
+    if (format !== 'pdf' || !options.printPdf)
+      return { name, mime, base64: Buffer.from(text).toString('base64') };
+    const pdf = await options.printPdf(text);
+    return {
+      name: name.replace(/\.html$/, '.pdf'),
+      mime: 'application/pdf',
+      base64: pdf.toString('base64'),
+    };
+  };
+
+  return {
+    'app.info': () => ({
+      version: options.appVersion,
+      contractVersion,
+      shell: options.shell,
+      dataDir: options.home,
+      can: { ...options.can, pdf: options.printPdf !== null },
+    }),
+
+    'machine.get': machine,
+    'machine.probe': () => {
+      shop.probe();
+      return machine();
+    },
+    'machine.power': ({ seconds }) => metering.trace(seconds),
+
+    'regions.list': () => regions(),
+    'settings.get': () => shop.settings(),
+    'settings.set': async (changes) => {
+      const next = { ...shop.settings(), ...changes };
+      checkSettings(next);
+      await shop.changeSettings(next);
+      return next;
+    },
+
+    'datasets.list': () => datasets.list(),
+    'datasets.download': ({ id }) => datasets.download(id),
+    'datasets.cancel': ({ id }) => datasets.cancel(id),
+
+    'experiments.presets': () => presets(),
+    'experiments.check': ({ config }) => checkExperiment(config),
+
+    'runs.start': ({ configs }) => enqueue(configs.map((config, i) => checked(config, i, configs))),
+    'runs.example': () => enqueue(exampleConfigs()),
+    'runs.stop': async ({ id }) => {
+      if (queue.stop(id)) return;
+      const { status } = await store.getSummary(id);
+      if (!queue.remove(id) && status !== 'queued')
+        throw new AppError('CONFLICT', `Run ${id} is not running (${status}).`);
+      await store.updateRun(id, { status: 'stopped' });
+      events.emit('run', await store.getSummary(id));
+    },
+    'runs.resume': async ({ id }) => {
+      const { status } = await store.getSummary(id);
+      if (!['stopped', 'failed', 'interrupted'].includes(status))
+        throw new AppError('CONFLICT', `Run ${id} cannot be resumed: it is ${status}.`);
+      await store.updateRun(id, { status: 'queued' });
+      events.emit('run', await store.getSummary(id));
+      queue.add([id]);
+    },
+    'runs.rename': async ({ id, name }) => {
+      await store.renameRun(id, name);
+      events.emit('run', await store.getSummary(id));
+    },
+    'runs.delete': async ({ ids }) => {
+      const active = ids.find((id) => id === queue.active);
+      if (active !== undefined)
+        throw new AppError('CONFLICT', `Run ${active} is active.`, 'Stop it before deleting it.');
+      for (const id of ids) queue.remove(id);
+      await store.deleteRuns(ids);
+      for (const id of ids) await rm(shop.runDir(id), { recursive: true, force: true });
+      events.emit('run.removed', { ids });
+    },
+    'runs.list': () => store.listRuns(),
+    'runs.get': ({ id }) => store.getRun(id),
+    'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
+    'runs.power': ({ id, width }) => store.power(id, width),
+    'runs.compare': ({ ids }) => store.compare(ids),
+    'runs.export': ({ ids, format }) => exportFile(ids, format),
+    'runs.import': async ({ name, csv }) => {
+      const result = await importCsv(store, name, csv);
+      for (const id of result.ids) events.emit('run', await store.getSummary(id));
+      return result;
+    },
+  };
+}
+
+/** @throws AppError BAD_INPUT with every issue; of several configs, it says which. */
+function checked(input: unknown, index: number, all: unknown[]): ExperimentConfig {
+  const result = parseExperimentConfig(input);
+  if (result.ok) return result.config;
+  const where = all.length > 1 ? `Config ${index + 1} of ${all.length}` : 'The config';
+  const what = result.issues
+    .map(({ path, message }) => (path ? `${path}: ${message}` : message))
+    .join('; ');
+  throw new AppError('BAD_INPUT', `${where} cannot be run: ${what}.`, null, result.issues);
+}

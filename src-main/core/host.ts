@@ -1,0 +1,296 @@
+/**
+ * The host: everything behind the contract, without any shell. Electron, the server and the command line
+ * each make one, hand it what only they can do (start processes, print, open folders), and pass its
+ * handlers and events on.
+ *
+ * Start: lock the data folder, open the store, mend what a crash left, then the sensors and the queue.
+ * End: the other way round, a running training first, with a checkpoint.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  AppInfo,
+  EngineName,
+  EngineStatus,
+  Handlers,
+  Machine,
+  Settings,
+} from '../contract.ts';
+import { defaultMeterSettings } from '../meter/settings.ts';
+import { monotonicMicros } from '../port.ts';
+import { serveControl } from './control.ts';
+import { lockHome } from './data-home.ts';
+import { createDatasets, type Datasets } from './datasets.ts';
+import { detectEngines } from './engines.ts';
+import { createEvents, type EventBus } from './events.ts';
+import { createHandlers } from './handlers.ts';
+import { startMetering, traceOf, type Metering } from './metering.ts';
+import type { PrintPdf } from './print.ts';
+import type { RunContext } from './runs/context.ts';
+import { createQueue, type RunQueue } from './runs/queue.ts';
+import { sampleHub } from './runs/samples.ts';
+import { loadSettings, priceOf } from './settings.ts';
+import type { Spawn } from './spawn.ts';
+import { openStore, type Store } from './store/store.ts';
+
+export interface HostOptions {
+  /** The data folder; made when missing. */
+  home: string;
+  /** Folder with the tables and presets that come with the program. */
+  resourcesDir: string;
+  /** Folder with the built report (`report.js`, `report.css`). */
+  reportDir: string;
+  /** Scripts of the worker processes and of the store's thread. */
+  entries: { trainer: string; meter: string; store: string };
+  spawn: Spawn;
+  appVersion: string;
+  /** What the person started, for the sentence that refuses a second one. */
+  program: string;
+  shell: AppInfo['shell'];
+  can: Omit<AppInfo['can'], 'pdf'>;
+  /** Null where this shell cannot print. */
+  printPdf: PrintPdf | null;
+  /**
+   * On (default): the sensors start at once and the runs that an earlier program left in the queue go
+   * on. Off, for a short command: sensors start when needed, the queue takes new runs only.
+   */
+  background?: boolean;
+  /** Takes a line now and then. Default: stderr. */
+  log?: (line: string) => void;
+  /** Tests shorten these. */
+  timing?: { stopPatienceMs?: number; meterRestartMs?: number };
+}
+
+export interface Host {
+  readonly handlers: Handlers;
+  readonly events: EventBus;
+  /** The run that trains now. */
+  readonly activeRun: number | null;
+  /** Called when a run starts or ends to be the active one. */
+  onActivity(changed: () => void): void;
+  /** A suspend or resume of the computer, for the record of the active run. */
+  recordGap(message: string): void;
+  /** Stops what runs, with a checkpoint, and closes the store. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** What the handlers work with. */
+export interface Workshop {
+  readonly options: HostOptions;
+  readonly store: Store;
+  readonly events: EventBus;
+  readonly metering: Metering;
+  readonly datasets: Datasets;
+  readonly queue: RunQueue;
+  readonly dataDir: string;
+  runDir(id: number): string;
+  settings(): Settings;
+  changeSettings(settings: Settings): Promise<void>;
+  engines(): Pick<Machine, 'engines' | 'autoEngine' | 'detecting'>;
+  /** Looks for sensors and engines again. */
+  probe(): void;
+}
+
+/** @throws AppError CONFLICT when another program has the data folder, STORE when it cannot be used. */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const { home, log = console.error } = options;
+  const lock = await lockHome(home, options.program);
+  const undo: (() => Promise<unknown>)[] = [() => lock.release()];
+  try {
+    const dataDir = join(home, 'datasets');
+    const runDir = (id: number): string => join(home, 'runs', String(id));
+    await mkdir(dataDir, { recursive: true });
+
+    const store = await openStore({
+      file: join(home, 'hugginggreen.sqlite'),
+      threadEntry: options.entries.store,
+      log,
+    });
+    undo.unshift(() => store.close());
+    const events = createEvents();
+    const changed = (): void => events.emit('machine', {});
+    let settings = await loadSettings(store);
+    await mendCrash(store);
+
+    const samples = sampleHub();
+    const meterSettings = () => ({
+      ...defaultMeterSettings(options.resourcesDir),
+      hz: settings.hz,
+      cpuTdpWatts: settings.cpuTdpWatts,
+      dimms: settings.dimms,
+    });
+    // the sensors of a program that only lists runs stay asleep until somebody asks for them
+    const metering = lazyMetering(() =>
+      startMetering({
+        spawn: options.spawn,
+        entry: options.entries.meter,
+        settings: meterSettings(),
+        changed,
+        samples: (batch) => {
+          samples.push(batch);
+          events.emit('power', traceOf([batch]));
+        },
+        notice: (level, message, hint) => {
+          events.emit('notice', { level, message, hint });
+          if (queue.active !== null && level !== 'error') noteActive(level, message);
+        },
+        restartMs: options.timing?.meterRestartMs,
+      }),
+    );
+    undo.unshift(() => metering.close());
+
+    const engines = engineDetection(options, changed);
+    const context: RunContext = {
+      store,
+      metering,
+      samples,
+      events,
+      spawn: options.spawn,
+      trainerEntry: options.entries.trainer,
+      dataDir,
+      runDir,
+      hz: () => settings.hz,
+      priceOf: (config) => priceOf(config.energy.region, settings),
+      notice: (notice) => events.emit('notice', notice),
+      log,
+      quiet: engines.quiet,
+      stopPatienceMs: options.timing?.stopPatienceMs ?? 120_000,
+    };
+    const activity = new Set<() => void>();
+    const queue = createQueue(context, () => activity.forEach((tell) => tell()));
+    undo.unshift(() => queue.close('Stopped because the program was closed.'));
+    const noteActive = (level: 'info' | 'warning', message: string): void => {
+      if (queue.active !== null)
+        void store
+          .addNote(queue.active, { at: monotonicMicros(), level, message })
+          .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
+    };
+
+    const datasets = createDatasets(
+      dataDir,
+      (state) => events.emit('datasets', state),
+      (notice) => events.emit('notice', notice),
+    );
+    undo.unshift(() => datasets.close());
+
+    const handlers = createHandlers({
+      options,
+      store,
+      events,
+      datasets,
+      queue,
+      dataDir,
+      runDir,
+      metering,
+      settings: () => settings,
+      changeSettings: async (next) => {
+        await store.remember({ settings: next });
+        settings = next;
+        metering.configure(meterSettings());
+        changed();
+      },
+      engines: engines.state,
+      probe: () => {
+        metering.probe();
+        // looking for engines takes the processor, and would be measured as part of the run
+        if (queue.active === null) engines.detect();
+      },
+    });
+    const control = await serveControl(home, handlers, events);
+    undo.unshift(() => control.close());
+    if (options.background ?? true) {
+      engines.detect();
+      void metering.known;
+      await adoptQueue(store, queue);
+    }
+
+    let closing: Promise<void> | null = null;
+    return {
+      handlers,
+      events,
+      get activeRun() {
+        return queue.active;
+      },
+      onActivity: (tell) => void activity.add(tell),
+      recordGap: (message) => noteActive('warning', message),
+      close: () => (closing ??= inTurn(undo)),
+    };
+  } catch (cause) {
+    await inTurn(undo);
+    throw cause;
+  }
+}
+
+/** Every step is taken, also when one before it fails. */
+async function inTurn(steps: (() => Promise<unknown>)[]): Promise<void> {
+  for (const step of steps)
+    await step().catch((cause: unknown) => console.error(`while closing: ${String(cause)}`));
+}
+
+/** Runs that were active when the last program ended are told apart from those that failed. */
+async function mendCrash(store: Store): Promise<void> {
+  for (const id of await store.markInterrupted())
+    await store.addNote(id, {
+      at: monotonicMicros(),
+      level: 'warning',
+      message:
+        'The program ended while this run was active. What was recorded until then is kept; resume goes on from the last checkpoint.',
+    });
+}
+
+async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {
+  const runs = await store.listRuns();
+  queue.add(
+    runs
+      .filter(({ status }) => status === 'queued')
+      .map(({ id }) => id)
+      .sort((a, b) => a - b),
+  );
+}
+
+/** The engines of this machine, looked for once, when first asked. */
+function engineDetection({ spawn, entries }: HostOptions, changed: () => void) {
+  let found: { engines: EngineStatus[]; autoEngine: EngineName | null } | null = null;
+  let detection: Promise<void> | null = null;
+  const detect = (): void => {
+    detection ??= detectEngines(spawn, entries.trainer).then((result) => {
+      detection = null;
+      found = result;
+      changed();
+    });
+  };
+  return {
+    detect,
+    /** Resolves when nothing is being looked for, which would be measured as idle power. */
+    quiet: async () => void (await detection),
+    state: () => {
+      if (!found) detect();
+      return { engines: [], autoEngine: null, ...found, detecting: detection !== null };
+    },
+  };
+}
+
+/** Sensors that start when somebody first asks for them. */
+function lazyMetering(start: () => Metering): Metering {
+  let started: Metering | null = null;
+  const own = (): Metering => (started ??= start());
+  return {
+    get inventory() {
+      return own().inventory;
+    },
+    get sources() {
+      return own().sources;
+    },
+    get components() {
+      return own().components;
+    },
+    get known() {
+      return own().known;
+    },
+    configure: (settings) => started?.configure(settings),
+    probe: () => own().probe(),
+    mark: () => own().mark(),
+    trace: (seconds) => own().trace(seconds),
+    close: async () => started?.close(),
+  };
+}

@@ -1,0 +1,31 @@
+/** What the parts of a run's life need of the host. */
+import type { ExperimentConfig, Events, Region } from '../../contract.ts';
+import type { EventBus } from '../events.ts';
+import type { Metering } from '../metering.ts';
+import type { Spawn } from '../spawn.ts';
+import type { Store } from '../store/store.ts';
+import type { SampleHub } from './samples.ts';
+
+export interface RunContext {
+  store: Store;
+  metering: Metering;
+  samples: SampleHub;
+  events: Pick<EventBus, 'emit'>;
+  spawn: Spawn;
+  /** The trainer's script. */
+  trainerEntry: string;
+  /** Datasets and their caches. */
+  dataDir: string;
+  /** Folder of one run's checkpoints; need not exist. */
+  runDir(id: number): string;
+  /** Samples per second of the meter, now. */
+  hz(): number;
+  /** The factor that prices a run, and what is doubtful about it. */
+  priceOf(config: ExperimentConfig): { region: Region; warning: string | null };
+  /** Resolves when the program does nothing else that takes power. */
+  quiet(): Promise<void>;
+  notice(notice: Events['notice']): void;
+  log(line: string): void;
+  /** A trainer that was asked to stop has this long to finish its step and write a checkpoint. */
+  stopPatienceMs: number;
+}

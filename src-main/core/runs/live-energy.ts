@@ -1,0 +1,66 @@
+/**
+ * Energy of the run that is going on, from the samples as they come: the page's counter and the idle
+ * baseline. The lasting figures are the store's; both are differences of the same cumulative joules.
+ */
+import type { ComponentKind, Region, RunSummary } from '../../contract.ts';
+import type { ComponentInfo, SampleBatch } from '../../meter/messages.ts';
+import { EnergyAccount, emissions, joulesPerWh } from '../energy/account.ts';
+
+export interface LiveFigures {
+  wh: number | null;
+  gCO2e: number | null;
+  /** Present power of all components that are read. */
+  watts: number | null;
+  /** Wh by component kind. */
+  byKind: Partial<Record<ComponentKind, number | null>>;
+}
+
+type Before = Pick<RunSummary, 'wh' | 'whByKind'>;
+
+export class LiveEnergy {
+  #accounts = new Map<string, { kind: ComponentKind; account: EnergyAccount }>();
+  #watts: number | null = null;
+  #lastAt = -Infinity;
+
+  append(batch: SampleBatch, components: readonly ComponentInfo[]): void {
+    let watts: number | null = null;
+    for (const { key, joules, flags, watts: power } of batch.series) {
+      const kind = components.find((component) => component.key === key)?.kind;
+      if (!kind) continue;
+      const own = this.#accounts.get(key) ?? { kind, account: new EnergyAccount() };
+      this.#accounts.set(key, own);
+      own.account.append(batch.session, { t: batch.t, joules, flags });
+      watts = add(watts, power.at(-1) ?? null);
+    }
+    this.#watts = watts;
+    this.#lastAt = batch.t.at(-1) ?? this.#lastAt;
+  }
+
+  /** Mean power of every component between two moments; null where nothing was read. */
+  meanWatts(from: number, to: number): Record<string, number | null> {
+    const seconds = (to - from) / 1e6;
+    const means = [...this.#accounts].map(([key, { account }]) => {
+      const { joules, coverage } = account.between(from, to);
+      return [key, joules === null || seconds <= 0 ? null : joules / (seconds * coverage)] as const;
+    });
+    return Object.fromEntries(means);
+  }
+
+  /** Energy from a moment to the last sample, on top of what the run took `before` (a resume). */
+  since(from: number, before: Before, region: Region, pue: number): LiveFigures {
+    const byKind: LiveFigures['byKind'] = { ...before.whByKind };
+    let wh = before.wh;
+    if (this.#lastAt > from)
+      for (const { kind, account } of this.#accounts.values()) {
+        const { joules } = account.between(from, this.#lastAt);
+        if (joules === null) continue;
+        byKind[kind] = (byKind[kind] ?? 0) + joules / joulesPerWh;
+        wh = add(wh, joules / joulesPerWh);
+      }
+    return { wh, gCO2e: emissions(wh, region, pue), watts: this.#watts, byKind };
+  }
+}
+
+/** Null is missing: it adds nothing, and two of them stay missing. */
+const add = (a: number | null, b: number | null): number | null =>
+  a === null ? b : b === null ? a : a + b;

@@ -1,0 +1,64 @@
+/**
+ * Runs wait in line and train one at a time: two at once would share the sensors, and neither's energy
+ * could be told. The line is the status `queued` in the store, so it outlives the program.
+ */
+import type { RunContext } from './context.ts';
+import { startRun, type ActiveRun } from './lifecycle.ts';
+
+export interface RunQueue {
+  readonly active: number | null;
+  /** Puts runs, which are `queued` in the store, at the end of the line. */
+  add(ids: readonly number[]): void;
+  /** Resolves with true when the run was waiting and has left the line. */
+  remove(id: number): boolean;
+  /** Stops the active run with a checkpoint; false when `id` is not the active one. */
+  stop(id: number): boolean;
+  /** Stops the active run with a checkpoint and starts no other; those that wait stay queued. */
+  close(why: string): Promise<void>;
+}
+
+export function createQueue(context: RunContext, activeChanged: () => void): RunQueue {
+  const waiting: number[] = [];
+  let current: ActiveRun | null = null;
+  let closed = false;
+
+  const next = (): void => {
+    if (current || closed) return;
+    const id = waiting.shift();
+    if (id === undefined) return;
+    const run = startRun(context, id);
+    current = run;
+    activeChanged();
+    void run.ended.then(() => {
+      current = null;
+      activeChanged();
+      next();
+    });
+  };
+
+  return {
+    get active() {
+      return current?.id ?? null;
+    },
+    add: (ids) => {
+      waiting.push(...ids.filter((id) => id !== current?.id && !waiting.includes(id)));
+      next();
+    },
+    remove: (id) => {
+      const place = waiting.indexOf(id);
+      if (place >= 0) waiting.splice(place, 1);
+      return place >= 0;
+    },
+    stop: (id) => {
+      if (current?.id !== id) return false;
+      current.stop();
+      return true;
+    },
+    close: async (why) => {
+      closed = true;
+      const run = current;
+      run?.stop(why);
+      await run?.ended;
+    },
+  };
+}

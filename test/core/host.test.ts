@@ -1,0 +1,237 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connectControl } from '../../src-main/core/control.ts';
+import {
+  config,
+  fixtureOptions,
+  removeHome,
+  startHost,
+  temporaryHome,
+  type Witness,
+} from '../fixtures/host.ts';
+
+let home: string;
+let witness: Witness;
+beforeEach(async () => {
+  home = await temporaryHome();
+  witness = await startHost(fixtureOptions(home));
+});
+afterEach(async () => {
+  delete process.env.HUGGINGGREEN_REPLAY;
+  await witness.host.close();
+  await removeHome(home);
+});
+
+/** Ends the host as it is and starts another on the same data. */
+async function restart(): Promise<void> {
+  await witness.host.close();
+  witness = await startHost(fixtureOptions(home));
+}
+
+test('a run goes through baseline, training and end, and all of it is told and kept', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('works', 1)] });
+  const id = ids[0]!;
+  const done = await witness.reached(id, 'done');
+  expect(done).toMatchObject({ engine: 'cpu', parameters: 1234, step: 8, steps: 8, macroF1: 0.8 });
+
+  const statuses = witness.heard('run').map(({ status }) => status);
+  expect([...new Set(statuses)]).toEqual(['queued', 'baseline', 'running', 'done']);
+  expect(witness.heard('run.evaluation')).toHaveLength(2);
+  expect(witness.heard('run.steps').flatMap(({ steps }) => steps.step)).toEqual([
+    1, 2, 3, 4, 5, 6, 7, 8,
+  ]);
+  expect(witness.heard('run.progress').map(({ label }) => label)).toContain('Drawing images');
+
+  const detail = await witness.call('runs.get', { id });
+  expect(detail.phases.map(({ name, epoch }) => `${name} ${epoch}`)).toEqual([
+    'baseline null',
+    'prepare null',
+    'train 1',
+    'evaluate 1',
+    'train 2',
+    'evaluate 2',
+  ]);
+  // the fixture's meter reads 36 W all the time: gross is 10 mWh a second, net of idle nothing
+  const energy = detail.energy!;
+  expect(energy.wh! / energy.seconds).toBeCloseTo(36 / 3600, 6);
+  expect(energy.components[0]!.idleWatts).toBeCloseTo(36, 6);
+  expect(energy.netWh).toBeCloseTo(0, 6);
+  expect(energy.coverage).toBe(1);
+  const baseline = detail.phases[0]!;
+  expect(baseline.wh! / (baseline.to! - baseline.from)).toBeCloseTo(36 / 3600, 6);
+  expect(detail.circumstances).toMatchObject({
+    engine: 'cpu',
+    engineWhy: 'Fixture engine; the only one',
+    classes: ['a', 'b'],
+    graphNodes: 7,
+    machine: { hostname: 'fixture' },
+  });
+  const machine = await witness.call('machine.get', {});
+  expect(machine.idle?.watts['cpu']).toBeCloseTo(36, 6);
+});
+
+test('runs train one at a time, in order', async () => {
+  const { ids } = await witness.call('runs.start', {
+    configs: [config('works'), config('works'), config('works')],
+  });
+  await witness.reached(ids[2]!, 'done');
+  const order = witness
+    .heard('run')
+    .filter(({ status }) => status === 'running' || status === 'done')
+    .map(({ id, status }) => `${id} ${status}`)
+    .filter((word, i, all) => word !== all[i - 1]);
+  expect(order).toEqual(ids.flatMap((id) => [`${id} running`, `${id} done`]));
+});
+
+test('a trainer that is killed mid-run: failed, everything kept, the next goes on, resumable', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('dies'), config('works')] });
+  const [dying, next] = ids as [number, number];
+  const failed = await witness.reached(dying, 'failed');
+  expect(failed.error?.message).toContain('ended unexpectedly (killed by SIGKILL)');
+  expect(failed.error?.message).toContain('the driver has gone');
+  expect(failed.error?.hint).toContain('Resume');
+  await witness.reached(next, 'done');
+
+  const series = await witness.call('runs.series', {
+    id: dying,
+    names: ['loss'],
+    x: 'step',
+    width: 100,
+  });
+  expect(series[0]!.x).toEqual([1, 2, 3, 4, 5]);
+  expect(failed.wh).toBeGreaterThan(0);
+
+  // steps 4 and 5 came after the checkpoint: they are done anew, their energy stays counted
+  await witness.call('runs.resume', { id: dying });
+  const done = await witness.reached(dying, 'done');
+  expect(done.step).toBe(8);
+  expect(done.wh).toBeGreaterThan(failed.wh!);
+  const all = await witness.call('runs.series', {
+    id: dying,
+    names: ['loss'],
+    x: 'step',
+    width: 100,
+  });
+  expect(all[0]!.x).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  const { notes } = await witness.call('runs.get', { id: dying });
+  expect(notes.map(({ message }) => message)).toContain('Resumed from the checkpoint at step 3.');
+});
+
+test('a trainer that fails in its own words', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('fails')] });
+  const failed = await witness.reached(ids[0]!, 'failed');
+  expect(failed.error).toEqual({
+    code: 'DATASET',
+    message: 'The file is cut short.',
+    hint: 'Load it again.',
+  });
+});
+
+test('stop writes a checkpoint; a second stop ends a trainer that hangs', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('slow'), config('hangs')] });
+  const [slow, hanging] = ids as [number, number];
+  await witness.until('run.steps', ({ id, steps }) => id === slow && steps.step.includes(5));
+  await witness.call('runs.stop', { id: slow });
+  expect(await witness.reached(slow, 'stopped')).toMatchObject({ step: 5, imagesSeen: 80 });
+  const { checkpoints } = await witness.call('runs.get', { id: slow });
+  expect(existsSync(checkpoints[0]!.path)).toBe(true);
+
+  await witness.until('run.progress', ({ id, label }) => id === hanging && label === 'hanging');
+  await witness.call('runs.stop', { id: hanging });
+  await witness.call('runs.stop', { id: hanging });
+  expect(await witness.reached(hanging, 'stopped')).toMatchObject({ step: 5 });
+});
+
+test('a trainer that hears no stop is ended when its time is over', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('hangs')] });
+  await witness.until('run.progress', ({ label }) => label === 'hanging');
+  await witness.call('runs.stop', { id: ids[0]! });
+  await witness.reached(ids[0]!, 'stopped');
+  const { notes } = await witness.call('runs.get', { id: ids[0]! });
+  expect(notes.some(({ message }) => message.includes('did not stop within 0.4 s'))).toBe(true);
+});
+
+test('a run that waits leaves the queue without a trace of training', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('slow'), config('works')] });
+  const [slow, waiting] = ids as [number, number];
+  await witness.call('runs.stop', { id: waiting });
+  expect((await witness.reached(waiting, 'stopped')).startedAt).toBeNull();
+  await expect(witness.call('runs.stop', { id: waiting })).rejects.toThrow('is not running');
+  await expect(witness.call('runs.delete', { ids: [slow] })).rejects.toThrow('is active');
+  await witness.call('runs.delete', { ids: [waiting] });
+  expect((await witness.call('runs.list', {})).map(({ id }) => id)).toEqual([slow]);
+});
+
+test('closing the program stops the active run with a checkpoint; the queue goes on next time', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('slow'), config('works')] });
+  const [slow, waiting] = ids as [number, number];
+  await witness.until('run.steps', ({ id, steps }) => id === slow && steps.step.includes(5));
+  await restart();
+  const stopped = await witness.call('runs.get', { id: slow });
+  expect(stopped.summary.status).toBe('stopped');
+  expect(stopped.checkpoints.at(-1)?.step).toBe(5);
+  expect(stopped.notes.map(({ message }) => message)).toContain(
+    'Stopped because the program was closed.',
+  );
+  await witness.reached(waiting, 'done');
+});
+
+test('a meter that crashes is started again, and said so', async () => {
+  const trap = join(home, 'trap');
+  await writeFile(trap, '');
+  process.env.HUGGINGGREEN_REPLAY = trap;
+  await restart();
+  const notice = await witness.until('notice', ({ message }) => message.includes('meter'));
+  expect(notice.message).toContain('ended unexpectedly (exit code 3)');
+  expect(notice.hint).toContain('segmentation fault in the driver');
+  // the new one reads again
+  await witness.until('power', (trace) => trace.watts['cpu']?.[0] === 36);
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  expect((await witness.reached(ids[0]!, 'done')).wh).toBeGreaterThan(0);
+});
+
+test('a second program on the same data is refused, and may ask the first', async () => {
+  await expect(startHost(fixtureOptions(home))).rejects.toMatchObject({ code: 'CONFLICT' });
+  const link = await connectControl(home);
+  expect(link).not.toBeNull();
+  expect(await link!.call('runs.list', {})).toMatchObject({ ok: [] });
+  expect(await link!.call('runs.get', { id: 9 })).toMatchObject({ error: { code: 'NOT_FOUND' } });
+  const heard = new Promise((resolve) => link!.listen(resolve));
+  witness.host.events.emit('run.removed', { ids: [1] });
+  expect(await heard).toMatchObject({ event: 'run.removed' });
+  await witness.host.close();
+  await link!.closed;
+  expect(await link!.call('runs.list', {})).toMatchObject({ error: { code: 'UNAVAILABLE' } });
+  expect(await connectControl(home)).toBeNull();
+});
+
+test('bad configs are refused as a whole, with the keys that are wrong', async () => {
+  const bad = { ...config('works'), train: { epochz: 3 }, model: { patch: 5 } };
+  await expect(
+    witness.call('runs.start', { configs: [config('works'), bad] }),
+  ).rejects.toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(/Config 2 of 2.*unknown key "epochz"/),
+  });
+  expect(await witness.call('runs.list', {})).toEqual([]);
+});
+
+test('settings are kept, and a region that is not known is refused', async () => {
+  await witness.call('settings.set', { region: 'FRA', theme: 'dark' });
+  await expect(witness.call('settings.set', { region: 'nowhere' })).rejects.toThrow('nowhere');
+  await expect(witness.call('settings.set', { region: 'custom' })).rejects.toThrow('its figure');
+  await restart();
+  expect(await witness.call('settings.get', {})).toMatchObject({ region: 'FRA', theme: 'dark' });
+});
+
+test('engines and sensors are found', async () => {
+  await witness.until('power', ({ at }) => at.length > 0);
+  while ((await witness.call('machine.get', {})).detecting) await witness.call('machine.get', {});
+  const machine = await witness.call('machine.get', {});
+  expect(machine).toMatchObject({ autoEngine: 'cpu', components: [{ key: 'cpu' }] });
+  const trace = await witness.call('machine.power', { seconds: 60 });
+  expect(trace.watts['cpu']).toHaveLength(trace.at.length);
+  expect(trace.watts['cpu']?.every((watts) => watts === 36)).toBe(true);
+});
