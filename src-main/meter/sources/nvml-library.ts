@@ -1,0 +1,301 @@
+/**
+ * NVIDIA's management library through koffi: declarations, struct layouts and what return codes mean.
+ *
+ * Signatures and offsets are those of `nvml.h`, API 13 (x64, little-endian). Every output goes into a
+ * buffer of ours, so that a call allocates nothing; a function that an old driver lacks answers code 13
+ * like any other failure.
+ */
+import koffi from 'koffi';
+import type { LibraryHandle } from 'koffi';
+
+/** An opaque device handle. */
+export type Handle = bigint;
+
+export const code = {
+  ok: 0,
+  uninitialised: 1,
+  notSupported: 3,
+  noPermission: 4,
+  notFound: 6,
+  tooSmall: 7,
+  driverNotLoaded: 9,
+  libraryNotFound: 12,
+  functionNotFound: 13,
+  deprecated: 26,
+} as const;
+
+/** What to do about a return code. */
+export type Outcome =
+  /** Take the value. */
+  | 'value'
+  /** This card does not have it: do not ask again. */
+  | 'absent'
+  /** We may not know: do not ask again, tell the user. */
+  | 'denied'
+  /** Nothing this time. */
+  | 'missing'
+  /** Nothing, and leave the card alone for a while. */
+  | 'pause'
+  /** The card is gone. */
+  | 'lost'
+  /** The driver was loaded anew. */
+  | 'restart'
+  /** No driver to talk to. */
+  | 'no-driver'
+  /** Driver and library are of different versions. */
+  | 'mismatch'
+  /** Nothing, and worth a note. */
+  | 'unknown';
+
+export function outcomeOf(result: number): Outcome {
+  switch (result) {
+    case 0:
+      return 'value';
+    case 1:
+      return 'restart';
+    case 3: // not supported
+    case 13: // function not found
+    case 25: // struct version
+    case 26: // deprecated; the caller has tried the newer call
+      return 'absent';
+    case 4: // no permission
+    case 17: // blocked by the operating system
+      return 'denied';
+    case 6: // not found
+    case 7: // buffer too small, after growing it
+    case 21: // no data
+    case 27: // not ready
+      return 'missing';
+    case 9:
+    case 12:
+      return 'no-driver';
+    case 10: // timeout
+      return 'pause';
+    case 15: // lost
+    case 16: // needs a reset
+      return 'lost';
+    case 18:
+      return 'mismatch';
+    default:
+      return 'unknown';
+  }
+}
+
+/** `nvmlFieldValue_t`, 40 bytes each. */
+export const field = {
+  bytes: 40,
+  energy: 83,
+  averagePower: 185,
+  instantPower: 186,
+} as const;
+
+/** Space for `fields`, their ids and scopes filled in; the driver fills in the rest. */
+export function fieldBuffer(fields: readonly { id: number; scope: number }[]): Buffer {
+  const buffer = Buffer.alloc(field.bytes * Math.max(1, fields.length));
+  fields.forEach(({ id, scope }, index) => {
+    buffer.writeUInt32LE(id, field.bytes * index);
+    buffer.writeUInt32LE(scope, field.bytes * index + 4);
+  });
+  return buffer;
+}
+
+export const fieldResult = (buffer: Buffer, index: number): number =>
+  buffer.readInt32LE(field.bytes * index + 28);
+
+/** Unsigned 64 bits as a number: exact up to 2^53 mJ, which is 2.5 GWh. */
+export const readU64 = (buffer: Buffer, offset: number): number =>
+  buffer.readUInt32LE(offset + 4) * 2 ** 32 + buffer.readUInt32LE(offset);
+
+export function fieldValue(buffer: Buffer, index: number): number {
+  const at = field.bytes * index;
+  const value = at + 32;
+  switch (buffer.readUInt32LE(at + 24)) {
+    case 0:
+      return buffer.readDoubleLE(value);
+    case 1:
+      return buffer.readUInt32LE(value);
+    case 2: // unsigned long: 32 bits under Windows
+      return process.platform === 'win32' ? buffer.readUInt32LE(value) : readU64(buffer, value);
+    case 3:
+      return readU64(buffer, value);
+    case 4:
+      return Number(buffer.readBigInt64LE(value));
+    case 5:
+      return buffer.readInt32LE(value);
+    case 6:
+      return buffer.readUInt16LE(value);
+    default:
+      return NaN;
+  }
+}
+
+/** `nvmlProcessInfo_t` (v2 and v3), 24 bytes; the pid comes first. */
+export const processBytes = 24;
+
+type ToBuffer = (handle: Handle, out: Buffer) => number;
+
+export interface Nvml {
+  readonly path: string;
+  init(): number;
+  shutdown(): number;
+  /** The library's own words for a code. */
+  words(result: number): string;
+  driverVersion(out: Buffer, bytes: number): number;
+  count(out: Buffer): number;
+  /** @returns the handle, or the code that there is instead. */
+  byIndex(index: number): Handle | { code: number };
+  byUuid(uuid: string): Handle | { code: number };
+  name(handle: Handle, out: Buffer, bytes: number): number;
+  uuid(handle: Handle, out: Buffer, bytes: number): number;
+  architecture: ToBuffer;
+  /** u32 milliwatts. */
+  power: ToBuffer;
+  /** u64 millijoules. */
+  energy: ToBuffer;
+  /** u32 gpu, u32 memory, percent. */
+  utilisation: ToBuffer;
+  /** u64 total, free, used, bytes. */
+  memory: ToBuffer;
+  /** u32 degrees Celsius. */
+  temperature: ToBuffer;
+  /** u64 bits. */
+  clockReasons: ToBuffer;
+  /** u32 1 = on. */
+  persistence: ToBuffer;
+  /** u32 now, u32 after a restart; 1 = on. */
+  mig: ToBuffer;
+  fields(handle: Handle, count: number, values: Buffer): number;
+  /** `count` is u32, in and out. */
+  processes(handle: Handle, count: Buffer, out: Buffer | null): number;
+}
+
+/** Names under which the library may be found, in order. */
+export function libraryPaths(given: string | null, env = process.env): string[] {
+  if (given !== null) return [given];
+  if (process.platform === 'win32')
+    return [
+      'nvml.dll',
+      `${env.ProgramW6432 ?? 'C:\\Program Files'}\\NVIDIA Corporation\\NVSMI\\nvml.dll`,
+    ];
+  // the unversioned name is only there for compilers; the second is WSL 2
+  return ['libnvidia-ml.so.1', '/usr/lib/wsl/lib/libnvidia-ml.so.1'];
+}
+
+/** @throws Error when no library can be loaded, with the reason for each name. */
+export function loadNvml(paths: readonly string[]): Nvml {
+  const reasons: string[] = [];
+  for (const path of paths) {
+    try {
+      return bind(koffi.load(path), path);
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      reasons.push(text.includes(path) ? text : `${path}: ${text}`);
+    }
+  }
+  throw new Error(reasons.join('; '));
+}
+
+function bind(library: LibraryHandle, path: string): Nvml {
+  const optional = <Call extends (...args: never[]) => number>(signature: string): Call | null => {
+    try {
+      return library.func(signature) as unknown as Call;
+    } catch {
+      return null;
+    }
+  };
+  const absent = (): number => code.functionNotFound;
+  const required = <Call extends (...args: never[]) => number>(signature: string): Call =>
+    library.func(signature) as unknown as Call;
+  const toBuffer = (name: string): ToBuffer => optional(`int ${name}(void *, void *)`) ?? absent;
+
+  const init = required<() => number>('int nvmlInit_v2()');
+  const shutdown = optional<() => number>('int nvmlShutdown()') ?? absent;
+  const count = required<(out: Buffer) => number>('int nvmlDeviceGetCount_v2(void *)');
+  const text = (name: string) =>
+    optional<(handle: Handle, out: Buffer, bytes: number) => number>(
+      `int ${name}(void *, void *, uint32_t)`,
+    ) ?? absent;
+
+  const found: [Handle | null] = [null];
+  const handleBy = <Key>(call: ((key: Key, out: typeof found) => number) | null) => {
+    return (key: Key): Handle | { code: number } => {
+      found[0] = null;
+      const result = call === null ? code.functionNotFound : call(key, found);
+      if (result !== code.ok) return { code: result };
+      return found[0] ?? { code: code.notFound };
+    };
+  };
+
+  let errorString: ((result: number) => string) | null = null;
+  try {
+    errorString = library.func('const char *nvmlErrorString(int)');
+  } catch {
+    errorString = null;
+  }
+
+  // API 13 deprecates the plain temperature call for one with a versioned struct: version, sensor, value
+  const temperature = optional<(handle: Handle, sensor: number, out: Buffer) => number>(
+    'int nvmlDeviceGetTemperature(void *, int, void *)',
+  );
+  const temperatureV = optional<ToBuffer>('int nvmlDeviceGetTemperatureV(void *, void *)');
+  const versioned = Buffer.alloc(12);
+  const migMode =
+    optional<(handle: Handle, now: Buffer, later: Buffer) => number>(
+      'int nvmlDeviceGetMigMode(void *, void *, void *)',
+    ) ?? absent;
+  const reasons = toBuffer('nvmlDeviceGetCurrentClocksEventReasons');
+  const oldReasons = toBuffer('nvmlDeviceGetCurrentClocksThrottleReasons');
+
+  return {
+    path,
+    init,
+    shutdown,
+    words: (result) => errorString?.(result) ?? 'unknown error',
+    driverVersion:
+      optional<(out: Buffer, bytes: number) => number>(
+        'int nvmlSystemGetDriverVersion(void *, uint32_t)',
+      ) ?? absent,
+    count,
+    byIndex: handleBy<number>(
+      optional('int nvmlDeviceGetHandleByIndex_v2(uint32_t, _Out_ void **)'),
+    ),
+    byUuid: handleBy<string>(
+      optional('int nvmlDeviceGetHandleByUUID(const char *, _Out_ void **)'),
+    ),
+    name: text('nvmlDeviceGetName'),
+    uuid: text('nvmlDeviceGetUUID'),
+    architecture: toBuffer('nvmlDeviceGetArchitecture'),
+    power: toBuffer('nvmlDeviceGetPowerUsage'),
+    energy: toBuffer('nvmlDeviceGetTotalEnergyConsumption'),
+    utilisation: toBuffer('nvmlDeviceGetUtilizationRates'),
+    memory: toBuffer('nvmlDeviceGetMemoryInfo'),
+    temperature(handle, out) {
+      const result = temperature?.(handle, 0, out) ?? code.functionNotFound;
+      if (result !== code.deprecated && result !== code.functionNotFound) return result;
+      if (temperatureV === null) return result;
+      versioned.writeUInt32LE(0x0100000c, 0);
+      versioned.writeUInt32LE(0, 4);
+      const newer = temperatureV(handle, versioned);
+      versioned.copy(out, 0, 8, 12);
+      return newer;
+    },
+    clockReasons(handle, out) {
+      const result = reasons(handle, out);
+      return result === code.functionNotFound ? oldReasons(handle, out) : result;
+    },
+    persistence: toBuffer('nvmlDeviceGetPersistenceMode'),
+    mig: (handle, out) => migMode(handle, out, out.subarray(4)),
+    fields:
+      optional<(handle: Handle, count: number, values: Buffer) => number>(
+        'int nvmlDeviceGetFieldValues(void *, int, void *)',
+      ) ?? absent,
+    processes:
+      optional<(handle: Handle, count: Buffer, out: Buffer | null) => number>(
+        'int nvmlDeviceGetComputeRunningProcesses_v3(void *, void *, void *)',
+      ) ??
+      optional<(handle: Handle, count: Buffer, out: Buffer | null) => number>(
+        'int nvmlDeviceGetComputeRunningProcesses_v2(void *, void *, void *)',
+      ) ??
+      absent,
+  };
+}

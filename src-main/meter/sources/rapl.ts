@@ -1,0 +1,345 @@
+/**
+ * RAPL through Linux's powercap tree: energy counters of processor packages and of their memory.
+ *
+ * Counted are the package zones, each once, and each package's own `dram` child. Not counted: `core` and
+ * `uncore` (inside package), `psys` (contains package), `intel-rapl-mmio` (a mirror of the package zone,
+ * taken only where the first is not there or closed to us), and the zones in which several dies of one
+ * socket show the same counter (seen on Threadripper and EPYC).
+ * Source: Documentation/power/powercap in the Linux tree; CVE-2020-8694 for the permissions.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CounterEnergy } from '../energy.ts';
+import { CpuLoad, KernelFile, MemoryUse } from '../load.ts';
+import { SampleFlag } from '../messages.ts';
+import type { ComponentInfo } from '../messages.ts';
+import { clearReading, emptyReading, idleSource, messageOf } from './source.ts';
+import type {
+  Component,
+  Health,
+  Reading,
+  Source,
+  SourceContext,
+  SourceDefinition,
+} from './source.ts';
+
+const defaultRoot = '/sys/class/powercap';
+const joulesPerUnit = 1e-6;
+/** Independent counters this close to each other are one counter (a 32-bit one: chance 1 in 30 000). */
+const mirrorJoules = 1;
+/** Power is computed over at least this time, so that a mark right after a sample is not noise. */
+const wattsOverMicros = 50_000;
+const slowMicros = 1_000_000;
+const reopenMicros = 1_000_000;
+
+/** A domain of the powercap tree. */
+interface Zone {
+  path: string;
+  /** `package-0`, `package-0-die-1`, `dram`, ... */
+  name: string;
+  /** What keeps us from its counter; null: it can be read. */
+  obstacle: { code: string; message: string } | null;
+  /** Microjoules at the time of looking; null where it cannot be read. */
+  energy: number | null;
+}
+
+const textOf = (path: string): string | null => {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return null;
+  }
+};
+
+const numberOf = (path: string): number | null => {
+  const text = textOf(path);
+  return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+};
+
+function look(path: string): Zone | null {
+  const name = textOf(join(path, 'name'));
+  if (name === null) return null;
+  try {
+    const text = readFileSync(join(path, 'energy_uj'), 'utf8').trim();
+    if (/^\d+$/.test(text)) return { path, name, obstacle: null, energy: Number(text) };
+    const message = `energy_uj holds ${JSON.stringify(text.slice(0, 40))}`;
+    return { path, name, obstacle: { code: 'NUMBER', message }, energy: null };
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN';
+    return { path, name, obstacle: { code, message: messageOf(cause) }, energy: null };
+  }
+}
+
+const list = (folder: string): string[] => {
+  try {
+    return readdirSync(folder).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  } catch {
+    return [];
+  }
+};
+
+/** The package zones to read: one for each counter that exists. Exported for its test. */
+export function choosePackages(root: string): { packages: Zone[]; left: string[] } {
+  const names = list(root);
+  const zonesOf = (control: string): Zone[] =>
+    names
+      .filter((name) => new RegExp(`^${control}:\\d+$`).test(name))
+      .map((name) => look(join(root, name)))
+      .filter((zone): zone is Zone => zone !== null && /^package-\d+/.test(zone.name));
+  const chosen = new Map<string, Zone>();
+  const left: string[] = [];
+  for (const zone of [...zonesOf('intel-rapl'), ...zonesOf('intel-rapl-mmio')]) {
+    const same = chosen.get(zone.name);
+    const better = same === undefined || (same.obstacle !== null && zone.obstacle === null);
+    if (better) chosen.set(zone.name, zone);
+    else left.push(`${zone.name} again (mirror)`);
+  }
+  const packages: Zone[] = [];
+  for (const zone of chosen.values()) {
+    const socket = /^package-\d+/.exec(zone.name)![0];
+    const mirror = packages.find(
+      (other) =>
+        other.name.startsWith(socket) &&
+        /^(-|$)/.test(other.name.slice(socket.length)) &&
+        zone.energy !== null &&
+        other.energy !== null &&
+        zone.energy > 0 &&
+        Math.abs(zone.energy - other.energy) * joulesPerUnit < mirrorJoules,
+    );
+    if (mirror) left.push(`${zone.name} (the same counter as ${mirror.name})`);
+    else packages.push(zone);
+  }
+  return { packages, left };
+}
+
+/** The `dram` child of a package: inside its folder, or beside it as the class folder lists it. */
+function memoryOf(root: string, zone: Zone): Zone | null {
+  const id = zone.path.slice(root.length).replace(/^[/\\]+/, '');
+  const child = new RegExp(`^${id}:\\d+$`);
+  for (const folder of [zone.path, root])
+    for (const name of list(folder)) {
+      if (!child.test(name)) continue;
+      const found = look(join(folder, name));
+      if (found?.name === 'dram') return found;
+    }
+  return null;
+}
+
+/** A counter that is read while the source is open. */
+class Domain implements Component {
+  readonly info: ComponentInfo;
+  readonly reading: Reading = emptyReading();
+  readonly alive = true;
+  failure: string | null = null;
+  readonly rangeKnown: boolean;
+  readonly #path: string;
+  readonly #energy: CounterEnergy;
+  readonly #range: number | null;
+  readonly #maxWatts: number;
+  #file: KernelFile | null = null;
+  #openedAt = -Infinity;
+
+  constructor(info: ComponentInfo, zone: Zone, energy: CounterEnergy, maxWatts: number) {
+    this.info = info;
+    this.#path = join(zone.path, 'energy_uj');
+    this.#range = numberOf(join(zone.path, 'max_energy_range_uj'));
+    this.rangeKnown = this.#range !== null;
+    this.#energy = energy;
+    this.#maxWatts = maxWatts;
+  }
+
+  read(now: number): void {
+    const raw = this.#counter(now);
+    if (raw === null) {
+      // a failed read is missing; taken for 0 it would look like a wrap
+      clearReading(this.reading);
+      return;
+    }
+    this.#energy.add(raw, now, this.#range, this.#maxWatts);
+    this.reading.joules = this.#energy.joules;
+    this.reading.watts = this.#energy.watts(now, wattsOverMicros);
+    this.reading.flags = this.#energy.takeGap() ? SampleFlag.gap : 0;
+  }
+
+  #counter(now: number): number | null {
+    try {
+      if (this.#file === null) {
+        if (now - this.#openedAt < reopenMicros) return null;
+        this.#openedAt = now;
+        this.#file = new KernelFile(this.#path, 32);
+      }
+      const raw = this.#file.readNumber();
+      this.failure = raw === null ? `${this.#path} does not hold a number` : null;
+      return raw;
+    } catch (cause) {
+      this.failure = messageOf(cause);
+      this.close();
+      return null;
+    }
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
+}
+
+/** Lets a group read the counters, and says what that opens. */
+const permissionFix = [
+  '# Lets members of the group "energy" read the counters, also after a restart:',
+  'sudo groupadd -f energy && sudo usermod -aG energy "$USER"',
+  "for depth in '*' '*/intel-rapl:*'; do for file in energy_uj max_energy_range_uj; do",
+  '  echo "z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:$depth/$file 0440 root energy -"',
+  'done; done | sudo tee /etc/tmpfiles.d/energy-counters.conf && sudo systemd-tmpfiles --create',
+  '# Then log out and in again.',
+  '# Risk: whoever may read these counters can infer what other programs of this machine compute',
+  '# (PLATYPUS, CVE-2020-8694). On a machine shared with people you do not trust, keep the estimate.',
+].join('\n');
+
+/**
+ * Power of one package beyond which a reading is an error: 3 times its design power, but never less
+ * than short turbo limits reach.
+ */
+function maxPackageWatts(zone: Zone, tdpWatts: number | null): number {
+  const limit = numberOf(join(zone.path, 'constraint_0_max_power_uw'));
+  const design = Math.max(tdpWatts ?? 0, (limit ?? 0) / 1e6);
+  return design > 0 ? Math.max(300, 3 * design) : 1500;
+}
+const maxMemoryWatts = 600;
+
+function open(context: SourceContext): Source {
+  const given = context.settings.paths.powercap;
+  if (given === null && process.platform !== 'linux')
+    return idleSource('unavailable', 'RAPL counters are read on Linux only.');
+  const root = given ?? defaultRoot;
+  const { packages, left } = choosePackages(root);
+  const readable = packages.filter(({ obstacle }) => obstacle === null);
+  const closed = packages.filter(({ obstacle }) => obstacle !== null);
+  if (packages.length === 0)
+    return idleSource(
+      'unavailable',
+      `No processor package under ${root}` +
+        (context.inventory.virtual ? ': virtual machines rarely see the counters.' : '.'),
+      context.inventory.virtual || process.platform !== 'linux'
+        ? null
+        : 'On bare metal, load the driver: sudo modprobe intel_rapl_msr (it serves AMD too, kernel 5.11 or newer).',
+    );
+  const denied = closed.some(({ obstacle }) => /^(EACCES|EPERM)$/.test(obstacle!.code));
+  const closedText = closed.map(({ name, obstacle }) => `${name}: ${obstacle!.message}`).join('; ');
+  if (readable.length === 0)
+    return idleSource(
+      'unavailable',
+      denied
+        ? `The counters are there, but only root may read them (${closedText}).`
+        : `The counters cannot be read (${closedText}).`,
+      denied ? permissionFix : null,
+    );
+
+  const { cpu } = context.inventory;
+  const domains: Domain[] = [];
+  const add = (zone: Zone, kind: 'cpu' | 'ram', id: string, maxWatts: number): void => {
+    const key = `${kind}:${id}`;
+    const info: ComponentInfo = {
+      key,
+      kind,
+      name:
+        kind === 'cpu' ? `${cpu.brand}, ${id}` : `Memory of package ${id.slice('dram-'.length)}`,
+      source: 'rapl',
+      provenance: 'counted',
+      uncertaintyPercent: 5,
+      uncertaintyWatts: null,
+      method: `RAPL energy counter, ${join(zone.path, 'energy_uj')}`,
+    };
+    domains.push(
+      new Domain(info, zone, context.ledger.counter(key, 'rapl', joulesPerUnit), maxWatts),
+    );
+  };
+  const closedMemory: Zone[] = [];
+  for (const zone of readable) {
+    add(zone, 'cpu', zone.name, maxPackageWatts(zone, cpu.tdpWatts));
+    const memory = memoryOf(root, zone);
+    if (memory?.obstacle === null)
+      add(memory, 'ram', zone.name.replace('package', 'dram'), maxMemoryWatts);
+    else if (memory !== null) closedMemory.push(memory);
+  }
+  if (list(root).some((name) => textOf(join(root, name, 'name')) === 'psys'))
+    left.push('psys (contains the packages)');
+  const withoutRange = domains.filter(({ rangeKnown }) => !rangeKnown);
+
+  const notes = [
+    `Reads ${domains.map(({ info }) => info.key).join(', ')}.`,
+    left.length > 0 ? `Not counted: ${left.join(', ')}.` : '',
+    closed.length > 0 ? `Closed to us, so energy is missing: ${closedText}.` : '',
+    closedMemory.length > 0
+      ? `Memory counters cannot be read: ${closedMemory[0]!.obstacle!.message}.`
+      : '',
+    withoutRange.length > 0
+      ? `max_energy_range_uj cannot be read for ${withoutRange.map(({ info }) => info.key).join(', ')}: each wrap of the counter is a gap.`
+      : '',
+  ];
+  const well: Health = {
+    state: 'reading',
+    detail: notes.filter(Boolean).join(' '),
+    fix: withoutRange.length > 0 || denied || closedMemory.length > 0 ? permissionFix : null,
+  };
+  let health = well;
+  const load = new CpuLoad(context.settings.paths.procStat);
+  const memory = new MemoryUse();
+  let slowAt = -Infinity;
+  let busy: number | null = null;
+  let used: number | null = null;
+
+  const heed = (): void => {
+    const failing = domains.filter(({ failure }) => failure !== null);
+    const detail = failing.map(({ info, failure }) => `${info.key}: ${failure}`).join('; ');
+    const before = health;
+    if (failing.length === 0) health = well;
+    else if (health.detail !== detail) health = { state: 'failed', detail, fix: null };
+    if (health === before) return;
+    const ill = health.state === 'failed';
+    if (ill !== (before.state === 'failed'))
+      context.event(
+        ill ? 'warning' : 'info',
+        failing[0]?.info.key ?? null,
+        ill
+          ? `A RAPL counter cannot be read any more: ${detail}. Its energy is missing until it comes back.`
+          : 'All RAPL counters can be read again.',
+      );
+    context.changed();
+  };
+
+  return {
+    get health() {
+      return health;
+    },
+    components: domains,
+    read(now) {
+      if (now - slowAt >= slowMicros) {
+        slowAt = now;
+        const share = load.busyShare();
+        if (share !== null) busy = 100 * share;
+        used = memory.usedMb();
+      }
+      let failing = false;
+      let memoryShown = false;
+      for (const domain of domains) {
+        domain.read(now);
+        if (domain.failure !== null) failing = true;
+        // the machine's figures, on the processor packages and once on the memory
+        else if (domain.info.kind === 'cpu') domain.reading.utilPercent = busy;
+        else if (!memoryShown) {
+          domain.reading.memoryMb = used;
+          memoryShown = true;
+        }
+      }
+      if (failing || health.state === 'failed') heed();
+    },
+    close() {
+      for (const domain of domains) domain.close();
+      load.close();
+      memory.close();
+    },
+  };
+}
+
+export const rapl: SourceDefinition = { name: 'rapl', label: 'RAPL counters', open };

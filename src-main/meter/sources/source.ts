@@ -1,0 +1,118 @@
+/**
+ * A source of power readings: what it found (components), how it is (status), and `read`.
+ *
+ * A new source is one file that exports a `SourceDefinition` and one line in `index.ts`.
+ */
+import type { Ledger } from '../energy.ts';
+import type {
+  ComponentInfo,
+  ComponentKind,
+  Inventory,
+  MeterSettings,
+  SourceName,
+  SourceStatus,
+} from '../messages.ts';
+
+/** The present reading of a component, overwritten in place by every `read`. Null is missing. */
+export interface Reading {
+  /** Cumulative within the session. */
+  joules: number | null;
+  watts: number | null;
+  /** Bits of `SampleFlag`. */
+  flags: number;
+  utilPercent: number | null;
+  memoryMb: number | null;
+  tempC: number | null;
+}
+
+export interface Component {
+  readonly info: ComponentInfo;
+  readonly reading: Reading;
+  /** False once its sensor has died; its readings are then missing. */
+  readonly alive: boolean;
+}
+
+export type Health = Pick<SourceStatus, 'state' | 'detail' | 'fix'>;
+export type Gpu = Inventory['gpus'][number];
+
+export interface Source {
+  readonly health: Health;
+  readonly components: readonly Component[];
+  /** Graphics cards that it can name, for the machine's card. */
+  readonly gpus?: readonly Gpu[];
+  /** Another source that may reach the same hardware where this one cannot. */
+  readonly successor?: SourceName;
+  /**
+   * Overwrites the reading of every component. It never throws: a sensor that fails is a missing
+   * reading and a health.
+   *
+   * @param now monotonic microseconds, the time stamp of the sample
+   * @param exact a mark: look now at everything that is otherwise looked at less often
+   */
+  read(now: number, exact: boolean): void;
+  close(): void;
+}
+
+export interface SourceContext {
+  readonly settings: MeterSettings;
+  /** The machine, without its graphics cards. */
+  readonly inventory: Inventory;
+  readonly ledger: Ledger;
+  /** Sources opened before this one; a component that they read is not read again. */
+  readonly earlier: readonly OpenSource[];
+  /** Microseconds between two reads at the present rate. */
+  period(): number;
+  event(level: 'info' | 'warning', key: string | null, message: string): void;
+  /** Components, their labels or the health have changed outside of `open`. */
+  changed(): void;
+}
+
+export interface SourceDefinition {
+  readonly name: SourceName;
+  readonly label: string;
+  /** Looks for the source. Not finding it is a health, not an exception. */
+  open(context: SourceContext): Source | Promise<Source>;
+}
+
+export interface OpenSource {
+  readonly definition: SourceDefinition;
+  readonly source: Source;
+}
+
+export const emptyReading = (): Reading => ({
+  joules: null,
+  watts: null,
+  flags: 0,
+  utilPercent: null,
+  memoryMb: null,
+  tempC: null,
+});
+
+export function clearReading(reading: Reading): void {
+  reading.joules = null;
+  reading.watts = null;
+  reading.flags = 0;
+  reading.utilPercent = null;
+  reading.memoryMb = null;
+  reading.tempC = null;
+}
+
+/** A source that reads nothing, and why. */
+export const idleSource = (
+  state: 'unavailable' | 'failed' | 'unused',
+  detail: string,
+  fix: string | null = null,
+): Source => ({ health: { state, detail, fix }, components: [], read: () => {}, close: () => {} });
+
+/** The earlier source that already reads a component of this kind. */
+export const readerOf = (kind: ComponentKind, context: SourceContext): OpenSource | undefined =>
+  context.earlier.find(({ source }) => source.components.some(({ info }) => info.kind === kind));
+
+/** Power beyond which a reading of one graphics card or module is an error (mW fields, stale ids). */
+export const maxGpuWatts = 2000;
+
+/** A reading older than this many periods is missing; the interval after it is a gap. */
+export const gapPeriods = 3;
+
+export const messageOf = (cause: unknown): string =>
+  cause instanceof Error ? cause.message : String(cause);
