@@ -236,6 +236,16 @@ export interface RunDetail {
     gaps: number;
     classes: string[];
     graphNodes: number | null;
+    /** Over the samples of the active time; left out where there are none. */
+    load?: {
+      /** Mean utilisation by component kind. */
+      utilPercent: Partial<Record<ComponentKind, number | null>>;
+      memoryMb: Partial<Record<ComponentKind, number | null>>;
+      /** Share of the GPU samples in which another process computed there, 0..1. */
+      foreignShare: number | null;
+      /** Share of the GPU samples with the clock held down, 0..1. */
+      throttledShare: number | null;
+    };
     /** Columns that an imported CSV brought and that have no field here. */
     imported: Record<string, string> | null;
   };

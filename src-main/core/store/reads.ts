@@ -145,7 +145,7 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
   )!;
   const imported = parsed<ImportedRun>(own.imported);
   const phases = phasesOf(db, id);
-  const { samples, gaps } = imported ?? sampleCounts(db, id);
+  const { samples, gaps, load }: SampleFacts = imported ?? sampleFacts(db, id);
   return {
     summary: summary(db, row),
     config: parsed<ExperimentConfig>(own.config),
@@ -174,6 +174,7 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
       gaps,
       classes: parsed<string[]>(own.classes) ?? [],
       graphNodes: own.graph_nodes,
+      ...(load && { load }),
       imported: imported?.columns ?? null,
     },
   };
@@ -210,22 +211,60 @@ function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
     }));
 }
 
-function sampleCounts(db: ReadableDb, id: number): { samples: number; gaps: number } {
-  const counts = { samples: 0, gaps: 0 };
-  for (const { launch, from, to } of segmentsOf(db, id)) {
-    const found = db.get<{ samples: number; gaps: number }>(
-      `select
-         ifnull(sum((select count(*) from power_sample p
-           where p.component = c.id and p.t >= @from and p.t <= @to)), 0) as samples,
-         ifnull(sum((select count(*) from power_sample p
-           where p.component = c.id and p.flags & 1 and p.t >= @from and p.t <= @to)), 0) as gaps
-       from component c join session s on s.id = c.session where s.launch = @launch`,
+interface SampleFacts {
+  samples: number;
+  gaps: number;
+  load?: RunDetail['circumstances']['load'];
+}
+
+/** How many samples there are of a run's active time, and their means; one pass over each component. */
+function sampleFacts(db: ReadableDb, id: number): SampleFacts {
+  const facts = { samples: 0, gaps: 0 };
+  const rows: KindFacts[] = segmentsOf(db, id).flatMap(({ launch, from, to }) =>
+    db.all<KindFacts>(
+      `select c.kind, count(*) as samples, sum(p.flags & 1) as gaps,
+         sum(p.flags & 2 <> 0) as otherUsers, sum(p.flags & 4 <> 0) as throttled,
+         sum(p.util_percent) as util, count(p.util_percent) as utils,
+         sum(p.memory_mb) as memory, count(p.memory_mb) as memories
+       from session s join component c on c.session = s.id join power_sample p on p.component = c.id
+       where s.launch = @launch and p.t >= @from and p.t <= @to group by c.id`,
       { launch, from, to },
-    )!;
-    counts.samples += found.samples;
-    counts.gaps += found.gaps;
+    ),
+  );
+  for (const row of rows) {
+    facts.samples += row.samples;
+    facts.gaps += row.gaps;
   }
-  return counts;
+  if (facts.samples === 0) return facts;
+  const total = (of: KindFacts[], column: Exclude<keyof KindFacts, 'kind'>) =>
+    of.reduce((sum, row) => sum + (row[column] ?? 0), 0);
+  const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null);
+  const load: NonNullable<SampleFacts['load']> = {
+    utilPercent: {},
+    memoryMb: {},
+    foreignShare: null,
+    throttledShare: null,
+  };
+  for (const [kind, of] of Map.groupBy(rows, ({ kind }) => kind)) {
+    load.utilPercent[kind] = ratio(total(of, 'util'), total(of, 'utils'));
+    load.memoryMb[kind] = ratio(total(of, 'memory'), total(of, 'memories'));
+    if (kind !== 'gpu') continue;
+    load.foreignShare = ratio(total(of, 'otherUsers'), total(of, 'samples'));
+    load.throttledShare = ratio(total(of, 'throttled'), total(of, 'samples'));
+  }
+  return { ...facts, load };
+}
+
+interface KindFacts {
+  kind: ComponentKind;
+  samples: number;
+  gaps: number;
+  otherUsers: number;
+  throttled: number;
+  util: number | null;
+  utils: number;
+  memory: number | null;
+  memories: number;
 }
 
 /**

@@ -78,6 +78,8 @@ export interface Checkpoint {
 /** One run taken from a CSV file. */
 export interface ImportedRun {
   name: string;
+  /** Runs with the same are repeats of one another. */
+  group: string;
   startedAt: number | null;
   endedAt: number | null;
   seconds: number | null;

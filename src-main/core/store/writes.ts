@@ -130,6 +130,8 @@ export function endRun(db: WritableDb, id: number, end: RunEnd): void {
     db.run('update segment set to_t = ? where id = ?', to, segment.id);
     update(db, id, { ended_ms: segment.utc_ms + (to - segment.from_t) / 1000 });
   } else {
+    // it ended in its baseline, which belongs to no activity then
+    db.run('delete from phase where run = ? and segment is null', id);
     update(db, id, { ended_ms: Date.now() });
   }
   updateRun(db, id, {
@@ -495,10 +497,9 @@ function sessionId(db: WritableDb, name: string): number {
 /** Runs taken from a CSV file. They have no samples; their figures are those of the file. */
 export function addImported(db: WritableDb, runs: ImportedRun[]): number[] {
   return runs.map((run) => {
-    const group = `imported: ${run.model} on ${run.dataset}`;
     const known = Object.values(run.wh).filter((wh) => wh !== null);
     return insert(db, 'run', {
-      experiment: experiment(db, group, run.name),
+      experiment: experiment(db, run.group, run.name),
       machine: null,
       intensity: intensity(db, run.intensity),
       name: run.name,

@@ -1,0 +1,430 @@
+/**
+ * Runs, samples and metrics as CSV.
+ *
+ * The runs file begins with the 38 columns of CodeCarbon 3.3.0 (`emissions_data.py`), same names, order
+ * and units, so that whatever reads its files reads ours; what it has no column for follows as `hg_`.
+ * One thing is mended: power, energy and duration of a row always agree (x_power = x_energy / (duration
+ * x PUE)). RFC 4180; a value that is missing is an empty cell.
+ */
+import { createHash } from 'node:crypto';
+import { stringify } from 'csv-stringify/sync';
+import type { ComponentEnergy, ComponentKind, RunDetail } from '../../contract.ts';
+import type { MetricRow, SampleRow } from '../store/types.ts';
+
+type Cell = string | number | boolean | null | undefined;
+type Row = Record<string, Cell>;
+
+/** Raised when a column changes its meaning. */
+export const csvSchema = 1;
+
+export const codeCarbonColumns = [
+  'timestamp',
+  'project_name',
+  'run_id',
+  'experiment_id',
+  'duration',
+  'emissions',
+  'emissions_rate',
+  'cpu_power',
+  'gpu_power',
+  'ram_power',
+  'cpu_energy',
+  'gpu_energy',
+  'ram_energy',
+  'energy_consumed',
+  'water_consumed',
+  'country_name',
+  'country_iso_code',
+  'region',
+  'cloud_provider',
+  'cloud_region',
+  'os',
+  'python_version',
+  'codecarbon_version',
+  'cpu_count',
+  'cpu_model',
+  'gpu_count',
+  'gpu_model',
+  'longitude',
+  'latitude',
+  'ram_total_size',
+  'tracking_mode',
+  'cpu_utilization_percent',
+  'gpu_utilization_percent',
+  'ram_utilization_percent',
+  'ram_used_gb',
+  'on_cloud',
+  'pue',
+  'wue',
+] as const;
+
+export const ownColumns = [
+  'hg_app_version',
+  'hg_schema',
+  'hg_started_at_utc',
+  'hg_ended_at_utc',
+  'hg_run_name',
+  'hg_model',
+  'hg_dataset',
+  'hg_seed',
+  'hg_epochs',
+  'hg_params',
+  'hg_flops',
+  'hg_final_loss',
+  'hg_val_loss',
+  'hg_accuracy',
+  'hg_f1_macro',
+  'hg_images_seen',
+  'hg_wh_per_1k_images',
+  'hg_f1_per_wh',
+  'hg_gpu_uuid',
+  'hg_gpu_source',
+  'hg_cpu_source',
+  'hg_ram_source',
+  'hg_gpu_energy_net_wh',
+  'hg_idle_gpu_w',
+  'hg_idle_cpu_w',
+  'hg_coverage_percent',
+  'hg_samples',
+  'hg_gaps',
+  'hg_sample_interval_ms',
+  'hg_intensity_g_per_kwh',
+  'hg_intensity_code',
+  'hg_intensity_year',
+  'hg_intensity_basis',
+  'hg_uncertainty_percent',
+  'hg_wall_a_w',
+  'hg_wall_b',
+  'hg_wall_energy_kwh',
+  'hg_foreign_gpu_processes',
+  'hg_throttled_percent',
+  'hg_driver_version',
+] as const;
+
+const joulesPerKwh = 3_600_000;
+
+/** One row per run. */
+export function runsCsv(runs: readonly RunDetail[]): string {
+  const columns = [...codeCarbonColumns, ...ownColumns];
+  return text(
+    columns,
+    runs.map((run) => {
+      const row = runRow(run);
+      // an imported run keeps what its file said and we have no field for
+      const { imported } = run.circumstances;
+      return columns.map((name) => row[name] ?? imported?.[name]);
+    }),
+  );
+}
+
+function runRow(run: RunDetail): Row {
+  const { summary, circumstances, energy } = run;
+  const { machine } = circumstances;
+  const gpus = machine?.gpus ?? [];
+  const place = energy && placeOf(energy.emissions.regionCode, energy.emissions.regionName);
+  const validation = run.evaluations.findLast(({ result }) => result.split === 'validation');
+  const scored = run.evaluations.findLast(({ result }) => result.split === summary.f1Split);
+  return {
+    ...energyCells(run),
+    ...place,
+    timestamp: localTime(summary.endedAt ?? summary.startedAt ?? summary.createdAt),
+    project_name: circumstances.imported ? null : 'HuggingGreen',
+    run_id: runUuid(run),
+    experiment_id: circumstances.imported?.experiment_id ?? summary.group,
+    os: machine?.os,
+    cpu_count: machine?.cpu.cores,
+    cpu_model: machine?.cpu.brand,
+    gpu_count: machine ? gpus.length : null,
+    gpu_model: gpuModel(gpus.map(({ name }) => name)),
+    ram_total_size: machine ? machine.memory.totalBytes / 2 ** 30 : null,
+    tracking_mode: circumstances.imported ? null : 'machine',
+    cpu_utilization_percent: circumstances.load?.utilPercent.cpu,
+    gpu_utilization_percent: circumstances.load?.utilPercent.gpu,
+    ram_utilization_percent: circumstances.load?.utilPercent.ram,
+    ram_used_gb: megabytesToGb(circumstances.load?.memoryMb.ram),
+    hg_app_version: circumstances.appVersion,
+    hg_schema: csvSchema,
+    hg_started_at_utc: utcTime(summary.startedAt),
+    hg_ended_at_utc: utcTime(summary.endedAt),
+    hg_run_name: summary.name,
+    hg_model: summary.selection
+      ? `${summary.model}${selectionMark}${summary.selection}`
+      : summary.model,
+    hg_dataset: summary.dataset,
+    hg_seed: summary.seed,
+    hg_epochs: summary.epochs,
+    hg_params: summary.parameters,
+    // a multiply-accumulate is two floating-point operations
+    hg_flops: run.cost && 2 * run.cost.trainMacs,
+    hg_final_loss: summary.loss,
+    hg_val_loss: validation?.result.loss,
+    hg_accuracy: scored?.result.accuracy,
+    hg_f1_macro: summary.macroF1,
+    hg_images_seen: summary.imagesSeen,
+    hg_wh_per_1k_images:
+      summary.wh !== null && summary.imagesSeen ? (summary.wh * 1000) / summary.imagesSeen : null,
+    hg_f1_per_wh: summary.f1PerWh,
+    hg_gpu_uuid: gpus.flatMap(({ uuid }) => uuid ?? []).join(';'),
+    hg_samples: circumstances.samples,
+    hg_gaps: circumstances.gaps,
+    hg_sample_interval_ms: circumstances.hz ? 1000 / circumstances.hz : null,
+    hg_foreign_gpu_processes: yesNo(circumstances.load?.foreignShare),
+    hg_throttled_percent: percent(circumstances.load?.throttledShare),
+    hg_driver_version: [...new Set(gpus.flatMap(({ driver }) => driver ?? []))].join(';'),
+  };
+}
+
+/** Between model and patch selection in `hg_model`. */
+export const selectionMark = ', selection ';
+
+function energyCells({ summary, energy, circumstances }: RunDetail): Row {
+  if (!energy) return {};
+  const { seconds, emissions } = energy;
+  const { pue } = emissions;
+  const kwh = (kind: ComponentKind) => {
+    const wh = sumOf(energy.components, kind, ({ wh }) => wh);
+    return wh === null ? null : (wh / 1000) * pue;
+  };
+  const [cpu, gpu, ram] = [kwh('cpu'), kwh('gpu'), kwh('ram')];
+  const watts = (energyKwh: number | null) =>
+    energyKwh === null || seconds <= 0 ? null : (energyKwh * joulesPerKwh) / (seconds * pue);
+  const parts = [cpu, gpu, ram].filter((part) => part !== null);
+  const kg = emissions.gCO2e === null ? null : emissions.gCO2e / 1000;
+  return {
+    duration: seconds,
+    emissions: kg,
+    emissions_rate: kg === null || seconds <= 0 ? null : kg / seconds,
+    cpu_power: watts(cpu),
+    gpu_power: watts(gpu),
+    ram_power: watts(ram),
+    cpu_energy: cpu,
+    gpu_energy: gpu,
+    ram_energy: ram,
+    energy_consumed: parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0),
+    pue,
+    hg_gpu_source: gpuSource(energy.components),
+    hg_cpu_source: cpuSource(energy.components),
+    hg_ram_source: ramSource(energy.components, circumstances.machine?.memory.dimms ?? null),
+    hg_gpu_energy_net_wh: sumOf(energy.components, 'gpu', ({ netWh }) => netWh),
+    hg_idle_gpu_w: sumOf(energy.components, 'gpu', ({ idleWatts }) => idleWatts),
+    hg_idle_cpu_w: sumOf(energy.components, 'cpu', ({ idleWatts }) => idleWatts),
+    hg_coverage_percent: energy.coverage * 100,
+    hg_intensity_g_per_kwh: emissions.gPerKwh,
+    hg_intensity_code: emissions.regionCode,
+    hg_intensity_year: emissions.year,
+    hg_intensity_basis: emissions.basis,
+    hg_uncertainty_percent:
+      summary.wh && summary.uncertaintyWh !== null
+        ? (summary.uncertaintyWh / summary.wh) * 100
+        : null,
+  };
+}
+
+/** Sum over the components of a kind that have the value; null where none has. */
+function sumOf(
+  components: readonly ComponentEnergy[],
+  kind: ComponentKind,
+  of: (component: ComponentEnergy) => number | null,
+): number | null {
+  const values = components
+    .filter((component) => component.kind === kind)
+    .map(of)
+    .filter((value) => value !== null);
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
+}
+
+const ofKind = (components: readonly ComponentEnergy[], kind: ComponentKind) =>
+  components.filter((component) => component.kind === kind && component.wh !== null);
+
+function gpuSource(components: readonly ComponentEnergy[]): string {
+  const gpus = ofKind(components, 'gpu');
+  if (gpus.length === 0) return 'none';
+  return gpus.every(({ provenance }) => provenance === 'counted') ? 'counter' : 'integrated';
+}
+
+function cpuSource(components: readonly ComponentEnergy[]): string | null {
+  const [cpu] = ofKind(components, 'cpu');
+  if (!cpu) return null;
+  if (cpu.source === 'rapl') return 'rapl';
+  return cpu.provenance === 'constant' ? 'constant' : 'model';
+}
+
+function ramSource(components: readonly ComponentEnergy[], dimms: number | null): string {
+  const [ram] = ofKind(components, 'ram');
+  if (!ram) return 'off';
+  if (ram.source === 'rapl') return 'rapl';
+  return dimms === null ? 'guess' : 'dimm';
+}
+
+/** Where the energy is priced, in CodeCarbon's columns. Codes are those of the intensity table. */
+function placeOf(code: string, name: string): Row {
+  const [provider, cloudRegion] = code.split(':');
+  if (cloudRegion !== undefined)
+    return { cloud_provider: provider, cloud_region: cloudRegion, on_cloud: 'Y' };
+  const place: Row = { on_cloud: 'N' };
+  if (/^[A-Z]{3}$/.test(code)) return { ...place, country_name: name, country_iso_code: code };
+  const country = { US: ['United States', 'USA'], CA: ['Canada', 'CAN'] }[code.slice(0, 2)];
+  if (/^(US|CA)-[A-Z]{2}$/.test(code) && country)
+    return {
+      ...place,
+      country_name: country[0],
+      country_iso_code: country[1],
+      region: name.toLowerCase(),
+    };
+  return { ...place, country_name: name };
+}
+
+function gpuModel(names: string[]): string | null {
+  if (names.length === 0) return null;
+  const counts = Map.groupBy(names, (name) => name);
+  return [...counts].map(([name, of]) => `${of.length} x ${name}`).join(', ');
+}
+
+/** The file's own id for an imported run; else made of what never changes about a run. */
+export function runUuid(run: RunDetail): string {
+  const { imported, machine } = run.circumstances;
+  if (imported?.run_id) return imported.run_id;
+  const { id, createdAt, group } = run.summary;
+  const digest = createHash('sha256')
+    .update(JSON.stringify([machine?.hostname ?? null, id, createdAt, group]))
+    .digest('hex');
+  // the form of RFC 9562, version 8: made by a rule of our own
+  const variant = '89ab'[Number.parseInt(digest[16]!, 16) % 4];
+  return [
+    digest.slice(0, 8),
+    digest.slice(8, 12),
+    `8${digest.slice(13, 16)}`,
+    `${variant}${digest.slice(17, 20)}`,
+    digest.slice(20, 32),
+  ].join('-');
+}
+
+// --- samples and metrics -------------------------------------------------------------------------
+
+/** Long format: one row per sample and component. */
+export function samplesCsv(
+  runs: readonly { run: RunDetail; samples: readonly SampleRow[] }[],
+): string {
+  const columns = [
+    'run_id',
+    't_utc',
+    't_rel_s',
+    'component',
+    'source',
+    'power_w',
+    'energy_wh_cum',
+    'util_percent',
+    'mem_mb',
+    'temp_c',
+    'valid',
+  ];
+  return text(
+    columns,
+    runs.flatMap(({ run, samples }) => {
+      const id = runUuid(run);
+      const names = componentNames(samples);
+      return samples.map((sample) => [
+        id,
+        new Date(sample.utc).toISOString(),
+        sample.seconds,
+        names.get(sample.key),
+        sample.source,
+        sample.watts,
+        sample.wh,
+        sample.utilPercent,
+        sample.memoryMb,
+        sample.tempC,
+        sample.valid,
+      ]);
+    }),
+  );
+}
+
+/** `gpu0`, `gpu1`; `cpu` and `ram` alone, or numbered where there are several. */
+function componentNames(samples: readonly SampleRow[]): Map<string, string> {
+  const kinds = new Map(samples.map(({ key, kind }) => [key, kind]));
+  const names = new Map<string, string>();
+  for (const [kind, of] of Map.groupBy(kinds, ([, kind]) => kind))
+    of.forEach(([key], i) => names.set(key, kind === 'gpu' || of.length > 1 ? kind + i : kind));
+  return names;
+}
+
+/** One row per step and per evaluation. */
+export function metricsCsv(
+  runs: readonly { run: RunDetail; metrics: readonly MetricRow[] }[],
+): string {
+  const columns = [
+    'run_id',
+    'run_name',
+    'kind',
+    'step',
+    'epoch',
+    't_rel_s',
+    'loss',
+    'lr',
+    'tokens',
+    'step_ms',
+    'wait_ms',
+    'accuracy',
+    'f1_micro',
+    'f1_macro',
+  ];
+  return text(
+    columns,
+    runs.flatMap(({ run, metrics }) => {
+      const id = runUuid(run);
+      return metrics.map((row) => [
+        id,
+        run.summary.name,
+        row.kind,
+        row.step,
+        row.epoch,
+        row.seconds,
+        row.loss,
+        row.lr,
+        row.tokens,
+        row.stepMs,
+        row.waitMs,
+        row.accuracy,
+        row.microF1,
+        row.macroF1,
+      ]);
+    }),
+  );
+}
+
+// --- cells ---------------------------------------------------------------------------------------
+
+/** Header and all rows at once, every row as long as the header. */
+const text = (columns: readonly string[], rows: readonly (readonly Cell[])[]): string =>
+  stringify([[...columns], ...rows.map((row) => row.map(safe))], {
+    record_delimiter: 'windows',
+    cast: { number: String, boolean: String },
+  });
+
+/** A spreadsheet runs what begins like a formula; a quote before it makes it text. */
+const formula = /^[=+\-@\t\r]/;
+
+function safe(cell: Cell): string | number | boolean | null {
+  if (typeof cell === 'number') return Number.isFinite(cell) ? cell : null;
+  if (typeof cell === 'string' && formula.test(cell)) return `'${cell}`;
+  return cell ?? null;
+}
+
+const utcTime = (ms: number | null): string | null =>
+  ms === null ? null : new Date(ms).toISOString();
+
+/** CodeCarbon writes local time without an offset. */
+function localTime(ms: number): string {
+  const date = new Date(ms);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day}T${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
+const percent = (share: number | null | undefined): number | null =>
+  share == null ? null : share * 100;
+const megabytesToGb = (mb: number | null | undefined): number | null =>
+  mb == null ? null : mb / 1024;
+const yesNo = (share: number | null | undefined): string | null =>
+  share == null ? null : share > 0 ? 'Y' : 'N';

@@ -1,0 +1,329 @@
+/**
+ * CodeCarbon files (2.x and 3.x) and our own, read back as runs.
+ *
+ * Columns are found by their header, so that a file of an older version with fewer of them is as good.
+ * Every row is checked before it is believed: CodeCarbon up to 3.2 could shift the cells of a row when
+ * it appended (its issue 1304), spreadsheets localise decimals, and a file may come from anyone.
+ */
+import { parse } from 'csv-parse/sync';
+import { AppError, type Region } from '../../contract.ts';
+import type { ImportedRun } from '../store/types.ts';
+import { selectionMark } from './csv.ts';
+
+export interface Imported {
+  runs: ImportedRun[];
+  /** `row` counts as a spreadsheet does: the header is row 1. */
+  refused: { row: number; reason: string }[];
+}
+
+const limits = { rows: 100_000, columns: 500, cell: 10_000 };
+
+/** Without these a row says nothing that could be compared. */
+const required = ['timestamp', 'duration', 'emissions', 'energy_consumed'];
+
+/** Columns that hold a number, never below 0; those of energy have to be there. */
+const numeric = [
+  'duration',
+  'emissions',
+  'emissions_rate',
+  'cpu_power',
+  'gpu_power',
+  'ram_power',
+  'cpu_energy',
+  'gpu_energy',
+  'ram_energy',
+  'energy_consumed',
+  'water_consumed',
+  'cpu_count',
+  'gpu_count',
+  'ram_total_size',
+  'pue',
+  'wue',
+  'hg_seed',
+  'hg_epochs',
+  'hg_params',
+  'hg_flops',
+  'hg_final_loss',
+  'hg_f1_macro',
+  'hg_images_seen',
+  'hg_idle_gpu_w',
+  'hg_idle_cpu_w',
+  'hg_coverage_percent',
+  'hg_samples',
+  'hg_gaps',
+  'hg_sample_interval_ms',
+  'hg_intensity_g_per_kwh',
+  'hg_intensity_year',
+];
+const whole = new Set(['hg_seed', 'hg_epochs', 'hg_params', 'hg_images_seen']);
+const measured = new Set(['duration', 'emissions', 'energy_consumed']);
+/** How old versions wrote that they know nothing. */
+const unknownWords = new Set(['nan', 'none', 'null', 'n/a']);
+const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A row that is not taken, and why. */
+class Refusal extends Error {}
+
+/**
+ * @param file name of the file: it names runs that have no name of their own
+ * @throws AppError BAD_INPUT when the text is no such file at all
+ */
+export function importCsvText(file: string, csv: string): Imported {
+  const { header, rows } = table(csv);
+  const base = file.replace(/^.*[\\/]/, '').replace(/\.csv$/i, '') || 'imported';
+  const runs: ImportedRun[] = [];
+  const refused: Imported['refused'] = [];
+  rows.forEach((cells, index) => {
+    const row = index + 2;
+    try {
+      const name = rows.length === 1 ? base : `${base} ${index + 1}`;
+      runs.push(readRow(new Row(header, cells), name));
+    } catch (cause) {
+      if (!(cause instanceof Refusal)) throw cause;
+      refused.push({ row, reason: cause.message });
+    }
+  });
+  return { runs, refused };
+}
+
+function table(csv: string): { header: string[]; rows: string[][] } {
+  const firstLine = csv.slice(0, 100_000).split(/\r?\n/, 1)[0]!;
+  const counts = [',', ';', '\t'].map((sign) => [sign, firstLine.split(sign).length] as const);
+  const [delimiter] = counts.reduce((most, next) => (next[1] > most[1] ? next : most));
+  let records: string[][];
+  try {
+    records = parse(csv, {
+      bom: true,
+      delimiter,
+      relax_column_count: true,
+      to: limits.rows + 2,
+    });
+  } catch (cause) {
+    throw new AppError(
+      'BAD_INPUT',
+      `This is not a CSV file: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    );
+  }
+  const header = (records.shift() ?? []).map((name) => name.trim());
+  // the blank line at the end is nobody's row
+  if (records.at(-1)?.every((cell) => cell.trim() === '')) records.pop();
+  const missing = required.filter((name) => !header.includes(name));
+  if (missing.length > 0)
+    throw new AppError(
+      'BAD_INPUT',
+      `This is not a CodeCarbon file: its first row lacks ${missing.join(', ')}.`,
+      'Choose an emissions.csv of CodeCarbon 2 or 3, or a runs CSV exported here.',
+    );
+  const twice = header.find((name, i) => name !== '' && header.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new AppError('BAD_INPUT', `The column "${twice}" is there twice; which one counts?`);
+  if (header.length > limits.columns || records.length > limits.rows)
+    throw new AppError(
+      'BAD_INPUT',
+      `The file has more than ${limits.columns} columns or ${limits.rows} rows.`,
+      'Split it into smaller files.',
+    );
+  return { header, rows: records };
+}
+
+/** The cells of a row by column name; remembers which were used. */
+class Row {
+  readonly #cells = new Map<string, string>();
+  readonly #used = new Set<string>();
+
+  constructor(header: readonly string[], cells: readonly string[]) {
+    if (cells.every((cell) => cell.trim() === '')) throw new Refusal('the row is empty');
+    if (cells.length !== header.length)
+      throw new Refusal(
+        `it has ${cells.length} cells under ${header.length} columns: they have shifted`,
+      );
+    header.forEach((name, i) => {
+      const cell = cells[i]!;
+      if (cell.length > limits.cell) throw new Refusal(`${name} is ${cell.length} characters long`);
+      if (/\p{Cc}/u.test(cell.replace(/[\t\r\n]/g, '')))
+        throw new Refusal(`${name} contains control characters`);
+      // our own guard against formulas, taken off again
+      this.#cells.set(name, cell.trim().replace(/^'(?=[=+\-@])/, ''));
+    });
+  }
+
+  text(name: string): string | null {
+    this.#used.add(name);
+    return this.#cells.get(name) || null;
+  }
+
+  number(name: string): number | null {
+    const text = this.text(name);
+    if (text === null || unknownWords.has(text.toLowerCase())) {
+      if (measured.has(name))
+        throw new Refusal(text === null ? `${name} is empty` : `${name} is ${text}`);
+      return null;
+    }
+    if (/^[+-]?\d+,\d+$/.test(text) || /^[+-]?\d{1,3}([.,' ]\d{3})+[.,]\d+$/.test(text))
+      throw new Refusal(`${name} is "${text}": decimals need a point, and no separators`);
+    if (!decimal.test(text)) {
+      if (/^[+-]?inf(inity)?$/i.test(text)) throw new Refusal(`${name} is infinite`);
+      throw new Refusal(`${name} is "${shortened(text)}", not a number: cells may have shifted`);
+    }
+    const value = Number(text);
+    if (!Number.isFinite(value)) throw new Refusal(`${name} is too large: ${text}`);
+    if (value < 0) throw new Refusal(`${name} is negative: ${text}`);
+    if (whole.has(name) && !Number.isSafeInteger(value))
+      throw new Refusal(`${name} is ${text}, not a whole number`);
+    return value;
+  }
+
+  /** What was in the file and is used nowhere. */
+  rest(): Record<string, string> {
+    return Object.fromEntries(
+      [...this.#cells].filter(
+        ([name, cell]) => cell !== '' && name !== '' && !this.#used.has(name),
+      ),
+    );
+  }
+}
+
+const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
+function readRow(row: Row, fallbackName: string): ImportedRun {
+  // every number is checked, also those that are kept as text: one bad cell betrays a shifted row
+  const numbers = new Map(numeric.map((name) => [name, row.number(name)]));
+  const number = (name: string): number | null => numbers.get(name) ?? null;
+  const seconds = number('duration')!;
+  const { startedAt, endedAt } = times(row, seconds);
+  const kwh = number('energy_consumed')!;
+  const parts = [number('cpu_energy'), number('gpu_energy'), number('ram_energy')];
+  checkSum(kwh, parts);
+  const pue = number('pue') ?? 1;
+  if (pue < 1) throw new Refusal(`pue is ${pue}; it cannot be below 1`);
+  const gCO2e = number('emissions')! * 1000;
+
+  // a file that says nothing about a GPU has 0 in gpu_energy
+  const noGpu = !number('gpu_count') && !number('gpu_energy') && row.text('hg_gpu_source') === null;
+  const noRam = row.text('hg_ram_source') === 'off';
+  const wh = (value: number | null | undefined) => (value == null ? null : (value * 1000) / pue);
+  const [model, selection] = splitModel(row.text('hg_model'));
+  const hz = number('hg_sample_interval_ms');
+  const macroF1 = number('hg_f1_macro');
+  if (macroF1 !== null && macroF1 > 1) throw new Refusal(`hg_f1_macro is ${macroF1}, above 1`);
+  const coverage = number('hg_coverage_percent');
+
+  const name = row.text('hg_run_name') ?? ownName(row.text('project_name')) ?? fallbackName;
+  const appVersion = row.text('hg_app_version');
+
+  return {
+    name,
+    // our own files say which runs are repeats; CodeCarbon's experiment is its installation
+    group: (appVersion && row.text('experiment_id')) ?? `imported: ${name}`,
+    startedAt,
+    endedAt,
+    seconds,
+    dataset: row.text('hg_dataset') ?? '',
+    model: model ?? '',
+    selection: selection ?? '',
+    engine: null,
+    seed: number('hg_seed'),
+    epochs: number('hg_epochs'),
+    parameters: number('hg_params'),
+    imagesSeen: number('hg_images_seen'),
+    loss: number('hg_final_loss'),
+    macroF1,
+    wh: {
+      cpu: wh(parts[0]),
+      gpu: noGpu ? null : wh(parts[1]),
+      ram: noRam ? null : wh(parts[2]),
+    },
+    sources: {
+      gpu: row.text('hg_gpu_source'),
+      cpu: row.text('hg_cpu_source'),
+      ram: row.text('hg_ram_source'),
+    },
+    idleWatts: { gpu: number('hg_idle_gpu_w'), cpu: number('hg_idle_cpu_w') },
+    coverage: coverage === null ? null : Math.min(1, coverage / 100),
+    gCO2e,
+    intensity: intensity(row, number, gCO2e, kwh, endedAt),
+    pue,
+    appVersion: appVersion ?? '',
+    hz: hz ? 1000 / hz : null,
+    samples: number('hg_samples') ?? 0,
+    gaps: number('hg_gaps') ?? 0,
+    columns: columnsOf(row),
+  };
+}
+
+/** Columns that describe the machine or cannot be computed again: kept under their own names. */
+const kept = ['run_id', 'project_name', 'experiment_id', 'codecarbon_version', 'country_name'];
+
+function columnsOf(row: Row): Record<string, string> {
+  const columns = row.rest();
+  for (const name of [
+    ...kept,
+    'cpu_count',
+    'gpu_count',
+    'ram_total_size',
+    'water_consumed',
+    'wue',
+  ]) {
+    const text = row.text(name);
+    if (text !== null) columns[name] = text;
+  }
+  return columns;
+}
+
+function times(row: Row, seconds: number): { startedAt: number; endedAt: number } {
+  const stamp = row.text('timestamp') ?? '';
+  // local time without an offset, as CodeCarbon writes it
+  const local = Date.parse(stamp.replace(' ', 'T'));
+  if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(stamp) || Number.isNaN(local))
+    throw new Refusal(`timestamp is "${shortened(stamp)}", not a time: cells may have shifted`);
+  const exact = (name: string) => {
+    const text = row.text(name);
+    const ms = text === null ? NaN : Date.parse(text);
+    return Number.isNaN(ms) ? null : ms;
+  };
+  const endedAt = exact('hg_ended_at_utc') ?? local;
+  return { startedAt: exact('hg_started_at_utc') ?? endedAt - seconds * 1000, endedAt };
+}
+
+/** CodeCarbon's total is the sum of its parts; where it is not, the cells are not what they seem. */
+function checkSum(total: number, parts: (number | null)[]): void {
+  const known = parts.filter((part) => part !== null);
+  if (known.length === 0) return;
+  const sum = known.reduce((a, b) => a + b, 0);
+  if (Math.abs(sum - total) > 0.01 * Math.max(sum, total))
+    throw new Refusal(
+      `energy_consumed is ${total} kWh, but its parts add up to ${sum}: cells may have shifted`,
+    );
+}
+
+/** The default project name names nothing. */
+const ownName = (project: string | null): string | null =>
+  project === null || ['codecarbon', 'HuggingGreen'].includes(project) ? null : project;
+
+function splitModel(text: string | null): [string | null, string | null] {
+  const at = text?.lastIndexOf(selectionMark) ?? -1;
+  return text === null || at < 0
+    ? [text, null]
+    : [text.slice(0, at), text.slice(at + selectionMark.length)];
+}
+
+/** The file's factor; CodeCarbon's files do not name it, so it follows from emissions and energy. */
+function intensity(
+  row: Row,
+  number: (name: string) => number | null,
+  gCO2e: number,
+  kwh: number,
+  endedAt: number,
+): Region {
+  const named = number('hg_intensity_g_per_kwh');
+  const version = row.text('codecarbon_version');
+  return {
+    code: row.text('hg_intensity_code') ?? row.text('country_iso_code') ?? 'custom',
+    name: row.text('region') ?? row.text('country_name') ?? 'As imported',
+    kind: 'custom',
+    gPerKwh: named ?? (kwh > 0 ? gCO2e / kwh : 0),
+    year: number('hg_intensity_year') ?? new Date(endedAt).getFullYear(),
+    source: version ? `CodeCarbon ${version}` : 'imported file',
+    basis: row.text('hg_intensity_basis') ?? 'implied by the file: emissions / energy',
+  };
+}

@@ -1,0 +1,109 @@
+/** Runs out of the store as files, and files into the store as runs. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError, type CallOutput, type RunDetail } from '../../contract.ts';
+import type { Store } from '../store/store.ts';
+import { metricsCsv, runsCsv, samplesCsv } from './csv.ts';
+import { reportHtml, type ReportBundle } from './html.ts';
+import { importCsvText } from './import-csv.ts';
+import { reportData } from './report-data.ts';
+
+export interface TextFile {
+  /** With its extension. */
+  name: string;
+  mime: string;
+  text: string;
+}
+
+export interface ExportOptions {
+  appVersion: string;
+  /** Folder with `report.js` and `report.css`. */
+  reportDir: string;
+}
+
+/** @throws AppError NOT_FOUND for an unknown run, UNAVAILABLE when the report page is not built */
+export async function exportRuns(
+  store: Store,
+  ids: readonly number[],
+  format: 'runs' | 'samples' | 'metrics' | 'report',
+  { appVersion, reportDir }: ExportOptions,
+): Promise<TextFile> {
+  if (format === 'report') {
+    const bundle = await reportBundle(reportDir);
+    const data = await reportData(store, ids, appVersion);
+    const name = `${fileName(data.runs.map(({ detail }) => detail))}-report.html`;
+    return { name, mime: 'text/html;charset=utf-8', text: reportHtml(data, bundle) };
+  }
+  const runs: RunDetail[] = [];
+  for (const id of ids) runs.push(await store.getRun(id));
+  return {
+    name: `${fileName(runs)}-${format}.csv`,
+    mime: 'text/csv;charset=utf-8',
+    text: await csv(store, runs, format),
+  };
+}
+
+async function csv(
+  store: Store,
+  runs: RunDetail[],
+  format: 'runs' | 'samples' | 'metrics',
+): Promise<string> {
+  switch (format) {
+    case 'runs':
+      return runsCsv(runs);
+    case 'samples':
+      return samplesCsv(
+        await inTurn(runs, async (run) => ({ run, samples: await store.samples(run.summary.id) })),
+      );
+    case 'metrics':
+      return metricsCsv(
+        await inTurn(runs, async (run) => ({ run, metrics: await store.metrics(run.summary.id) })),
+      );
+  }
+}
+
+/** One after the other: a long run is large, and the store has other callers. */
+async function inTurn<A, B>(items: readonly A[], ask: (item: A) => Promise<B>): Promise<B[]> {
+  const answers: B[] = [];
+  for (const item of items) answers.push(await ask(item));
+  return answers;
+}
+
+async function reportBundle(dir: string): Promise<ReportBundle> {
+  try {
+    const [js, css] = await Promise.all(
+      ['report.js', 'report.css'].map((file) => readFile(join(dir, file), 'utf8')),
+    );
+    return { js: js!, css: css! };
+  } catch {
+    throw new AppError(
+      'UNAVAILABLE',
+      `The page of the report is missing in ${dir}.`,
+      'Run npm run build once, then export again.',
+    );
+  }
+}
+
+/** Safe on every file system: letters, digits and dashes. */
+function fileName(runs: readonly RunDetail[]): string {
+  const [first] = runs;
+  const plain =
+    first?.summary.name
+      .normalize('NFKD')
+      .replace(/[^\w]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 60)
+      .toLowerCase() || 'run';
+  return runs.length > 1 ? `${plain}-and-${runs.length - 1}-more` : plain;
+}
+
+/** Rows that cannot be believed are refused one by one, with the reason; the others become runs. */
+export async function importCsv(
+  store: Store,
+  name: string,
+  text: string,
+): Promise<CallOutput<'runs.import'>> {
+  const { runs, refused } = importCsvText(name, text);
+  const ids = runs.length > 0 ? await store.addImported(runs) : [];
+  return { ids, taken: ids.length, refused };
+}

@@ -1,0 +1,283 @@
+/**
+ * The methods paragraphs and the limits of a report, made from what was really done.
+ *
+ * Nothing here is boilerplate: a sentence stands only where the runs give cause for it, and every number
+ * in it comes from them.
+ */
+import type { Comparison, ExperimentConfig, PowerSeries, RunDetail } from '../../contract.ts';
+import { count, distinct, list, quantity, significant } from './words.ts';
+
+export interface MeasuredRun {
+  detail: RunDetail;
+  power: PowerSeries;
+}
+
+export function methodsOf(runs: readonly MeasuredRun[], comparison: Comparison | null): string[] {
+  const details = runs.map(({ detail }) => detail);
+  const own = details.filter(({ summary }) => summary.status !== 'imported');
+  return [
+    training(own, comparison),
+    machines(own),
+    measurement(runs),
+    baseline(own),
+    emissions(details),
+    scores(details),
+    imports(details),
+  ].filter((paragraph) => paragraph !== '');
+}
+
+function training(runs: readonly RunDetail[], comparison: Comparison | null): string {
+  const configs = runs.flatMap(({ config }) => config ?? []);
+  const [first] = configs;
+  if (!first) return '';
+  const same = (of: (config: ExperimentConfig) => string): boolean =>
+    configs.every((config) => of(config) === of(first));
+  const { model, train } = first;
+  const what = distinct(runs.map(({ summary }) => `${summary.model} on ${summary.dataset}`));
+  const sentences = [
+    `${count(runs.length, 'run')} of training: ${list(what)}.`,
+    same(({ model }) => JSON.stringify(model))
+      ? `The model takes images of ${model.image}x${model.image} pixels in patches of ` +
+        `${model.patch}x${model.patch}, width ${model.dim}, ${count(model.layers, 'layer')}, ` +
+        `${count(model.heads, 'head')} of ${model.dimHead}.`
+      : '',
+    same(({ train }) => JSON.stringify({ ...train, seed: 0 }))
+      ? `Trained for ${count(train.epochs, 'epoch')} in batches of ${train.batch} with ` +
+        `${train.optimizer === 'adamw' ? `AdamW (weight decay ${train.weightDecay})` : 'Adam'}, ` +
+        `learning rate ${train.lr} ` +
+        `${train.schedule === 'cosine' ? `falling to ${train.minLr} in half a cosine` : 'throughout'}, ` +
+        `label smoothing ${train.labelSmoothing}.`
+      : '',
+    `Patch selection: ${list(distinct(runs.map(({ summary }) => summary.selection)))}.`,
+    `Random seed: ${list(distinct(configs.map(({ train }) => String(train.seed))))}.`,
+  ];
+  const differing = (comparison?.rows ?? []).filter(
+    ({ group, differs }) => group === 'config' && differs,
+  );
+  if (differing.length > 0)
+    sentences.push(`The configurations differ in ${list(differing.map(({ label }) => label))}.`);
+  return sentences.filter(Boolean).join(' ');
+}
+
+function machines(runs: readonly RunDetail[]): string {
+  if (runs.length === 0) return '';
+  const machines = distinct(
+    runs.map(({ circumstances: { machine } }) => {
+      if (!machine) return 'a machine whose inventory was not read';
+      const gpus = [...Map.groupBy(machine.gpus, ({ name, driver }) => `${name}|${driver}`)].map(
+        ([, of]) =>
+          `${of.length} x ${of[0]!.name}${of[0]!.driver ? ` (driver ${of[0]!.driver})` : ''}`,
+      );
+      return [
+        `${machine.cpu.sockets} x ${machine.cpu.brand} (${count(machine.cpu.cores, 'logical core')})`,
+        `${significant(machine.memory.totalBytes / 2 ** 30, 3)} GiB of memory`,
+        gpus.length > 0 ? list(gpus) : 'no GPU found',
+        `${machine.os}${machine.virtual ? ', a virtual machine' : ''}`,
+      ].join(', ');
+    }),
+  );
+  const engines = distinct(
+    runs.flatMap(({ circumstances: { engine, engineWhy } }) =>
+      engine ? `${engine}${engineWhy ? ` (${engineWhy})` : ''}` : [],
+    ),
+  );
+  const versions = distinct(
+    runs.map(
+      ({ circumstances: { appVersion, node } }) => `HuggingGreen ${appVersion} on Node ${node}`,
+    ),
+  );
+  return [
+    `Hardware: ${machines.join('; ')}.`,
+    engines.length > 0 ? `Engine: ${engines.join('; ')}.` : '',
+    `Software: ${list(versions)}.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function measurement(runs: readonly MeasuredRun[]): string {
+  const sensors = distinct(
+    runs.flatMap(({ power }) =>
+      power.components.map((component) => {
+        const { uncertaintyPercent: percent, uncertaintyWatts: watts } = component;
+        const band =
+          percent !== null
+            ? ` (± ${percent} %)`
+            : watts !== null
+              ? ` (± ${significant(watts, 3)} W)`
+              : '';
+        return `${component.name}: ${component.provenance}${band}, ${component.method}`;
+      }),
+    ),
+  );
+  if (sensors.length === 0) return '';
+  const rates = distinct(
+    runs.flatMap(({ detail }) =>
+      detail.circumstances.hz ? `${significant(detail.circumstances.hz, 3)} Hz` : [],
+    ),
+  );
+  const samples = runs.reduce((sum, { detail }) => sum + detail.circumstances.samples, 0);
+  const gaps = runs.reduce((sum, { detail }) => sum + detail.circumstances.gaps, 0);
+  return (
+    `Power was read in a process of its own${rates.length > 0 ? ` at ${list(rates)}` : ''}: ` +
+    `${sensors.join('; ')}. ${count(samples, 'sample')}, ${count(gaps, 'gap')}. ` +
+    'The energy of a run or phase is the difference of cumulative joules between its ends, ' +
+    'interpolated between the readings around each; pauses are not counted. Bands of components ' +
+    'are taken as independent and added as the root of the sum of squares.'
+  );
+}
+
+function baseline(runs: readonly RunDetail[]): string {
+  if (runs.length === 0) return '';
+  const measured = runs.flatMap(({ phases, energy, summary }) => {
+    const phase = phases.find(({ name }) => name === 'baseline');
+    const idle = (energy?.components ?? []).flatMap(({ name, idleWatts }) =>
+      idleWatts === null ? [] : `${name} ${quantity(idleWatts, 'W')}`,
+    );
+    if (!phase || phase.to === null || idle.length === 0) return [];
+    return `${summary.name}: ${significant(phase.to - phase.from, 3)} s, ${list(idle)}`;
+  });
+  if (measured.length === 0)
+    return 'No idle baseline was measured: all energies are gross, the idle power of the machine included.';
+  return (
+    `Before the run the idle power was measured (${measured.join('; ')}). Energy above idle is the ` +
+    'gross energy minus idle power times the time with readings.'
+  );
+}
+
+function emissions(runs: readonly RunDetail[]): string {
+  const factors = distinct(
+    runs.flatMap(({ energy }) => {
+      if (!energy) return [];
+      const { gPerKwh, regionName, year, source, basis, pue } = energy.emissions;
+      return (
+        `${significant(gPerKwh, 5)} gCO2e/kWh (${regionName}, ${year}, ${basis}; source: ${source}) ` +
+        `with a PUE of ${pue}`
+      );
+    }),
+  );
+  return factors.length === 0
+    ? ''
+    : `Emissions are energy x PUE x carbon intensity: ${factors.join('; ')}. No other figure contains the PUE.`;
+}
+
+function scores(runs: readonly RunDetail[]): string {
+  const splits = distinct(
+    runs.flatMap(({ evaluations, summary: { f1Split } }) => {
+      const last = evaluations.findLast(({ result }) => result.split === f1Split);
+      return last ? `the ${f1Split} split of ${count(last.result.images, 'image')}` : [];
+    }),
+  );
+  return splits.length === 0
+    ? ''
+    : `F1 is of ${list(splits)}, on the last weights; macro F1 is the unweighted mean over the classes. ` +
+        'F1 per Wh is macro F1 in points (0 to 100) over the gross energy.';
+}
+
+function imports(runs: readonly RunDetail[]): string {
+  const imported = runs.filter(({ summary }) => summary.status === 'imported');
+  return imported.length === 0
+    ? ''
+    : `${list(imported.map(({ summary }) => summary.name))}: taken from a CSV file as its figures stand.`;
+}
+
+// --- limits --------------------------------------------------------------------------------------
+
+export function limitsOf(runs: readonly MeasuredRun[]): string[] {
+  const details = runs.map(({ detail }) => detail);
+  return [
+    ...provenanceLimits(runs),
+    ...coverageLimits(details),
+    ...circumstanceLimits(details),
+    ...resultLimits(details),
+    ...factorLimits(details),
+  ];
+}
+
+function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
+  const components = runs.flatMap(({ detail }) => detail.energy?.components ?? []);
+  const named = (provenance: string) =>
+    distinct(
+      components
+        .filter((c) => c.provenance === provenance && c.wh !== null)
+        .map(({ name }) => name),
+    );
+  const [modelled, constant] = [named('modelled'), named('constant')];
+  const limits: string[] = [];
+  if (modelled.length > 0)
+    limits.push(
+      `The energy of ${list(modelled)} is modelled, not measured. Its error is much the same in every ` +
+        'run, so that the order of runs is surer than the figures.',
+    );
+  if (constant.length > 0)
+    limits.push(
+      `The power of ${list(constant)} is a constant: it follows the duration and tells nothing about load.`,
+    );
+  if (!components.some(({ kind, wh }) => kind === 'gpu' && wh !== null))
+    limits.push('No GPU power was read; where a GPU worked, its energy is missing.');
+  limits.push(
+    'Board, disks, fans, display and the losses of the power supply are not in the figures; only a meter at the wall sees them.',
+  );
+  return limits;
+}
+
+const coverageLimits = (runs: readonly RunDetail[]): string[] =>
+  runs.flatMap(({ summary, energy }) =>
+    energy && energy.coverage < 0.99
+      ? `${summary.name}: at least one sensor was read for only ${significant(energy.coverage * 100, 3)} % of the time; the energy of the rest is missing, not estimated.`
+      : [],
+  );
+
+function circumstanceLimits(runs: readonly RunDetail[]): string[] {
+  return runs.flatMap(
+    ({ summary: { name, status }, circumstances: { load, machine }, evaluations }) => {
+      const limits: string[] = [];
+      if (load?.foreignShare)
+        limits.push(
+          `${name}: another process used the GPU in ${significant(load.foreignShare * 100, 2)} % of the samples; its energy is included.`,
+        );
+      if (load?.throttledShare)
+        limits.push(
+          `${name}: the GPU held its clock down in ${significant(load.throttledShare * 100, 2)} % of the samples.`,
+        );
+      if (machine?.virtual)
+        limits.push(`${name}: ran in a virtual machine, which may share the measured hardware.`);
+      if (status !== 'done' && status !== 'imported')
+        limits.push(
+          `${name}: did not run to its end (${status})${evaluations.length > 0 ? '; its scores are those of its last evaluation' : ''}.`,
+        );
+      return limits;
+    },
+  );
+}
+
+function resultLimits(runs: readonly RunDetail[]): string[] {
+  const limits: string[] = [];
+  const groups = [...Map.groupBy(runs, ({ summary }) => summary.group).values()];
+  const single = groups.filter((group) => group.length === 1).length;
+  if (single > 0)
+    limits.push(
+      single === groups.length
+        ? 'n = 1: every configuration was run once, so nothing can be said about the spread between seeds.'
+        : `n = 1 for ${count(single, 'configuration')} of ${groups.length}: nothing can be said about their spread between seeds.`,
+    );
+  const validated = runs.filter(({ summary }) => summary.f1Split === 'validation');
+  if (validated.length > 0)
+    limits.push(
+      `The scores of ${list(distinct(validated.map(({ summary }) => summary.name)))} are of the validation split; no test split was evaluated.`,
+    );
+  return limits;
+}
+
+function factorLimits(runs: readonly RunDetail[]): string[] {
+  const factors = runs.flatMap(({ energy }) => (energy ? energy.emissions : []));
+  if (factors.length === 0) return [];
+  const limits = [
+    'Carbon intensity is a yearly average of a region, not that of the hour in which the run took place.',
+  ];
+  if (new Set(factors.map(({ basis }) => basis)).size > 1)
+    limits.push(
+      'The carbon intensities have different bases; emissions of these runs do not compare.',
+    );
+  return limits;
+}

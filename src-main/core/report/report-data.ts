@@ -1,0 +1,50 @@
+/** Everything that a report shows, gathered from the store. */
+import type { ReportData, RunDetail } from '../../contract.ts';
+import type { Store } from '../store/store.ts';
+import { limitsOf, methodsOf } from './methods.ts';
+
+/** Over seconds of the run's own clock; the names are those of the live charts. */
+const curves = [
+  'loss',
+  'lr',
+  'tokens',
+  'validation.loss',
+  'validation.macroF1',
+  'validation.microF1',
+  'test.macroF1',
+];
+/** Pixels of a chart on paper; about two points per pixel are embedded. */
+const width = 400;
+
+export async function reportData(
+  store: Pick<Store, 'getRun' | 'series' | 'power' | 'compare'>,
+  ids: readonly number[],
+  appVersion: string,
+): Promise<ReportData> {
+  const runs: ReportData['runs'] = [];
+  for (const id of ids) {
+    const [detail, series, power] = await Promise.all([
+      store.getRun(id),
+      store.series(id, curves, 'time', width),
+      store.power(id, width),
+    ]);
+    runs.push({ detail, series, power });
+  }
+  const comparison = ids.length > 1 ? await store.compare([...ids]) : null;
+  return {
+    title: titleOf(runs.map(({ detail }) => detail)),
+    generatedAt: Date.now(),
+    appVersion,
+    runs,
+    comparison,
+    methods: methodsOf(runs, comparison),
+    limits: limitsOf(runs),
+  };
+}
+
+function titleOf(runs: readonly RunDetail[]): string {
+  const names = runs.map(({ summary }) => summary.name);
+  return names.length <= 2
+    ? names.join(' against ')
+    : `${names[0]} and ${names.length - 1} more runs`;
+}

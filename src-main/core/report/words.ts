@@ -1,0 +1,33 @@
+/** Numbers and lists as a sentence wants them: digits by uncertainty, unit always, no bare 0 for unknown. */
+
+/** `12.4 ± 0.6 Wh`; without a band three significant digits. */
+export function quantity(value: number | null, unit: string, band: number | null = null): string {
+  if (value === null) return 'not known';
+  if (band === null || band <= 0) return `${significant(value, 3)} ${unit}`;
+  // one digit of the band, two where it begins with 1, and the value to the same place
+  const exponent = Math.floor(Math.log10(band));
+  const digits = Math.max(0, Math.min(12, (band / 10 ** exponent < 2 ? 1 : 0) - exponent));
+  return `${value.toFixed(digits)} ± ${band.toFixed(digits)} ${unit}`;
+}
+
+/** Plain notation, at most so many significant digits. */
+export function significant(value: number, digits: number): string {
+  if (value === 0) return '0';
+  const rounded = Number(value.toPrecision(digits));
+  return Math.abs(rounded) >= 1e-6
+    ? rounded.toLocaleString('en-GB', { maximumSignificantDigits: digits })
+    : rounded.toExponential();
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export const list = (parts: readonly string[]): string =>
+  parts.length < 2
+    ? (parts[0] ?? '')
+    : `${parts.slice(0, -1).join(', ')} and ${parts[parts.length - 1]}`;
+
+/** `1 run`, `2 runs`. */
+export const count = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString('en-GB')} ${n === 1 ? one : many}`;
+
+/** Equal parts once, in the order of their first appearance. */
+export const distinct = (parts: readonly string[]): string[] => [...new Set(parts)];
