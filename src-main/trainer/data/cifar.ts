@@ -21,6 +21,7 @@ import {
   type Dataset,
   type OpenContext,
   type Split,
+  type SplitName,
 } from './dataset.ts';
 import { download, type DownloadOptions } from './download.ts';
 
@@ -132,10 +133,10 @@ export async function openCifar(
   if (!kind) throw new RangeError(`${source.title} has no ${labels} labels`);
   const folder = await locate(source, path, context);
 
-  const held = Math.floor(total(source.train) / holdOutEvery);
-  const train = emptySplit(total(source.train) - held);
-  const validation = emptySplit(held);
-  const test = emptySplit(total(source.test));
+  const counts = cifarSummary(source, labels);
+  const train = emptySplit(counts.train);
+  const validation = emptySplit(counts.validation);
+  const test = emptySplit(counts.test);
 
   let index = 0;
   for (const file of source.train) {
@@ -159,6 +160,22 @@ export async function openCifar(
     size: side,
     splits: { train, validation, test },
     ...channelStatistics(train.images, side),
+  };
+}
+
+/** Images per split and classes, known without opening anything. */
+export function cifarSummary(
+  source: CifarSource,
+  labels: 'fine' | 'coarse',
+): { classes: number; size: number } & Record<SplitName, number> {
+  const all = total(source.train);
+  const held = Math.floor(all / holdOutEvery);
+  return {
+    classes: source.labels[labels]?.classes.length ?? 0,
+    size: side,
+    train: all - held,
+    validation: held,
+    test: total(source.test),
   };
 }
 

@@ -4,9 +4,17 @@
  */
 import type { DatasetState } from '../../contract.ts';
 import type { DatasetConfig } from '../../experiment-config.ts';
-import { archiveUrl, cifar10, cifar100, cifarState, downloadCifar, openCifar } from './cifar.ts';
-import type { CifarSource } from './cifar.ts';
-import type { Dataset, OpenContext } from './dataset.ts';
+import {
+  archiveUrl,
+  cifar10,
+  cifar100,
+  cifarState,
+  cifarSummary,
+  downloadCifar,
+  openCifar,
+  type CifarSource,
+} from './cifar.ts';
+import type { Dataset, OpenContext, SplitName } from './dataset.ts';
 import type { DownloadOptions } from './download.ts';
 import { openGreenSynth } from './synthetic.ts';
 
@@ -16,7 +24,15 @@ export type { DownloadOptions, DownloadProgress } from './download.ts';
 type Kind = DatasetConfig['kind'];
 export type DownloadableId = Exclude<Kind, 'greensynth'>;
 
+/** What is known of a dataset without opening it. */
+export interface DatasetSummary extends Record<SplitName, number> {
+  classes: number;
+  /** Side of the stored images in pixels. */
+  size: number;
+}
+
 interface DatasetKind<K extends Kind> {
+  describe(config: Extract<DatasetConfig, { kind: K }>): DatasetSummary;
   open(config: Extract<DatasetConfig, { kind: K }>, context: OpenContext): Promise<Dataset>;
   state(dataDir: string): Promise<DatasetState>;
   /** Absent where there is nothing to download. */
@@ -24,13 +40,19 @@ interface DatasetKind<K extends Kind> {
 }
 
 const kinds: { [K in Kind]: DatasetKind<K> } = {
-  greensynth: { open: openGreenSynth, state: greenSynthState },
+  greensynth: {
+    describe: (config) => config,
+    open: openGreenSynth,
+    state: greenSynthState,
+  },
   cifar10: {
+    describe: () => cifarSummary(cifar10, 'fine'),
     open: (config, context) => openCifar(cifar10, config.path, 'fine', context),
     state: (dataDir) => stateOf('cifar10', cifar10, '10 classes', dataDir),
     download: (dataDir, options) => downloadCifar(cifar10, dataDir, options),
   },
   cifar100: {
+    describe: ({ labels }) => cifarSummary(cifar100, labels),
     open: (config, context) => openCifar(cifar100, config.path, config.labels, context),
     state: (dataDir) => stateOf('cifar100', cifar100, '100 classes or 20 superclasses', dataDir),
     download: (dataDir, options) => downloadCifar(cifar100, dataDir, options),
@@ -52,6 +74,18 @@ export function openDataset<K extends Kind>(
 ): Promise<Dataset> {
   const kind: K = config.kind as K;
   return kinds[kind].open(config, context);
+}
+
+/** Sizes and classes of a dataset, without opening it. */
+export function describeDataset<K extends Kind>(
+  config: Extract<DatasetConfig, { kind: K }>,
+): DatasetSummary;
+export function describeDataset(config: DatasetConfig): DatasetSummary;
+export function describeDataset<K extends Kind>(
+  config: Extract<DatasetConfig, { kind: K }>,
+): DatasetSummary {
+  const kind: K = config.kind as K;
+  return kinds[kind].describe(config);
 }
 
 /** What is on this machine, for the page of the datasets. Looks at names and lengths only. */

@@ -1,0 +1,77 @@
+/**
+ * Looks at a config before it runs: is it valid, what will it cost, and what in it will surprise.
+ * Warnings stop nothing; they say what the numbers will not show by themselves.
+ */
+import { totalmem } from 'node:os';
+import {
+  parseExperimentConfig,
+  type CallOutput,
+  type ExperimentConfig,
+  type Forecast,
+} from '../../contract.ts';
+import { describeDataset } from '../../trainer/data/index.ts';
+import { findRegion } from '../energy/regions.ts';
+import { forecast, selectedShare } from './forecast.ts';
+
+/** Never throws on a bad config: it says what is wrong with it. */
+export function checkExperiment(input: unknown): CallOutput<'experiments.check'> {
+  const parsed = parseExperimentConfig(input);
+  if (!parsed.ok) return parsed;
+  const { config } = parsed;
+  const cost = forecast(config);
+  return { ok: true, config, forecast: cost, warnings: warningsOf(config, cost) };
+}
+
+/** One sentence each, the gravest first. `memoryBytes`: of the machine that will train. */
+export function warningsOf(
+  config: ExperimentConfig,
+  cost: Forecast,
+  memoryBytes: number = totalmem(),
+): string[] {
+  const { model, selection, train, energy } = config;
+  const data = describeDataset(config.dataset);
+  const selects = selection.mode !== 'off';
+  const inner = model.heads * model.dimHead;
+  const share = selectedShare(config);
+
+  const all: (string | false | null)[] = [
+    cost.memoryBytes > memoryBytes &&
+      `One training step takes about ${gigabytes(cost.memoryBytes)} GB (modelled); this machine has ${gigabytes(memoryBytes)} GB. Make the batch or the model smaller.`,
+    train.batch > data.train &&
+      `A batch of ${train.batch} is larger than the training set: each epoch is one step of ${data.train} images.`,
+    data.train < data.classes &&
+      `${data.train} training images cannot show all ${data.classes} classes.`,
+    selects &&
+      cost.kept >= cost.patches &&
+      `All ${cost.patches} patches are kept: patch selection does nothing.`,
+    selection.mode === 'mask' &&
+      cost.kept < cost.patches &&
+      'Masked patches are blank but still computed: masking saves no operations. Choose drop to save energy.',
+    selects &&
+      share === 0 &&
+      `With ${train.epochs} ${train.epochs === 1 ? 'epoch' : 'epochs'}, this schedule never selects patches: every batch is full.`,
+    selection.mode === 'drop' &&
+      cost.kept < cost.patches &&
+      share === 1 &&
+      selection.heuristic !== 'random' &&
+      selection.evalSelect === 'full' &&
+      'Trained on kept patches only, evaluated on full images: F1 suffers from the difference. Let the schedule anneal, or evaluate on the best patches.',
+    selection.evalSelect === 'authors-bug' &&
+      selects &&
+      'Evaluation images are filtered as in training, as in the authors’ notebooks: F1 is not comparable to that of full images.',
+    selects &&
+      selection.heuristic === 'entropy' &&
+      selection.entropyBins > model.patch ** 2 &&
+      `A patch of ${model.patch ** 2} pixels cannot fill ${selection.entropyBins} bins: nearly all patches score alike. Choose fewer bins.`,
+    model.image > data.size &&
+      `Images of ${data.size} px are enlarged to ${model.image} px: ${Math.round((model.image / data.size) ** 2)} times the pixels, no new information.`,
+    model.image < data.size &&
+      `Images of ${data.size} px are reduced to ${model.image} px: detail is lost.`,
+    inner >= 4 * model.dim &&
+      `${model.heads} heads of ${model.dimHead} are ${Math.round(inner / model.dim)} times as wide as the embedding: attention takes nearly all operations.`,
+    findRegion(energy.region === 'custom' ? null : energy.region).warning,
+  ];
+  return all.filter((warning) => typeof warning === 'string');
+}
+
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 10e9 ? 1 : 0);

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import {
+  parseExperimentConfig,
+  type ExperimentConfig,
+  type ExperimentConfigInput,
+} from '../../../src-main/contract.ts';
+import { checkExperiment, warningsOf } from '../../../src-main/core/experiments/check.ts';
+import { forecast } from '../../../src-main/core/experiments/forecast.ts';
+
+const configOf = (input: ExperimentConfigInput): ExperimentConfig => {
+  const parsed = parseExperimentConfig(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
+  return parsed.config;
+};
+
+describe('check', () => {
+  it('passes on what is wrong with a config', () => {
+    expect(checkExperiment({ model: { patch: 5 }, surprise: 1 })).toEqual({
+      ok: false,
+      issues: [{ path: 'surprise', message: 'unknown key "surprise"' }],
+    });
+    expect(checkExperiment({ model: { patch: 5 } })).toMatchObject({
+      ok: false,
+      issues: [{ path: 'model.patch' }],
+    });
+  });
+
+  it('has nothing to say about a sound config', () => {
+    const config = configOf({ selection: { mode: 'drop' } });
+    expect(warningsOf(config, forecast(config), 16e9)).toEqual([]);
+  });
+
+  it.each<[string, ExperimentConfigInput, RegExp]>([
+    [
+      'more memory than there is',
+      { dataset: { kind: 'greensynth', train: 65_536 }, train: { batch: 65_536 } },
+      /takes about \d+ GB \(modelled\); this machine has 16 GB/,
+    ],
+    ['enlarged images', { model: { image: 224, patch: 16 } }, /enlarged to 224 px: 49 times/],
+    ['reduced images', { model: { image: 16 } }, /reduced to 16 px/],
+    ['masking', { selection: { mode: 'mask' } }, /saves no operations/],
+    ['k = N', { selection: { mode: 'drop', keepRatio: 1 } }, /All 64 patches are kept/],
+    [
+      'a schedule that never selects',
+      { selection: { mode: 'drop' }, train: { epochs: 1 } },
+      /With 1 epoch, this schedule never selects/,
+    ],
+    [
+      'the gap between kept and full images',
+      { selection: { mode: 'drop', schedule: 'constant' } },
+      /F1 suffers/,
+    ],
+    [
+      'filtered test images',
+      { selection: { mode: 'drop', evalSelect: 'authors-bug' } },
+      /not comparable/,
+    ],
+    [
+      'entropy with more bins than pixels',
+      { selection: { mode: 'drop', heuristic: 'entropy', entropyBins: 256 } },
+      /16 pixels cannot fill 256 bins/,
+    ],
+    ['over-wide heads', { model: { heads: 12, dimHead: 64 } }, /12 times as wide/],
+    [
+      'a batch larger than the data',
+      { dataset: { kind: 'greensynth', train: 100 }, train: { batch: 128 } },
+      /one step of 100 images/,
+    ],
+    [
+      'fewer images than classes',
+      { dataset: { kind: 'greensynth', train: 50, classes: 100 }, train: { batch: 10 } },
+      /cannot show all 100/,
+    ],
+    ['an unknown region', { energy: { region: 'Atlantis' } }, /no region "Atlantis"/],
+  ])('warns of %s', (_, input, expected) => {
+    const config = configOf(input);
+    const warnings = warningsOf(config, forecast(config), 16e9);
+    expect(warnings).toEqual([expect.stringMatching(expected)]);
+  });
+});

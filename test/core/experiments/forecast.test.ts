@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import {
+  keptPatches,
+  parseExperimentConfig,
+  type ExperimentConfig,
+  type ExperimentConfigInput,
+} from '../../../src-main/contract.ts';
+import {
+  forwardMacs,
+  layerMacs,
+  parameterCount,
+  stepMemoryBytes,
+  type Model,
+} from '../../../src-main/core/experiments/cost.ts';
+import { forecast } from '../../../src-main/core/experiments/forecast.ts';
+import counts from '../../fixtures/golden/counts.json' with { type: 'json' };
+
+const configOf = (input: ExperimentConfigInput): ExperimentConfig => {
+  const parsed = parseExperimentConfig(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
+  return parsed.config;
+};
+
+const modelOf = (entry: (typeof counts.vit)[keyof typeof counts.vit]): Model => ({
+  kind: 'vit',
+  image: entry.image,
+  patch: entry.patch,
+  dim: entry.D,
+  layers: entry.layers,
+  heads: entry.heads,
+  dimHead: entry.dim_head,
+  mlpRatio: entry.mlp_ratio,
+  posInit: 'vit',
+  qkvBias: false,
+  dropout: 0,
+});
+
+describe('counts', () => {
+  it.each(Object.entries(counts.vit))('%s has the golden numbers', (_, golden) => {
+    const model = modelOf(golden);
+    const { classes, N } = golden;
+    const full = forwardMacs(model, classes, N);
+    const kept = (keepRatio: number) =>
+      keptPatches({ model, selection: { ...configOf({}).selection, keepRatio } });
+    const ratio = (keepRatio: number) => forwardMacs(model, classes, kept(keepRatio)) / full;
+
+    expect(parameterCount(model, classes)).toBe(golden.params);
+    expect(full).toBe(golden.macs_full);
+    expect(layerMacs(model, N + 1)).toBe(golden.layer_macs_full);
+    expect(kept(0.7)).toBe(golden.k70);
+    expect(forwardMacs(model, classes, golden.k70)).toBe(golden.macs_k70);
+    expect(ratio(0.7)).toBeCloseTo(golden.ratio_k70, 11);
+    expect(ratio(0.5)).toBeCloseTo(golden.ratio_k50, 11);
+    expect(ratio(0.3)).toBeCloseTo(golden.ratio_k30, 11);
+    expect(layerMacs(model, golden.k70 + 1) / layerMacs(model, N + 1)).toBeCloseTo(
+      golden.layer_ratio_k70,
+      11,
+    );
+    expect(1 - 0.5 * (1 - ratio(0.7))).toBeCloseTo(golden.expected_ratio_prob05_k70, 11);
+  });
+
+  it('counts biases of q, k, v and leaves out the projection behind one full-width head', () => {
+    const model = modelOf(counts.vit.native32_p4_D64_L8_h4x16);
+    expect(parameterCount({ ...model, qkvBias: true }, 10) - parameterCount(model, 10)).toBe(
+      8 * 3 * 64,
+    );
+    const single = { ...model, heads: 1, dimHead: 64 };
+    expect(parameterCount(model, 10) - parameterCount(single, 10)).toBe(8 * (64 * 64 + 64));
+  });
+
+  it('models memory that grows with the batch and the square of the tokens', () => {
+    const model = modelOf(counts.vit.authors_L8);
+    const at = (batch: number, patches: number) => stepMemoryBytes(model, 10, batch, patches);
+    expect(at(256, 196)).toBeGreaterThan(1.9 * at(128, 196));
+    expect(at(128, 98)).toBeLessThan(0.6 * at(128, 196));
+    // the literal reading of RQ1 cannot fit a 16 GB card: weights, gradients and moments alone are 22.6 GB
+    const literal = modelOf(counts.vit.paper_RQ1_literal_h16);
+    expect(stepMemoryBytes(literal, 10, 1, 196)).toBeGreaterThan(22.6e9);
+  });
+});
+
+describe('forecast', () => {
+  it('knows the size of each dataset without opening it', () => {
+    const steps = (dataset: ExperimentConfigInput['dataset']) =>
+      forecast(configOf({ dataset, train: { batch: 128, epochs: 3 } }));
+    expect(steps({ kind: 'cifar10' })).toMatchObject({ stepsPerEpoch: 371, steps: 1113 });
+    expect(steps({ kind: 'greensynth', train: 1000 })).toMatchObject({ stepsPerEpoch: 7 });
+    expect(steps({ kind: 'greensynth', train: 50 })).toMatchObject({ stepsPerEpoch: 1, steps: 3 });
+    const classes = (labels: 'fine' | 'coarse') => steps({ kind: 'cifar100', labels }).parameters;
+    expect(classes('fine') - classes('coarse')).toBe(80 * 65);
+  });
+
+  it('averages over the schedule of the selection', () => {
+    const selection = { mode: 'drop', keepRatio: 0.7, prob: 0.5, schedule: 'constant' } as const;
+    const at = (over: Partial<ExperimentConfigInput['selection'] & object>) =>
+      forecast(
+        configOf({
+          model: { image: 224, patch: 16, layers: 8, heads: 12, dimHead: 64 },
+          selection: { ...selection, ...over },
+          train: { epochs: 10 },
+        }),
+      );
+    expect(at({})).toMatchObject({ patches: 196, kept: 138, tokensFull: 197, tokensKept: 139 });
+    expect(at({}).macsKept).toBe(counts.vit.authors_L8.macs_k70);
+    expect(at({}).trainRatio).toBeCloseTo(counts.vit.authors_L8.expected_ratio_prob05_k70, 11);
+    expect(at({ prob: 1 }).trainRatio).toBeCloseTo(counts.vit.authors_L8.ratio_k70, 11);
+    // ten epochs, the last two full: probabilities 1, 7/8, ... 1/8, 0, 0 have the mean 0.45
+    expect(at({ prob: 1, schedule: 'anneal' }).trainRatio).toBeCloseTo(
+      1 - 0.45 * (1 - counts.vit.authors_L8.ratio_k70),
+      11,
+    );
+    const full = at({ mode: 'off' });
+    expect(full).toMatchObject({ kept: 196, tokensKept: 197, trainRatio: 1 });
+    expect(full.trainMacs).toBe(3 * counts.vit.authors_L8.macs_full * full.steps * 128);
+  });
+
+  it('gives masking no credit', () => {
+    const masked = forecast(configOf({ selection: { mode: 'mask', keepRatio: 0.5 } }));
+    expect(masked).toMatchObject({ kept: 32, tokensKept: 65, trainRatio: 1 });
+    expect(masked.macsKept).toBe(masked.macsFull);
+  });
+});
