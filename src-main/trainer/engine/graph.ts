@@ -179,8 +179,6 @@ export function uniformNumber(value: Value): number | undefined {
 const LOSSLESS: Partial<Record<OnnxType, OnnxType[]>> = {
   uint8: ['int32', 'int64', 'float32'],
   bool: ['int32', 'uint8', 'float32'],
-  // only indices are int64 here, and no tensor has 2^31 of them
-  int64: ['int32'],
 };
 
 function castNumber(type: OnnxType): (value: number) => number {

@@ -4,7 +4,7 @@
  * have computed, with their shapes. README.md beside this file shows how to add one.
  *
  * Only operators that ONNX Runtime's `cpu` and `webgpu` providers both have are emitted; what webgpu
- * lacks (OneHot, Sign, Mod, LogSoftmax, IsNaN) is composed here.
+ * lacks (OneHot, Sign, Mod, Round, LogSoftmax, IsNaN, most of int64) is composed here.
  */
 import { ATTENTION, GELU, LAYER_NORM } from './ops.ts';
 import { sameShape, sizeOf, uniformNumber } from './graph.ts';
@@ -114,6 +114,12 @@ const map2 =
 
 const compare = (op: string): KernelMapping => map2((g, a, b) => elementwise(g, op, a, b, 'bool'));
 
+/** webgpu compares numbers only. */
+function equal(g: Graph, a: Value, b: Value): Value {
+  if (a.type !== 'bool') return elementwise(g, 'Equal', a, b, 'bool');
+  return elementwise(g, 'Equal', g.cast(a, 'int32'), g.cast(b, 'int32'), 'bool');
+}
+
 const not = (g: Graph, x: Value): Value => unary(g, 'Not', x);
 
 function reshape(g: Graph, x: Value, shape: readonly number[]): Value {
@@ -159,6 +165,14 @@ function slice(
   steps?: readonly number[],
 ): Value {
   if (sameShape(x.shape, size) && !steps?.some((step) => step !== 1)) return x;
+  // webgpu slices floats only; whole numbers are gathered
+  if (x.type === 'int32')
+    return size.reduce<Value>((cut, side, axis) => {
+      const step = steps?.[axis] ?? 1;
+      if (side === cut.shape[axis] && step === 1) return cut;
+      const at = Array.from({ length: side }, (_, i) => begin[axis]! + i * step);
+      return gatherAlong(g, cut, g.constant('int32', [side], at), axis);
+    }, x);
   // only the axes that are cut
   const axes = x.shape
     .map((_, i) => i)
@@ -239,7 +253,7 @@ function argReduce(op: string): KernelMapping {
       { shape, type: 'int64' },
       { attributes: { axis: { i: axis! }, keepdims: { i: 0 } } },
     );
-    return graph.cast(index, 'int32');
+    return indexToInt32(graph, index, x.shape[axis!]!);
   };
 }
 
@@ -278,6 +292,27 @@ function scatterAdd(g: Graph, indices: Value, updates: Value, shape: readonly nu
   );
 }
 
+/** Rows of x along an axis; indices are int32 or int64, the result has their shape in place of the axis. */
+function gatherAlong(g: Graph, x: Value, indices: Value, axis: number): Value {
+  const shape = x.shape.toSpliced(axis, 1, ...indices.shape);
+  return g.node(
+    'Gather',
+    [x, indices],
+    { shape, type: x.type },
+    { attributes: { axis: { i: axis } } },
+  );
+}
+
+/** Indices below `length` as tfjs has them. webgpu casts nothing from int64, but looks up with it. */
+function indexToInt32(g: Graph, index: Value, length: number): Value {
+  const numbers = g.constant(
+    'int32',
+    [length],
+    Array.from({ length }, (_, i) => i),
+  );
+  return { ...gatherAlong(g, numbers, index, 0), castOf: index };
+}
+
 function gather(g: Graph, x: Value, indices: Value, axis: number, batchDims: number): Value {
   const { outputShape } = tf.backend_util.segment_util.collectGatherOpShapeInfo(
     asTensor(x),
@@ -285,19 +320,14 @@ function gather(g: Graph, x: Value, indices: Value, axis: number, batchDims: num
     axis,
     batchDims,
   );
-  const rows = g.cast(indices, 'int64');
-  if (batchDims === 0)
-    return g.node(
-      'Gather',
-      [x, rows],
-      { shape: outputShape, type: x.type },
-      { attributes: { axis: { i: axis } } },
-    );
+  if (batchDims === 0) return gatherAlong(g, x, indices.castOf ?? indices, axis);
   if (axis !== batchDims)
     throw new Error('A gather with batch dimensions is captured along the axis after them only.');
+  // reshaped as int32: webgpu does not reshape int64
+  const rows = g.cast(reshape(g, indices, [...indices.shape, 1]), 'int64');
   return g.node(
     'GatherND',
-    [x, reshape(g, rows, [...rows.shape, 1])],
+    [x, rows],
     { shape: outputShape, type: x.type },
     { attributes: { batch_dims: { i: batchDims } } },
   );
@@ -394,7 +424,10 @@ function attention({ graph: g, inputs, attrs }: KernelCall): Value[] {
 
 export const kernels: Record<string, KernelMapping> = {
   // one element at a time
-  Abs: map1('Abs'),
+  Abs: ({ graph: g, inputs: { x } }) =>
+    x!.type === 'int32'
+      ? elementwise(g, 'Max', x!, elementwise(g, 'Sub', g.scalar(0, 'int32'), x!))
+      : unary(g, 'Abs', x!),
   Ceil: map1('Ceil'),
   Cos: map1('Cos'),
   Erf: map1('Erf'),
@@ -402,21 +435,29 @@ export const kernels: Record<string, KernelMapping> = {
   Floor: map1('Floor'),
   Log: map1('Log'),
   LogicalNot: map1('Not'),
-  Neg: map1('Neg'),
+  Neg: ({ graph: g, inputs: { x } }) =>
+    x!.type === 'int32' ? elementwise(g, 'Sub', g.scalar(0, 'int32'), x!) : unary(g, 'Neg', x!),
   Reciprocal: map1('Reciprocal'),
   Relu: map1('Relu'),
-  Round: map1('Round'),
   Sigmoid: map1('Sigmoid'),
   Sin: map1('Sin'),
   Softplus: map1('Softplus'),
   Sqrt: map1('Sqrt'),
   Tanh: map1('Tanh'),
+  // half to even: halves were rounded up, so those that came out odd go one down
+  Round: ({ graph: g, inputs: { x } }) => {
+    const raised = add(g, x!, g.scalar(0.5));
+    const up = unary(g, 'Floor', raised);
+    const half = unary(g, 'Floor', multiply(g, up, g.scalar(0.5)));
+    const even = elementwise(g, 'Equal', multiply(g, half, g.scalar(2)), up, 'bool');
+    const tie = elementwise(g, 'Equal', raised, up, 'bool');
+    return subtract(g, up, g.cast(elementwise(g, 'And', tie, not(g, even)), 'float32'));
+  },
   Rsqrt: ({ graph, inputs }) => unary(graph, 'Reciprocal', unary(graph, 'Sqrt', inputs.x!)),
   Square: ({ graph, inputs }) => multiply(graph, inputs.x!, inputs.x!),
   Log1p: ({ graph, inputs }) => unary(graph, 'Log', add(graph, inputs.x!, graph.scalar(1))),
   Expm1: ({ graph, inputs }) => subtract(graph, unary(graph, 'Exp', inputs.x!), graph.scalar(1)),
-  IsNan: ({ graph, inputs }) =>
-    not(graph, elementwise(graph, 'Equal', inputs.x!, inputs.x!, 'bool')),
+  IsNan: ({ graph, inputs }) => not(graph, equal(graph, inputs.x!, inputs.x!)),
   Sign: ({ graph: g, inputs: { x } }) => {
     const zero = g.scalar(0, x!.type);
     const above = g.cast(elementwise(g, 'Greater', x!, zero, 'bool'), x!.type);
@@ -471,8 +512,8 @@ export const kernels: Record<string, KernelMapping> = {
     return multiply(g, difference, difference);
   }),
   AddN: ({ graph, list }) => list.reduce((sum, term) => add(graph, sum, term)),
-  Equal: compare('Equal'),
-  NotEqual: map2((g, a, b) => not(g, elementwise(g, 'Equal', a, b, 'bool'))),
+  Equal: map2(equal),
+  NotEqual: map2((g, a, b) => not(g, equal(g, a, b))),
   Greater: compare('Greater'),
   GreaterEqual: compare('GreaterOrEqual'),
   Less: compare('Less'),
@@ -523,7 +564,7 @@ export const kernels: Record<string, KernelMapping> = {
       ],
       { attributes: { sorted: { i: 1 } } },
     );
-    return [values!, g.cast(indices!, 'int32')];
+    return [values!, indexToInt32(g, indices!, x!.shape.at(-1)!)];
   },
 
   // products
