@@ -1,0 +1,88 @@
+/** Turning the series of runs into chart lines, and the sentence that tells what they show. */
+import type { PowerSeries, Series } from '../../../src-main/contract.ts';
+import { percent, quantity, significant } from '../format/number.ts';
+import { kindColour, runColour, runDash } from '../format/words.ts';
+import type { Line } from './line-chart.ts';
+import { stack } from './stack.ts';
+
+export type SeriesByName = Record<string, Series>;
+
+const line = (
+  series: SeriesByName,
+  name: string,
+  look: Pick<Line, 'label' | 'colour'> & Partial<Line>,
+): Line[] => {
+  const found = series[name];
+  return found && found.x.length > 0 ? [{ key: name, x: found.x, y: found.y, ...look }] : [];
+};
+
+export const lossLines = (series: SeriesByName): Line[] => [
+  ...line(series, 'loss', { label: 'Training', colour: 'var(--run-1)', faint: true }),
+  ...line(series, 'validation.loss', { label: 'Validation', colour: 'var(--run-1)' }),
+];
+
+export const f1Lines = (series: SeriesByName): Line[] => [
+  ...line(series, 'validation.macroF1', { label: 'Macro F1', colour: 'var(--run-3)' }),
+  ...line(series, 'validation.microF1', {
+    label: 'Micro F1',
+    colour: 'var(--run-3)',
+    dash: [5, 3],
+    faint: true,
+  }),
+];
+
+/** RAM at the bottom, then CPU, then GPU: the steady ones carry the ones that move. */
+const order = { ram: 0, cpu: 1, gpu: 2 };
+
+export function powerLines({ components }: PowerSeries, of: 'watts' | 'wh', factor = 1): Line[] {
+  return [...components]
+    .sort((a, b) => order[a.kind] - order[b.kind])
+    .map((component) => ({
+      key: component.key,
+      label: component.name,
+      x: component.x,
+      y: component[of].map((value) => (value === null ? null : value * factor)),
+      colour: kindColour(component.kind),
+      provenance: component.provenance,
+    }));
+}
+
+/** One line per run: the sum over its components. */
+export function totalLine(
+  { components }: PowerSeries,
+  of: 'watts' | 'wh',
+  run: { id: number; name: string },
+  columns: number,
+): Line {
+  const { x, values } = stack(
+    components.map((component) => ({ x: component.x, y: component[of] })),
+    columns,
+  );
+  const y = x.map((_, i) => {
+    const read = values.map((column) => column[i]).filter((value) => value != null);
+    return read.length > 0 ? read.reduce((sum, value) => sum + value, 0) : null;
+  });
+  return { ...runLook(run), x, y };
+}
+
+export const runLook = ({ id, name }: { id: number; name: string }) => ({
+  key: String(id),
+  label: name,
+  colour: runColour(id),
+  dash: runDash(id),
+});
+
+export function finding(lines: readonly Line[], unit: string): string {
+  if (lines.length === 0) return 'Nothing to show yet.';
+  const parts = lines.map(({ label, y }) => {
+    const known = y.filter((value) => value !== null);
+    const [first, last] = [known[0], known.at(-1)];
+    if (first === undefined || last === undefined) return `${label}: no readings`;
+    const text = (value: number) =>
+      unit === 'F1' ? percent(value) : unit ? quantity(value, unit) : significant(value);
+    return known.length === 1
+      ? `${label}: ${text(last)}`
+      : `${label}: from ${text(first)} to ${text(last)}, at most ${text(Math.max(...known))}`;
+  });
+  return `${parts.join('. ')}.`;
+}

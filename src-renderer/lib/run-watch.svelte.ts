@@ -1,0 +1,102 @@
+/**
+ * One run as it goes on: its charts and details, asked for again when events say that there is more.
+ *
+ * The host thins and prices; the page never adds up on its own. So a reload, a gap or a long sleep need
+ * no care here. To stay a light guest beside a measurement, the next question waits at least twenty
+ * times as long as the last answer took, and none is asked while the page is hidden.
+ */
+import type { PowerSeries, RunDetail, Series, XAxis } from '../../src-main/contract.ts';
+import type { Session } from './session.svelte.ts';
+
+const seriesNames = [
+  'loss',
+  'validation.loss',
+  'validation.macroF1',
+  'validation.microF1',
+  'stepMs',
+  'lr',
+  'tokens',
+];
+/** Pixels a chart may be wide; the host sends about two points for each. */
+export const chartWidth = 900;
+const leastWaitMs = 500;
+
+export class RunWatch {
+  series = $state.raw<Record<string, Series>>({});
+  power = $state.raw<PowerSeries>({ components: [] });
+  detail = $state.raw<RunDetail | null>(null);
+  error = $state<string | null>(null);
+
+  readonly id: number;
+  readonly x: XAxis;
+  readonly #session: Session;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #asking = false;
+  #wanted = true;
+  #restUntil = 0;
+  #closed = false;
+
+  constructor(session: Session, id: number, x: XAxis) {
+    this.#session = session;
+    this.id = id;
+    this.x = x;
+  }
+
+  /** Starts watching; gives back the end of it. */
+  start(): () => void {
+    const { api } = this.#session;
+    const mine = (event: { id: number }) => {
+      if (event.id === this.id) this.#want();
+    };
+    const seen = () => this.#want();
+    const stops = [
+      api.on('run', mine),
+      api.on('run.steps', mine),
+      api.on('run.evaluation', mine),
+      api.on('run.phase', mine),
+      api.on('run.energy', mine),
+      api.onStale(seen),
+    ];
+    document.addEventListener('visibilitychange', seen);
+    this.#want();
+    return () => {
+      this.#closed = true;
+      if (this.#timer) clearTimeout(this.#timer);
+      document.removeEventListener('visibilitychange', seen);
+      for (const stop of stops) stop();
+    };
+  }
+
+  #want() {
+    this.#wanted = true;
+    if (this.#timer || this.#asking || this.#closed || document.hidden) return;
+    const wait = Math.max(0, this.#restUntil - performance.now());
+    this.#timer = setTimeout(() => void this.#ask(), wait);
+  }
+
+  async #ask() {
+    this.#timer = null;
+    this.#wanted = false;
+    this.#asking = true;
+    const { api } = this.#session;
+    const { id, x } = this;
+    const began = performance.now();
+    try {
+      const [series, power, detail] = await Promise.all([
+        api.call('runs.series', { id, names: seriesNames, x, width: chartWidth }),
+        api.call('runs.power', { id, width: chartWidth }),
+        api.call('runs.get', { id }),
+      ]);
+      this.series = Object.fromEntries(series.map((one) => [one.name, one]));
+      this.power = power;
+      this.detail = detail;
+      this.error = null;
+    } catch (cause) {
+      this.error = cause instanceof Error ? cause.message : String(cause);
+    }
+    const took = performance.now() - began;
+    this.#restUntil = performance.now() + Math.max(leastWaitMs, took * 20);
+    this.#asking = false;
+    if (this.#wanted) this.#want();
+  }
+}
