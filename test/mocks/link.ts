@@ -1,0 +1,834 @@
+/**
+ * An in-memory host for the renderer's tests: plausible data in the contract's own types, answered
+ * through the contract's own `answer`, so that a call with a wrong input fails here as it would there.
+ */
+import {
+  answer,
+  AppError,
+  calls,
+  keptPatches,
+  parseExperimentConfig,
+  patchCount,
+  type ComponentEnergy,
+  type Comparison,
+  type ComparisonRow,
+  type DatasetState,
+  type Energy,
+  type EvaluationResult,
+  type EventName,
+  type Events,
+  type ExperimentConfig,
+  type Forecast,
+  type Handlers,
+  type Machine,
+  type PhaseEnergy,
+  type PowerComponent,
+  type PowerSeries,
+  type PowerTrace,
+  type Preset,
+  type Region,
+  type RunDetail,
+  type RunSummary,
+  type Series,
+  type Settings,
+  type WireEvent,
+  type XAxis,
+} from '../../src-main/contract.ts';
+import type { WatchedLink } from '../../src-renderer/api.ts';
+
+/** Repeatable noise in -1..1 from a whole number. */
+const noise = (n: number): number => {
+  const x = Math.sin(n * 12.9898 + 78.233) * 43758.5453;
+  return 2 * (x - Math.floor(x)) - 1;
+};
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+export function completeConfig(input: unknown): ExperimentConfig {
+  const parsed = parseExperimentConfig(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
+  return parsed.config;
+}
+
+export const plainConfig = completeConfig({
+  name: 'Example: plain ViT',
+  dataset: { kind: 'greensynth', train: 4000, validation: 1000, test: 1000 },
+  train: { epochs: 12 },
+});
+export const dropConfig = completeConfig({
+  ...plainConfig,
+  name: 'Example: keep 50 % of patches',
+  selection: { mode: 'drop', keepRatio: 0.5 },
+});
+
+const gpu: PowerComponent = {
+  key: 'gpu:0',
+  kind: 'gpu',
+  name: 'NVIDIA RTX A5000',
+  source: 'nvml',
+  provenance: 'counted',
+  uncertaintyPercent: 5,
+  uncertaintyWatts: null,
+  method: 'NVML energy counter of the board.',
+};
+const cpu: PowerComponent = {
+  key: 'cpu',
+  kind: 'cpu',
+  name: 'Intel Xeon Silver 4310',
+  source: 'cpu-model',
+  provenance: 'modelled',
+  uncertaintyPercent: null,
+  uncertaintyWatts: 30,
+  method: 'Load of /proc/stat times the share of the 120 W design power.',
+};
+const ram: PowerComponent = {
+  key: 'ram',
+  kind: 'ram',
+  name: '8 DIMMs, 256 GiB',
+  source: 'ram-model',
+  provenance: 'constant',
+  uncertaintyPercent: 30,
+  uncertaintyWatts: null,
+  method: '3 W per module.',
+};
+export const components = [gpu, cpu, ram];
+
+const machine: Machine = {
+  inventory: {
+    hostname: 'green-ws-1',
+    os: 'Debian GNU/Linux 12, kernel 6.1.0',
+    cpu: {
+      brand: 'Intel Xeon Silver 4310',
+      sockets: 1,
+      physicalCores: 12,
+      cores: 24,
+      tdpWatts: 120,
+      tdpMatch: 'Intel Xeon Silver 4310',
+    },
+    memory: { totalBytes: 256 * 2 ** 30, dimms: 8 },
+    gpus: [
+      { name: 'NVIDIA RTX A5000', memoryBytes: 24 * 2 ** 30, driver: '550.54.14', uuid: 'GPU-1' },
+    ],
+    board: 'Supermicro X12SPA-TF',
+    virtual: false,
+  },
+  sources: [
+    {
+      name: 'nvml',
+      label: 'NVIDIA NVML',
+      state: 'reading',
+      detail: 'energy counter of 1 GPU',
+      fix: null,
+      components: ['gpu:0'],
+    },
+    {
+      name: 'rapl',
+      label: 'RAPL (powercap)',
+      state: 'unavailable',
+      detail: 'The counters can be read by root only, so the processor is modelled from its load.',
+      fix: 'sudo chmod -R a+r /sys/class/powercap/intel-rapl:0',
+      components: [],
+    },
+    {
+      name: 'nvidia-smi',
+      label: 'nvidia-smi',
+      state: 'unused',
+      detail: 'NVML gives the same numbers, finer.',
+      fix: null,
+      components: [],
+    },
+    {
+      name: 'cpu-model',
+      label: 'CPU model',
+      state: 'reading',
+      detail: '',
+      fix: null,
+      components: ['cpu'],
+    },
+  ],
+  components,
+  engines: [
+    {
+      name: 'webgpu',
+      label: 'ONNX Runtime, WebGPU',
+      available: true,
+      detail: 'NVIDIA RTX A5000 through Vulkan',
+      fix: null,
+    },
+    {
+      name: 'cpu',
+      label: 'ONNX Runtime, CPU',
+      available: true,
+      detail: '24 threads',
+      fix: null,
+    },
+    {
+      name: 'cuda',
+      label: 'ONNX Runtime, CUDA',
+      available: false,
+      detail: 'The CUDA provider is not installed.',
+      fix: 'npm run setup:cuda',
+    },
+    {
+      name: 'tensorflow',
+      label: 'tfjs-node-gpu',
+      available: false,
+      detail: 'Its native part is not installed.',
+      fix: 'npm run setup:tensorflow',
+    },
+    {
+      name: 'wasm',
+      label: 'TensorFlow.js WebAssembly',
+      available: true,
+      detail: 'eager, about 40 times slower',
+      fix: null,
+    },
+  ],
+  autoEngine: 'webgpu',
+  detecting: false,
+  hz: 10,
+  idle: { at: Date.UTC(2026, 10, 22, 20, 0), watts: { 'gpu:0': 21.4, cpu: 28.2, ram: 24 } },
+};
+
+export const regions: Region[] = [
+  ['world', 'World', 'world', 473],
+  ['DEU', 'Germany', 'country', 344],
+  ['FRA', 'France', 'country', 44],
+  ['IND', 'India', 'country', 708],
+  ['US-CA', 'California', 'us-state', 210],
+].map(([code, name, kind, gPerKwh]) => ({
+  code: String(code),
+  name: String(name),
+  kind: kind as Region['kind'],
+  gPerKwh: Number(gPerKwh),
+  year: 2024,
+  source: 'Ember, CC BY 4.0',
+  basis: 'Average of generation, life cycle',
+}));
+
+const datasets: DatasetState[] = [
+  {
+    id: 'greensynth',
+    title: 'GreenSynth',
+    description: 'Ten shapes on shaded ground, made here from a seed.',
+    state: 'ready',
+    detail: 'Drawn when it is first needed.',
+    fix: null,
+    bytes: 43_000_000,
+    downloadBytes: null,
+    progress: null,
+    license: 'MIT, part of this program',
+    url: null,
+  },
+  {
+    id: 'cifar10',
+    title: 'CIFAR-10',
+    description: '60,000 colour images of 32x32 in 10 classes.',
+    state: 'downloading',
+    detail: 'cifar-10-binary.tar.gz',
+    fix: null,
+    bytes: null,
+    downloadBytes: 170_052_171,
+    progress: { received: 61_000_000, total: 170_052_171, label: 'cifar-10-binary.tar.gz' },
+    license: 'none stated by its authors',
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+  },
+  {
+    id: 'cifar100',
+    title: 'CIFAR-100',
+    description: '60,000 colour images of 32x32 in 100 classes.',
+    state: 'missing',
+    detail: 'Nothing was found in the data folder.',
+    fix: 'Download it here, or put cifar-100-binary.tar.gz into the data folder.',
+    bytes: null,
+    downloadBytes: 168_513_733,
+    progress: null,
+    license: 'none stated by its authors',
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
+  },
+];
+
+const presets: Preset[] = [
+  {
+    id: 'green-32',
+    title: 'Plain ViT, 32 px',
+    description: 'The baseline: every patch in every step.',
+    config: plainConfig,
+  },
+  {
+    id: 'drop-50',
+    title: 'Drop half of the patches',
+    description: 'The authors’ variance heuristic, keep ratio 0.5, annealed.',
+    config: dropConfig,
+  },
+  {
+    id: 'cifar10',
+    title: 'CIFAR-10, keep 70 %',
+    description: 'Needs the data set; 30 epochs.',
+    config: completeConfig({
+      name: 'CIFAR-10, keep 70 %',
+      dataset: { kind: 'cifar10' },
+      selection: { mode: 'drop' },
+    }),
+  },
+];
+
+export function forecastOf(config: ExperimentConfig): Forecast {
+  const patches = patchCount(config.model);
+  const kept = config.selection.mode === 'off' ? patches : keptPatches(config);
+  const per = config.model.layers * config.model.dim ** 2 * 12;
+  const stepsPerEpoch = 32;
+  return {
+    parameters: per + 60_000,
+    macsFull: per * patches,
+    macsKept: per * kept,
+    patches,
+    kept,
+    tokensFull: patches + 1,
+    tokensKept: kept + 1,
+    stepsPerEpoch,
+    steps: stepsPerEpoch * config.train.epochs,
+    trainMacs: per * kept * 3 * 4000 * config.train.epochs,
+    trainRatio: kept / patches,
+    memoryBytes: 412 * 2 ** 20,
+  };
+}
+
+// --- runs: one story each, told by a few numbers --------------------------------------------------
+
+interface Story {
+  id: number;
+  config: ExperimentConfig;
+  status: RunSummary['status'];
+  done: number;
+  seconds: number;
+  watts: { gpu: number; cpu: number; ram: number };
+  topF1: number;
+  minutesAgo: number;
+}
+const now = Date.UTC(2026, 10, 22, 21, 0);
+
+export function stories(): Story[] {
+  const story = (id: number, more: Partial<Story>): Story => ({
+    id,
+    config: plainConfig,
+    status: 'done',
+    done: 1,
+    seconds: 62,
+    watts: { gpu: 118, cpu: 61, ram: 24 },
+    topF1: 0.912,
+    minutesAgo: 200 - id * 7,
+    ...more,
+  });
+  const seeded = (config: ExperimentConfig, seed: number): ExperimentConfig => ({
+    ...config,
+    name: `${config.name}, seed ${seed}`,
+    train: { ...config.train, seed },
+  });
+  return [
+    story(1, {}),
+    story(2, {
+      config: dropConfig,
+      seconds: 43,
+      watts: { gpu: 104, cpu: 58, ram: 24 },
+      topF1: 0.897,
+    }),
+    story(3, { config: seeded(plainConfig, 43), topF1: 0.905, seconds: 64 }),
+    story(4, { config: seeded(dropConfig, 43), topF1: 0.901, seconds: 41 }),
+    story(5, { config: seeded(plainConfig, 44), status: 'failed', done: 0.2, topF1: 0.51 }),
+    story(6, { config: seeded(dropConfig, 44), status: 'interrupted', done: 0.6, topF1: 0.82 }),
+    story(7, { config: seeded(dropConfig, 45), status: 'running', done: 0.45, topF1: 0.78 }),
+    story(8, { config: seeded(plainConfig, 45), status: 'queued', done: 0 }),
+  ];
+}
+
+const gPerKwh = 344;
+const elapsed = ({ seconds, done }: Story) => seconds * done;
+const whOf = (story: Story, watts: number) => (watts * elapsed(story)) / 3600;
+const totalWatts = ({ watts }: Story) => watts.gpu + watts.cpu + watts.ram;
+const f1At = ({ topF1, done }: Story, share: number) =>
+  topF1 * (1 - Math.exp((-4 * share) / Math.max(done, 0.1))) + 0.004 * noise(share * 100);
+
+function summaryOf(story: Story): RunSummary {
+  const { config, done, status } = story;
+  const steps = forecastOf(config).steps;
+  const begun = done > 0;
+  const wh = begun ? whOf(story, totalWatts(story)) : null;
+  const macroF1 = begun ? f1At(story, done) : null;
+  return {
+    id: story.id,
+    name: config.name,
+    status,
+    createdAt: now - story.minutesAgo * 60_000,
+    startedAt: begun ? now - story.minutesAgo * 60_000 + 2000 : null,
+    endedAt:
+      begun && status !== 'running'
+        ? now - story.minutesAgo * 60_000 + elapsed(story) * 1000
+        : null,
+    group: config.selection.mode,
+    dataset: 'GreenSynth',
+    model: 'ViT 32/4, D 64, L 4',
+    selection: config.selection.mode === 'off' ? 'none' : 'drop, keep 0.5',
+    engine: begun ? 'webgpu' : null,
+    seed: config.train.seed,
+    epoch: begun ? Math.floor(config.train.epochs * done) : null,
+    epochs: config.train.epochs,
+    step: begun ? Math.floor(steps * done) : null,
+    steps,
+    parameters: forecastOf(config).parameters,
+    loss: begun ? 2.3 * Math.exp(-2 * done) + 0.4 : null,
+    microF1: macroF1 === null ? null : macroF1 + 0.004,
+    macroF1,
+    f1Split: macroF1 === null ? null : status === 'done' ? 'test' : 'validation',
+    imagesSeen: begun ? Math.floor(4000 * config.train.epochs * done) : null,
+    imagesPerSecond: begun ? (4000 * config.train.epochs) / story.seconds : null,
+    seconds: begun ? elapsed(story) : null,
+    wh,
+    uncertaintyWh: wh === null ? null : wh * 0.083,
+    gCO2e: wh === null ? null : (wh * gPerKwh) / 1000,
+    whByKind: begun
+      ? {
+          gpu: whOf(story, story.watts.gpu),
+          cpu: whOf(story, story.watts.cpu),
+          ram: whOf(story, story.watts.ram),
+        }
+      : {},
+    f1PerWh: wh && macroF1 !== null ? (macroF1 * 100) / wh : null,
+    error:
+      status === 'failed'
+        ? {
+            code: 'ENGINE',
+            message: 'The trainer process ended without a word at step 77.',
+            hint: 'Resume the run from its last checkpoint.',
+          }
+        : null,
+  };
+}
+
+function energyOf(story: Story): Energy {
+  const seconds = elapsed(story);
+  const parts = components.map((component): ComponentEnergy => {
+    const watts = story.watts[component.kind];
+    const idle = { gpu: 21.4, cpu: 28.2, ram: 24 }[component.kind];
+    return {
+      key: component.key,
+      kind: component.kind,
+      name: component.name,
+      source: component.source,
+      provenance: component.provenance,
+      wh: whOf(story, watts),
+      meanWatts: watts,
+      uncertaintyWh: whOf(story, watts * { gpu: 0.05, cpu: 0.25, ram: 0.3 }[component.kind]),
+      coverage: component.kind === 'gpu' ? 0.987 : 1,
+      idleWatts: idle,
+      netWh: whOf(story, watts - idle),
+    };
+  });
+  const wh = whOf(story, totalWatts(story));
+  return {
+    seconds,
+    wh,
+    uncertaintyWh: wh * 0.083,
+    netWh: parts.reduce((sum, part) => sum + (part.netWh ?? 0), 0),
+    coverage: 0.987,
+    components: parts,
+    emissions: {
+      gCO2e: (wh * gPerKwh) / 1000,
+      gPerKwh,
+      regionCode: 'DEU',
+      regionName: 'Germany',
+      year: 2024,
+      source: 'Ember, CC BY 4.0',
+      basis: 'Average of generation, life cycle',
+      pue: 1,
+    },
+  };
+}
+
+const shapes = [
+  'disc',
+  'ring',
+  'square',
+  'frame',
+  'triangle',
+  'cross',
+  'bar',
+  'star',
+  'wave',
+  'grid',
+];
+
+function evaluation(story: Story, share: number, split: EvaluationResult['split']) {
+  const macroF1 = f1At(story, share);
+  const result: EvaluationResult = {
+    split,
+    images: 1000,
+    loss: 1.4 - macroF1,
+    accuracy: macroF1 + 0.004,
+    microF1: macroF1 + 0.004,
+    macroF1,
+    weightedF1: macroF1 + 0.001,
+    perClass: shapes.map((label, i) => {
+      const f1 = Math.min(1, macroF1 + 0.06 * noise(i + 3));
+      return { label, precision: Math.min(1, f1 + 0.01), recall: f1 - 0.01, f1, support: 100 };
+    }),
+    confusion: shapes.map((_, i) => shapes.map((_, j) => (i === j ? 90 : 1))),
+  };
+  return result;
+}
+
+function phasesOf(story: Story): PhaseEnergy[] {
+  const { epochs } = story.config.train;
+  const end = elapsed(story);
+  if (end === 0) return [];
+  const watts = totalWatts(story);
+  const phase = (
+    name: PhaseEnergy['name'],
+    epoch: number | null,
+    from: number,
+    to: number | null,
+  ): PhaseEnergy => ({
+    name,
+    epoch,
+    from,
+    to,
+    wh: ((to ?? end) - from) * (watts / 3600),
+    byKind: {},
+  });
+  const each = (story.seconds - 5) / epochs;
+  return [
+    phase('baseline', null, -10, 0),
+    phase('prepare', null, 0, 1.5),
+    phase('compile', null, 1.5, 4),
+    ...range(epochs).flatMap((i) => [
+      phase('train', i + 1, 4 + i * each, 4 + (i + 0.88) * each),
+      phase('evaluate', i + 1, 4 + (i + 0.88) * each, 4 + (i + 1) * each),
+    ]),
+  ].filter(({ from }) => from < end);
+}
+
+function detailOf(story: Story): RunDetail {
+  const { epochs } = story.config.train;
+  const phases = phasesOf(story);
+  const names = [...new Set(phases.map(({ name }) => name))];
+  const did = Math.floor(epochs * story.done);
+  return {
+    summary: summaryOf(story),
+    config: story.config,
+    energy: story.done > 0 ? energyOf(story) : null,
+    phases,
+    phaseTotals: names.map((name) => {
+      const own = phases.filter((phase) => phase.name === name);
+      return {
+        name,
+        seconds: own.reduce((sum, { from, to }) => sum + (to ?? from) - from, 0),
+        wh: own.reduce((sum, { wh }) => sum + (wh ?? 0), 0),
+      };
+    }),
+    evaluations: [
+      ...range(did).map((i) => ({
+        epoch: i + 1,
+        step: (i + 1) * 32,
+        at: now,
+        result: evaluation(story, (i + 1) / epochs, 'validation'),
+      })),
+      ...(story.status === 'done'
+        ? [{ epoch: epochs, step: epochs * 32, at: now, result: evaluation(story, 1, 'test') }]
+        : []),
+    ],
+    cost: forecastOf(story.config),
+    notes: [
+      { at: now, level: 'info', message: 'Engine webgpu: the fastest that works here.' },
+      {
+        at: now,
+        level: 'warning',
+        message: 'RAPL cannot be read; the processor is modelled from its load.',
+      },
+    ],
+    checkpoints: range(did).map((i) => ({
+      epoch: i + 1,
+      step: (i + 1) * 32,
+      path: `/home/ada/.local/share/HuggingGreen/runs/${story.id}/step-${(i + 1) * 32}.safetensors`,
+      bytes: 2_534_000,
+    })),
+    circumstances: {
+      machine: machine.inventory,
+      engine: 'ONNX Runtime 1.30.0, webgpu, NVIDIA RTX A5000',
+      engineWhy: 'the fastest that works here',
+      appVersion: '0.1.0',
+      node: '24.21.0',
+      hz: 10,
+      samples: Math.round(elapsed(story) * 10),
+      gaps: 1,
+      classes: shapes,
+      graphNodes: 1169,
+      imported: null,
+    },
+  };
+}
+
+function seriesOf(story: Story, names: string[], axis: XAxis): Series[] {
+  const steps = Math.floor(forecastOf(story.config).steps * story.done);
+  const { epochs } = story.config.train;
+  const end = elapsed(story);
+  const wh = whOf(story, totalWatts(story));
+  const place = (share: number) =>
+    ({
+      step: share * steps,
+      epoch: share * epochs * story.done,
+      time: 4 + share * (end - 4),
+      wh: share * wh,
+    })[axis];
+  return names.map((name) => {
+    const perStep = !name.includes('.');
+    const n = perStep ? steps : Math.floor(epochs * story.done);
+    const shares = range(n).map((i) => (i + 1) / Math.max(1, n));
+    const value = (share: number, i: number): number =>
+      name === 'loss'
+        ? 2.3 * Math.exp(-3.2 * share) + 0.45 + 0.09 * noise(i + story.id * 1000)
+        : name === 'validation.loss'
+          ? 2.2 * Math.exp(-3 * share) + 0.5
+          : name.endsWith('microF1')
+            ? f1At(story, share * story.done) + 0.006
+            : name.endsWith('macroF1')
+              ? f1At(story, share * story.done)
+              : 12;
+    return { name, x: shares.map(place), y: shares.map(value) };
+  });
+}
+
+function powerOf(story: Story): PowerSeries {
+  const end = elapsed(story);
+  if (end === 0) return { components: [] };
+  const n = 400;
+  return {
+    components: components.map((component) => {
+      const idle = { gpu: 21.4, cpu: 28.2, ram: 24 }[component.kind];
+      const busy = story.watts[component.kind];
+      const x = range(n).map((i) => -10 + (i / (n - 1)) * (end + 10));
+      const watts = x.map((at, i) => {
+        if (component.kind === 'ram') return 24;
+        if (component.kind === 'gpu' && i > 220 && i < 236) return null;
+        const level = at < 3 ? idle : busy * (Math.floor(at) % 5 === 4 ? 0.82 : 1);
+        return level + 3 * noise(i + component.kind.length * 77);
+      });
+      let sum = 0;
+      const wh = x.map((at, i) => {
+        if (at > 0) sum += ((watts[i] ?? busy) * (end + 10)) / n / 3600;
+        return watts[i] === null ? null : sum;
+      });
+      return { ...component, x, watts, wh };
+    }),
+  };
+}
+
+function compareStories(chosen: Story[]): Comparison {
+  const runs = chosen.map(summaryOf);
+  const row = (
+    group: ComparisonRow['group'],
+    key: string,
+    label: string,
+    unit: string | null,
+    better: ComparisonRow['better'],
+    values: ComparisonRow['values'],
+    uncertainty: ComparisonRow['uncertainty'] = values.map(() => null),
+  ): ComparisonRow => ({
+    key,
+    label,
+    unit,
+    group,
+    values,
+    uncertainty,
+    better,
+    differs: new Set(values).size > 1,
+  });
+  const of = <K extends keyof RunSummary>(key: K) => runs.map((run) => run[key]);
+  const kind = (name: 'gpu' | 'cpu' | 'ram') => runs.map(({ whByKind }) => whByKind[name] ?? null);
+  return {
+    runs,
+    rows: [
+      row('result', 'macroF1', 'Macro F1', null, 'higher', of('macroF1')),
+      row('result', 'microF1', 'Micro F1', null, 'higher', of('microF1')),
+      row('result', 'f1PerWh', 'F1 per Wh', 'points/Wh', 'higher', of('f1PerWh')),
+      row('result', 'seconds', 'Time', 's', 'lower', of('seconds')),
+      row('result', 'imagesPerSecond', 'Throughput', 'images/s', 'higher', of('imagesPerSecond')),
+      row('result', 'parameters', 'Parameters', null, null, of('parameters')),
+      row('energy', 'wh', 'Energy', 'Wh', 'lower', of('wh'), of('uncertaintyWh')),
+      row('energy', 'whGpu', 'GPU', 'Wh', 'lower', kind('gpu')),
+      row('energy', 'whCpu', 'CPU', 'Wh', 'lower', kind('cpu')),
+      row('energy', 'whRam', 'RAM', 'Wh', 'lower', kind('ram')),
+      row('energy', 'gCO2e', 'Emissions', 'gCO2e', 'lower', of('gCO2e')),
+      row(
+        'config',
+        'selection.mode',
+        'Patch selection',
+        null,
+        null,
+        chosen.map(({ config }) => config.selection.mode),
+      ),
+      row(
+        'config',
+        'selection.keepRatio',
+        'Keep ratio',
+        null,
+        null,
+        chosen.map(({ config }) => config.selection.keepRatio),
+      ),
+      row(
+        'config',
+        'train.epochs',
+        'Epochs',
+        null,
+        null,
+        chosen.map(({ config }) => config.train.epochs),
+      ),
+      row(
+        'config',
+        'train.seed',
+        'Seed',
+        null,
+        null,
+        chosen.map(({ config }) => config.train.seed),
+      ),
+    ],
+  };
+}
+
+/** The report's data of some of the stories. */
+export function reportOf(ids: number[]) {
+  const chosen = stories().filter(({ id }) => ids.includes(id));
+  return {
+    title: 'Plain against patch-dropping ViT',
+    generatedAt: now,
+    appVersion: '0.1.0',
+    runs: chosen.map((story) => ({
+      detail: detailOf(story),
+      series: seriesOf(
+        story,
+        ['loss', 'validation.loss', 'validation.macroF1', 'validation.microF1'],
+        'step',
+      ),
+      power: powerOf(story),
+    })),
+    comparison: chosen.length > 1 ? compareStories(chosen) : null,
+    methods: [
+      'Two Vision Transformers were trained from random weights on GreenSynth, 4,000 training, 1,000 validation and 1,000 test images of 32 x 32 pixels.',
+      'GPU energy is the difference of two readings of the hardware counter of the board. CPU power was modelled from load and design power, RAM power taken as constant per module.',
+    ],
+    limits: [
+      'The processor was modelled, not measured: its band is 25 % of the design power.',
+      'One run each; differences between seeds are not known.',
+    ],
+  };
+}
+
+// --- the link -------------------------------------------------------------------------------------
+
+export interface MockLink extends WatchedLink {
+  emit<K extends EventName>(event: K, data: Events[K]): void;
+  /** The next event's number jumps, as when the host skipped some. */
+  skip(): void;
+  /** Names of the calls so far, with their inputs. */
+  readonly asked: { name: string; input: unknown }[];
+}
+
+export function powerTrace(seconds: number): PowerTrace {
+  const at = range(seconds * 5).map((i) => now - seconds * 1000 + i * 200);
+  return {
+    at,
+    watts: {
+      'gpu:0': at.map((_, i) => (i > 100 && i < 130 ? null : 96 + 18 * noise(i))),
+      cpu: at.map((_, i) => 58 + 6 * noise(i + 500)),
+      ram: at.map(() => 24),
+    },
+  };
+}
+
+export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> } = {}): MockLink {
+  let runs = options.runs ?? stories();
+  let settings: Settings = {
+    region: 'DEU',
+    customGPerKwh: null,
+    theme: 'system',
+    hz: 10,
+    cpuTdpWatts: null,
+    dimms: null,
+  };
+  const asked: MockLink['asked'] = [];
+  const hearers = new Set<(event: WireEvent) => void>();
+  let seq = 0;
+  let nextId = 1;
+
+  const one = (id: number): Story => {
+    const found = runs.find((run) => run.id === id);
+    if (!found) throw new AppError('NOT_FOUND', `There is no run ${id}.`);
+    return found;
+  };
+  const handlers: Handlers = {
+    'app.info': () => ({
+      version: '0.1.0',
+      contractVersion: 1,
+      shell: 'electron',
+      dataDir: '/home/ada/.local/share/HuggingGreen',
+      can: { pdf: true, revealInFolder: true, chooseFolder: true },
+    }),
+    'machine.get': () => machine,
+    'machine.probe': () => machine,
+    'machine.power': ({ seconds }) => powerTrace(seconds),
+    'regions.list': () => regions,
+    'settings.get': () => settings,
+    'settings.set': (change) => (settings = { ...settings, ...change }),
+    'datasets.list': () => datasets,
+    'datasets.download': () => undefined,
+    'datasets.cancel': () => undefined,
+    'experiments.presets': () => presets,
+    'experiments.check': ({ config }) => {
+      const parsed = parseExperimentConfig(config);
+      return parsed.ok
+        ? { ok: true, config: parsed.config, forecast: forecastOf(parsed.config), warnings: [] }
+        : parsed;
+    },
+    'runs.start': ({ configs }) => ({ ids: configs.map((_, i) => 100 + i) }),
+    'runs.example': () => ({ ids: [1, 2] }),
+    'runs.stop': () => undefined,
+    'runs.resume': () => undefined,
+    'runs.rename': () => undefined,
+    'runs.delete': ({ ids }) => {
+      runs = runs.filter(({ id }) => !ids.includes(id));
+    },
+    'runs.list': () => runs.map(summaryOf),
+    'runs.get': ({ id }) => detailOf(one(id)),
+    'runs.series': ({ id, names, x }) => seriesOf(one(id), names, x),
+    'runs.power': ({ id }) => powerOf(one(id)),
+    'runs.compare': ({ ids }) => compareStories(ids.map(one)),
+    'runs.export': ({ format }) => ({
+      name: `export-${format}.csv`,
+      mime: 'text/csv',
+      base64: btoa('run_id\n1\n'),
+    }),
+    'runs.import': () => ({ ids: [], taken: 0, refused: [] }),
+    ...options.replace,
+  };
+
+  return {
+    asked,
+    async call(name, input) {
+      asked.push({ name, input });
+      if (!(name in calls)) throw new Error(`The page asked for ${name}.`);
+      // what crosses a process or a socket is a copy
+      return structuredClone(await answer(handlers, { id: nextId++, name, input }));
+    },
+    listen(hear) {
+      hearers.add(hear);
+      return () => void hearers.delete(hear);
+    },
+    emit(event, data) {
+      seq++;
+      for (const hear of hearers) hear({ event, seq, data });
+    },
+    skip() {
+      seq += 3;
+    },
+  };
+}
+
+export const summaryOfStory = summaryOf;
