@@ -15,7 +15,11 @@ interface ElectronParentPort {
   start(): void;
 }
 
-export function parentPort<In, Out>(): Port<In, Out> {
+/**
+ * @param orphaned what to do when the parent is gone; left out: end at once, because a worker whose
+ * parent was killed must not go on drawing power for nobody.
+ */
+export function parentPort<In, Out>(orphaned = (): void => process.exit(1)): Port<In, Out> {
   const electron = (process as unknown as { parentPort?: ElectronParentPort }).parentPort;
   if (electron)
     return {
@@ -26,16 +30,18 @@ export function parentPort<In, Out>(): Port<In, Out> {
   if (!process.send)
     throw new Error('This file is a worker process; it is started by the program.');
   let closing = false;
-  // a worker whose parent was killed must not go on drawing power for nobody
   process.once('disconnect', () => {
-    if (!closing) process.exit(1);
+    if (!closing) orphaned();
   });
   return {
-    post: (message) => void process.send?.(message),
+    post: (message) => {
+      // the callback takes the error of a parent that goes away meanwhile
+      if (process.connected) process.send?.(message, undefined, undefined, () => {});
+    },
     listen: (hear) => void process.on('message', (message) => hear(message as In)),
     close: () => {
       closing = true;
-      process.disconnect?.();
+      if (process.connected) process.disconnect?.();
     },
   };
 }

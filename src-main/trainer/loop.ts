@@ -8,6 +8,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
+import { selectionProbability } from '../selection-schedule.ts';
 import { epochOrder, Feeder, isSelected } from './batches.ts';
 import {
   readCheckpoint,
@@ -24,7 +25,6 @@ import { DivergedError } from './failure.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
 import { classificationMetrics, Confusion } from './metrics/classification.ts';
 import { initialValues } from './models/parameters.ts';
-import { selectionProbability } from './models/patch-selection.ts';
 import { learningRate, stepScalars } from './optimiser.ts';
 import { randomStreams } from './random-streams.ts';
 import { supervised, type Recipe, type StepDefinition } from './recipes/supervised.ts';

@@ -86,7 +86,9 @@ export function decodeSafetensors(
     if (to - from !== 4 * elements(shape))
       throw damaged(`tensor "${name}" [${shape.join(', ')}] does not have ${to - from} bytes`);
     // a copy: the range need not lie on a multiple of 4, and the file can be freed
-    tensors[name] = { shape, data: new Float32Array(bytes.slice(from, to).buffer) };
+    const data = new Float32Array((to - from) / 4);
+    new Uint8Array(data.buffer).set(bytes.subarray(from, to));
+    tensors[name] = { shape, data };
   }
   return { tensors, metadata };
 }

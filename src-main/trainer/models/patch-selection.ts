@@ -200,34 +200,3 @@ export function keepMask(kept: Tensor2D, all: number): Tensor3D {
       .reshape([batch, all, 1]);
   });
 }
-
-/**
- * With which probability a batch of this epoch is reduced to its kept patches (method B.5).
- * Golden: `schedules`.
- * @param epoch 0-based.
- */
-export function selectionProbability(
-  { prob, schedule, decayRate, tail }: Selection,
-  epoch: number,
-  epochs: number,
-): number {
-  switch (schedule) {
-    case 'constant':
-      return prob;
-    case 'hyperbolic':
-      return prob / (1 + decayRate * epoch);
-    case 'exponential':
-      return prob * Math.exp(-decayRate * epoch);
-    case 'authors-compounding': {
-      let p = prob;
-      for (let past = 1; past <= epoch; past++) p /= 1 + decayRate * past;
-      return p;
-    }
-    case 'anneal': {
-      // the tail on full images closes the gap between training and full-image evaluation (method B.8)
-      const tailEpochs = Math.max(1, Math.round(tail * epochs));
-      const falling = epochs - tailEpochs;
-      return falling <= 0 ? 0 : prob * Math.max(0, 1 - epoch / falling);
-    }
-  }
-}

@@ -1,0 +1,83 @@
+/**
+ * The trainer process: one run, or one look at the engines, then it ends. Started by the host.
+ *
+ * Exit code 0: done, stopped as asked, or engines reported. 1: failed; a `failed` message says why.
+ */
+import { AppError } from '../contract.ts';
+import type { ExperimentConfig } from '../experiment-config.ts';
+import { monotonicMicros, parentPort } from '../port.ts';
+import { detectEngines, openEngine } from './engine/detect.ts';
+import type { Engine } from './engine/engine.ts';
+import { describeFailure } from './failure.ts';
+import { train } from './loop.ts';
+import type { FromTrainer, ToTrainer } from './messages.ts';
+
+const stop = new AbortController();
+// without a parent nobody watches or pays: keep what was learnt, then end
+const port = parentPort<ToTrainer, FromTrainer>(() => stop.abort());
+let busy = false;
+
+port.listen((message) => {
+  if (message.type === 'stop') return stop.abort();
+  if (busy) return;
+  busy = true;
+  const work = message.type === 'detect' ? detect() : start(message);
+  work.then(() => end(0), fail);
+});
+
+// the host stops a run with a message; Ctrl-C in its terminal must not cut a checkpoint short
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => stop.abort());
+process.on('uncaughtException', fail);
+
+async function detect(): Promise<void> {
+  const { engines, auto } = await detectEngines({ threads: null });
+  port.post({ type: 'engines', engines, chosen: auto });
+}
+
+function start({ config, dataDir, runDir, resume }: ToTrainer & { type: 'start' }): Promise<void> {
+  return train({
+    config,
+    dataDir,
+    runDir,
+    resume,
+    openEngine: () => open(config.compute),
+    post: (message) => port.post(message),
+    stop: stop.signal,
+  });
+}
+
+/** The engine the config names, or the fastest that works here; and why this one. */
+async function open(
+  compute: ExperimentConfig['compute'],
+): Promise<{ engine: Engine; why: string }> {
+  if (compute.engine === 'auto')
+    port.post({ type: 'progress', label: 'Trying the engines', fraction: null });
+  const { name, why } =
+    compute.engine === 'auto'
+      ? await detectEngines(compute).then(({ auto, why }) => ({ name: auto, why }))
+      : { name: compute.engine, why: 'named in the config' };
+  try {
+    return { engine: await openEngine(name, compute), why };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError(
+      'ENGINE',
+      `The engine ${name} cannot be used here: ${reason}`,
+      'Choose another engine; auto takes the fastest that works.',
+    );
+  }
+}
+
+function fail(cause: unknown): void {
+  console.error(cause);
+  port.post({ type: 'failed', at: monotonicMicros(), error: describeFailure(cause) });
+  end(1);
+}
+
+function end(code: number): void {
+  process.exitCode = code;
+  port.close();
+  // what still holds the process (a driver's thread, Electron's port) must not keep it alive
+  setTimeout(() => process.exit(), 1000).unref();
+}

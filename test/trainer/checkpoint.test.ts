@@ -1,0 +1,163 @@
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseExperimentConfig } from '../../src-main/experiment-config.ts';
+import {
+  readCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+} from '../../src-main/trainer/checkpoint.ts';
+import { parameterCount } from '../../src-main/trainer/models/parameters.ts';
+import { vitParameters } from '../../src-main/trainer/models/vit.ts';
+import { decodeSafetensors } from '../../src-main/trainer/safetensors.ts';
+
+const parsed = parseExperimentConfig({
+  model: { image: 8, patch: 4, dim: 6, layers: 1, heads: 2, dimHead: 3 },
+});
+if (!parsed.ok) throw new Error('bad config');
+const { config } = parsed;
+const parametersOf = (layers: number) =>
+  vitParameters({
+    model: { ...config.model, layers },
+    attention: 'standard',
+    channels: 3,
+    classes: 3,
+  });
+const parameters = parametersOf(1);
+const size = parameterCount(parameters);
+
+const checkpoint = (step: number): Checkpoint => ({
+  config,
+  classes: ['a', 'b', 'c'],
+  position: { epoch: 1, stepInEpoch: 2, step, imagesSeen: 10 * step },
+  best: null,
+  state: {
+    parameters: Float32Array.from({ length: size }, (_, i) => i + step),
+    moment1: Float32Array.from({ length: size }, (_, i) => -i),
+    moment2: Float32Array.from({ length: size }, (_, i) => i / 7),
+  },
+});
+
+const root = mkdtempSync(join(tmpdir(), 'checkpoint-'));
+afterAll(() => rmSync(root, { recursive: true }));
+let dir: string;
+beforeEach(() => (dir = mkdtempSync(join(root, 'run-'))));
+
+const write = (step: number, ...kinds: ('last' | 'best')[]) =>
+  writeCheckpoint(dir, [kinds[0] ?? 'last', ...kinds.slice(1)], parameters, checkpoint(step));
+
+describe('a checkpoint', () => {
+  it('comes back as it was written', async () => {
+    const { path, bytes } = await write(5);
+    expect(await readCheckpoint(path, parameters)).toEqual(checkpoint(5));
+    const onDisk = readdirSync(dir).reduce((sum, name) => sum + readFileSync(join(dir, name)).length, 0); // prettier-ignore
+    expect(bytes).toBe(onDisk);
+  });
+
+  it('holds the tensors of a PyTorch module by their names', async () => {
+    await write(5);
+    const { tensors } = decodeSafetensors(readFileSync(join(dir, 'step-5.safetensors')), 'it');
+    expect(tensors['b0.qkv.weight']!.shape).toEqual([18, 6]);
+    expect(tensors['patch.weight']!.shape).toEqual([6, 3, 4, 4]);
+    expect(tensors['moment2.head.bias']!.shape).toEqual([3]);
+  });
+
+  it('keeps the tensors of best and last, no others', async () => {
+    await write(5, 'last', 'best');
+    await write(6);
+    await write(7);
+    expect(readdirSync(dir).sort()).toEqual([
+      'best.json',
+      'last.json',
+      'step-5.safetensors',
+      'step-7.safetensors',
+    ]);
+  });
+
+  it('clears away what a killed process left half-written', async () => {
+    await write(5);
+    writeFileSync(join(dir, 'step-6.safetensors.partial'), 'half');
+    expect((await readCheckpoint(join(dir, 'last.json'), parameters)).position.step).toBe(5);
+    await write(7);
+    expect(readdirSync(dir).sort()).toEqual(['last.json', 'step-7.safetensors']);
+  });
+
+  it('is refused by name and reason where it does not fit', async () => {
+    const { path } = await write(5);
+    const refusal = (use = parameters) => readCheckpoint(path, use);
+    await expect(refusal(parametersOf(2))).rejects.toThrow(
+      /step-5.safetensors cannot be used: it has no tensor "b1.ln1.g": another architecture/,
+    );
+    const json = readFileSync(path, 'utf8');
+    writeFileSync(path, json.replace('"version": 1', '"version": 2'));
+    await expect(refusal()).rejects.toThrow(/it has version 2, this program reads version 1/);
+    writeFileSync(path, json.slice(0, 100));
+    await expect(refusal()).rejects.toThrow(/it is no JSON; the file may be cut off/);
+    rmSync(path);
+    await expect(refusal()).rejects.toThrow(
+      /last.json cannot be used: it cannot be read \(ENOENT\)/,
+    );
+  });
+
+  it('is refused where a tensor file was cut off, changed or lost', async () => {
+    const { path } = await write(5);
+    const file = join(dir, 'step-5.safetensors');
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, -4));
+    await expect(readCheckpoint(path, parameters)).rejects.toThrow(/instead of/);
+    const changed = Buffer.from(bytes);
+    changed[changed.length - 1]! ^= 1;
+    writeFileSync(file, changed);
+    await expect(readCheckpoint(path, parameters)).rejects.toThrow(/SHA-256 differs/);
+    rmSync(file);
+    await expect(readCheckpoint(path, parameters)).rejects.toThrow(/cannot be read \(ENOENT\)/);
+  });
+
+  it.runIf(process.platform === 'linux')('says that the disk is full', async () => {
+    // /dev/full takes no byte
+    const error: unknown = await writeCheckpoint('/dev/full', ['last'], parameters, checkpoint(1)).catch((e: unknown) => e); // prettier-ignore
+    expect(error).toBeInstanceOf(Error);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('leaves the old one where it cannot be written', async () => {
+    const { path } = await write(5);
+    chmodSync(dir, 0o500);
+    await expect(write(6)).rejects.toThrow(/could not be written \(EACCES\)/);
+    chmodSync(dir, 0o700);
+    expect((await readCheckpoint(path, parameters)).position.step).toBe(5);
+  });
+});
+
+describe('safetensors', () => {
+  const file = (header: unknown, data = 8): Uint8Array => {
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const bytes = new Uint8Array(8 + json.length + data);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+    bytes.set(json, 8);
+    return bytes;
+  };
+  const tensor = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
+
+  it('reads a file as the format says', () => {
+    const bytes = file({ __metadata__: { format: 'pt' }, w: tensor });
+    bytes.set(new Uint8Array(new Float32Array([1.5, -2]).buffer), bytes.length - 8);
+    const { tensors, metadata } = decodeSafetensors(bytes, 'w.safetensors');
+    expect(tensors.w).toEqual({ shape: [2], data: new Float32Array([1.5, -2]) });
+    expect(metadata).toEqual({ format: 'pt' });
+  });
+
+  it.each([
+    ['nothing in it', new Uint8Array(3), /only 3 bytes/],
+    ['a header past its end', new Uint8Array(8).fill(255, 0, 4), /header should end at byte/],
+    ['no JSON', file('x').fill(0x7b, 8, 11), /its header is no JSON/],
+    ['a list', file([1]), /no list of tensors/],
+    ['an unknown type', file({ w: { ...tensor, dtype: 'BF16' } }), /"w" is BF16; only F32 is read/],
+    ['data past its end', file({ w: { ...tensor, data_offsets: [4, 12] } }), /"w" should end at/],
+    ['a wrong length', file({ w: { ...tensor, shape: [3] } }), /"w" \[3\] does not have 8 bytes/],
+    ['a negative side', file({ w: { ...tensor, shape: [-2] } }), /does not describe tensor "w"/],
+  ])('refuses a file with %s', (_, bytes, reason) => {
+    expect(() => decodeSafetensors(bytes, 'x.safetensors')).toThrow(reason);
+    expect(() => decodeSafetensors(bytes, 'x.safetensors')).toThrow(/x.safetensors is damaged/);
+  });
+});

@@ -1,0 +1,228 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  parseExperimentConfig,
+  type ExperimentConfigInput,
+} from '../../src-main/experiment-config.ts';
+import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
+import { train } from '../../src-main/trainer/loop.ts';
+import type { FromTrainer } from '../../src-main/trainer/messages.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'loop-'));
+afterAll(() => rmSync(root, { recursive: true }));
+let runDir: string;
+beforeEach(() => (runDir = mkdtempSync(join(root, 'run-'))));
+
+type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: Type }>;
+
+/** A ViT of 16 patches on images of 16 x 16: a step takes a few milliseconds. */
+const small = (extra: ExperimentConfigInput = {}): ExperimentConfigInput => ({
+  ...extra,
+  dataset: { kind: 'greensynth', size: 16, train: 200, validation: 50, test: 30 },
+  model: { image: 16, patch: 4, dim: 16, layers: 1, heads: 2, dimHead: 8, ...extra.model },
+  train: { epochs: 2, batch: 16, ...extra.train },
+});
+
+/** Runs to the end, or until `stopWhen` says so after a message. */
+async function runToEnd(
+  input: ExperimentConfigInput,
+  { resume = null as string | null, stopWhen = (_: FromTrainer): boolean => false } = {},
+) {
+  const parsed = parseExperimentConfig(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
+  const messages: FromTrainer[] = [];
+  const stop = new AbortController();
+  await train({
+    config: parsed.config,
+    dataDir: join(root, 'data'),
+    runDir,
+    resume,
+    openEngine: async () => ({ engine: openOrtEngine('cpu', { threads: 1 }), why: 'a test' }),
+    post: (message) => {
+      messages.push(message);
+      if (stopWhen(message)) stop.abort();
+    },
+    stop: stop.signal,
+  });
+  const all = <Type extends FromTrainer['type']>(type: Type): Of<Type>[] =>
+    messages.filter((message): message is Of<Type> => message.type === type);
+  const steps = all('steps').map(({ steps }) => steps);
+  return {
+    messages,
+    all,
+    last: <Type extends FromTrainer['type']>(type: Type): Of<Type> => all(type).at(-1)!,
+    losses: steps.flatMap(({ loss }) => loss),
+    tokens: steps.flatMap(({ tokens }) => tokens),
+  };
+}
+
+/** The tensors of the last checkpoint, as bytes without the file's header. */
+function lastTensors(): Buffer {
+  const { tensors } = JSON.parse(readFileSync(join(runDir, 'last.json'), 'utf8')) as {
+    tensors: { file: string };
+  };
+  const bytes = readFileSync(join(runDir, tensors.file));
+  return bytes.subarray(8 + Number(bytes.readBigUInt64LE(0)));
+}
+
+describe('a run', () => {
+  it('says what it does, in order, and ends with done', async () => {
+    const run = await runToEnd(small());
+    const phases = run.all('phase').map(({ name, edge, epoch }) => `${name} ${edge} ${epoch}`);
+    const epoch = (e: number) =>
+      ['train', 'evaluate', 'checkpoint'].flatMap((name) => [
+        `${name} start ${e}`,
+        `${name} end ${e}`,
+      ]);
+    expect(phases.slice(0, 4)).toEqual(
+      ['prepare', 'compile'].flatMap((name) => [`${name} start null`, `${name} end null`]),
+    );
+    expect(phases.slice(4)).toEqual([...epoch(0), ...epoch(1), 'test start null', 'test end null']);
+    expect(run.last('ready')).toMatchObject({ stepsPerEpoch: 12, steps: 24, firstStep: 1 });
+    expect(run.last('note').message).toMatch(/8 of 200 training images do not fill a batch of 16/);
+    expect(run.losses).toHaveLength(24);
+    expect(run.messages.at(-1)).toMatchObject({ type: 'done', step: 24, imagesSeen: 384 });
+    const stamps = run.all('phase').map(({ at }) => at);
+    expect(stamps).toEqual([...stamps].sort((a, b) => a - b));
+  });
+
+  it('counts every image of a split once, also where batches do not fit', async () => {
+    const run = await runToEnd(small());
+    for (const { result } of run.all('evaluation')) {
+      const counted = result.confusion.flat().reduce((a, b) => a + b);
+      expect(counted).toBe(result.split === 'test' ? 30 : 50);
+      expect(result.perClass.map(({ support }) => support)).toEqual(
+        Array(10).fill(counted / 10), // GreenSynth deals its classes evenly
+      );
+    }
+    expect(run.all('evaluation').map(({ result }) => result.split)).toEqual([
+      'validation',
+      'validation',
+      'test',
+    ]);
+  });
+
+  it('depends on its seed and nothing else', async () => {
+    const first = await runToEnd(small());
+    const second = await runToEnd(small());
+    const other = await runToEnd(small({ train: { seed: 7 } }));
+    expect(second.losses).toEqual(first.losses);
+    expect(other.losses).not.toEqual(first.losses);
+  });
+
+  it('learns', async () => {
+    const run = await runToEnd({
+      dataset: { kind: 'greensynth', size: 16, train: 1000, validation: 50, test: 500 },
+      model: { image: 16, patch: 4, dim: 32, layers: 2, heads: 4, dimHead: 8 },
+      train: { epochs: 25, batch: 25, labelSmoothing: 0, lr: 3e-3, evalEvery: 25 },
+    });
+    expect(run.last('evaluation').result.accuracy).toBeGreaterThan(0.2); // chance: 0.1 +- 0.013
+  });
+
+  it('stops with a clear error where the loss is no number, and keeps the last good checkpoint', async () => {
+    const exploding = small({ train: { epochs: 30, lr: 10, weightDecay: 10, warmup: 0.1 } });
+    await expect(runToEnd(exploding)).rejects.toThrow(/Training diverged: .* in step \d+/);
+    expect(lastTensors().length).toBeGreaterThan(0);
+    const floats = new Float32Array(new Uint8Array(lastTensors()).buffer);
+    const third = floats.length / 3; // weights, then the two moments
+    expect(floats.subarray(0, third).every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('patch selection', () => {
+  it('drops patches in some batches and anneals to full images', async () => {
+    const run = await runToEnd(
+      small({ selection: { mode: 'drop', keep: 8, prob: 0.7 }, train: { epochs: 4 } }),
+    );
+    expect(new Set(run.tokens)).toEqual(new Set([9, 17]));
+    expect(run.tokens.slice(-12)).toEqual(Array(12).fill(17));
+  });
+
+  it.each([
+    { mode: 'drop', heuristic: 'entropy', evalSelect: 'topk', probabilistic: false },
+    { mode: 'drop', heuristic: 'random', evalSelect: 'topk' },
+    { mode: 'mask', heuristic: 'contrast', evalSelect: 'authors-bug', prob: 0.5 },
+  ] as const)('runs with %o', async (selection) => {
+    const run = await runToEnd(
+      small({ selection: { keep: 8, schedule: 'constant', ...selection } }),
+    );
+    const tokens = selection.mode === 'drop' ? 9 : 17;
+    expect(run.tokens).toEqual(Array(24).fill(tokens));
+    expect(run.last('evaluation').result.images).toBe(30);
+  });
+
+  it('keeping every patch is the run without selection', async () => {
+    const plain = await runToEnd(small());
+    const all = await runToEnd(
+      small({ selection: { mode: 'drop', keepRatio: 1, schedule: 'constant' } }),
+    );
+    expect(all.losses).toEqual(plain.losses);
+  });
+});
+
+describe('options of a step', () => {
+  it.each([
+    ['dropout', { model: { dropout: 0.1 } }],
+    ['q, k, v bias and Adam', { model: { qkvBias: true }, train: { optimizer: 'adam' } }],
+    ['clipping', { train: { clipNorm: 0.1 } }],
+    ['resizing', { model: { image: 32, patch: 8 } }],
+  ] as const)('%s makes another run that learns as well', async (_, extra) => {
+    const plain = await runToEnd(small());
+    const run = await runToEnd(small(extra));
+    expect(run.losses).not.toEqual(plain.losses);
+    expect(run.losses.every(Number.isFinite)).toBe(true);
+    expect(run.losses.at(-1)).toBeLessThan(3);
+  });
+});
+
+describe('stop and resume', () => {
+  const selecting = small({
+    selection: { mode: 'drop', keep: 8, prob: 0.5, schedule: 'constant' },
+    model: { dropout: 0.1 },
+  });
+
+  it.each([
+    ['in the middle of an epoch', (m: FromTrainer) => m.type === 'steps'],
+    ['at the end of an epoch', (m: FromTrainer) => m.type === 'checkpoint'],
+    ['in an evaluation', (m: FromTrainer) => m.type === 'phase' && m.name === 'evaluate'],
+    ['before the first step', (m: FromTrainer) => m.type === 'ready'],
+  ])('%s goes on bit for bit', async (_, stopWhen) => {
+    const straight = await runToEnd(selecting);
+    const expected = lastTensors();
+    runDir = mkdtempSync(join(root, 'run-'));
+
+    const first = await runToEnd(selecting, { stopWhen });
+    const stopped = first.messages.at(-1) as Of<'stopped'>;
+    expect(stopped).toMatchObject({ type: 'stopped', step: first.losses.length });
+    expect(stopped.step).toBeLessThan(24);
+
+    const second = await runToEnd(selecting, { resume: stopped.checkpoint });
+    expect(second.last('ready').firstStep).toBe(stopped.step + 1);
+    expect(second.messages.at(-1)).toMatchObject({ type: 'done', step: 24, imagesSeen: 384 });
+    expect([...first.losses, ...second.losses]).toEqual(straight.losses);
+    expect(lastTensors().equals(expected)).toBe(true);
+    expect(second.last('evaluation').result).toEqual(straight.last('evaluation').result);
+  });
+
+  it('keeps the last and the best checkpoint and nothing else', async () => {
+    await runToEnd(small({ train: { epochs: 4 } }));
+    const files = readdirSync(runDir);
+    expect(files).toContain('last.json');
+    expect(files).toContain('best.json');
+    expect(files.filter((name) => name.endsWith('.safetensors')).length).toBeLessThanOrEqual(2);
+    expect(files.filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  it('refuses to go on with another model or other data', async () => {
+    const run = await runToEnd(small());
+    const resume = run.last('checkpoint').path;
+    await expect(runToEnd(small({ model: { dim: 24 } }), { resume })).rejects.toThrow(
+      /tensor "patch.weight" is \[16, 3, 4, 4\], this model needs \[24, 3, 4, 4\]/,
+    );
+    await expect(runToEnd(small({ train: { batch: 20 } }), { resume })).rejects.toThrow(
+      /it was made with train.batch = 16, not 20/,
+    );
+  });
+});
