@@ -68,7 +68,7 @@ function run([tool, ...args]: Target['command']): Promise<void> {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       // the tools are scripts that look for `node` by themselves: they get this one
-      env: { ...process.env, PATH: pathWithNode() },
+      env: { ...process.env, PATH: pathWithNode(), NO_COLOR: '1' },
       shell: process.platform === 'win32',
     });
     const words: string[] = [];
@@ -83,9 +83,17 @@ function run([tool, ...args]: Target['command']): Promise<void> {
         ),
       );
     child.once('error', (cause) => fail(cause.message));
-    child.once('close', (code) => (code === 0 ? resolve() : fail(words.join('').trim())));
+    child.once('close', (code) => (code === 0 ? resolve() : fail(gist(words.join('')))));
   });
 }
+
+/** The first lines that say something; the rest is a trace. */
+const gist = (output: string): string =>
+  output
+    .split('\n')
+    .filter((line) => line.trim() && !/^\s+at /.test(line))
+    .slice(0, 4)
+    .join('\n');
 
 const pathWithNode = (): string =>
   [join(process.execPath, '..'), process.env.PATH]

@@ -56,20 +56,13 @@ export function createHandlers(shop: Workshop): Handlers {
     ids: number[],
     format: 'runs' | 'samples' | 'metrics' | 'report' | 'pdf',
   ): Promise<ExportedFile> => {
-    if (format === 'pdf' && !options.printPdf)
-      throw new AppError(
-        'UNAVAILABLE',
-        'This program cannot print.',
-        'Save the HTML report and print it from a browser.',
-      );
     const { name, mime, text } = await exportRuns(
       store,
       ids,
       format === 'pdf' ? 'report' : format,
       { appVersion: options.appVersion, reportDir: options.reportDir },
     );
-    if (format !== 'pdf' || !options.printPdf)
-      return { name, mime, base64: Buffer.from(text).toString('base64') };
+    if (format !== 'pdf') return { name, mime, base64: Buffer.from(text).toString('base64') };
     const pdf = await options.printPdf(text);
     return {
       name: name.replace(/\.html$/, '.pdf'),
@@ -84,7 +77,7 @@ export function createHandlers(shop: Workshop): Handlers {
       contractVersion,
       shell: options.shell,
       dataDir: options.home,
-      can: { ...options.can, pdf: options.printPdf !== null },
+      can: options.can,
     }),
 
     'machine.get': machine,

@@ -47,9 +47,8 @@ export interface HostOptions {
   /** What the person started, for the sentence that refuses a second one. */
   program: string;
   shell: AppInfo['shell'];
-  can: Omit<AppInfo['can'], 'pdf'>;
-  /** Null where this shell cannot print. */
-  printPdf: PrintPdf | null;
+  can: AppInfo['can'];
+  printPdf: PrintPdf;
   /**
    * On (default): the sensors start at once and the runs that an earlier program left in the queue go
    * on. Off, for a short command: sensors start when needed, the queue takes new runs only.

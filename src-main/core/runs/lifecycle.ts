@@ -266,6 +266,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     // all samples up to this moment have been handed on before it is told
     const at = await metering.mark();
     recorder.close();
+    // taking stock of the hardware may have lasted longer than the start of the run
+    if (metering.inventory) recorder.write(store.updateRun(id, { machine: metering.inventory }));
     await recorder.flush();
     const problem: Ending = recordProblem ? { status: 'failed', error: recordProblem } : ending;
     try {

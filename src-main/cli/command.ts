@@ -1,0 +1,100 @@
+/** What a command is, and how its line is read: node:util parseArgs with the help that belongs to it. */
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+
+/** Exit codes are part of the interface: scripts and schedulers decide by them. */
+export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** The person asked for something that cannot be meant; the sentence says what. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+export interface Option {
+  type: 'string' | 'boolean';
+  short?: string;
+  /** Name of the value in the help: `DIR`. */
+  value?: string;
+  help: string;
+}
+
+export interface Command {
+  name: string;
+  /** What follows the name: `<config.json>`. */
+  usage: string;
+  summary: string;
+  /** More for `--help`. */
+  details?: string;
+  options: Record<string, Option>;
+  /** Returns the exit code. With `json`, stdout carries one JSON value and nothing else. */
+  run(line: Line): Promise<number>;
+}
+
+export interface Line {
+  positionals: string[];
+  text(option: string): string | undefined;
+  flag(option: string): boolean;
+  json: boolean;
+}
+
+const common: Record<string, Option> = {
+  json: { type: 'boolean', help: 'print JSON' },
+  help: { type: 'boolean', short: 'h', help: 'show this help' },
+};
+
+/** @throws UsageError on an unknown option. */
+export function readLine(command: Command, argv: string[]): Line & { help: boolean } {
+  const described = { ...command.options, ...common };
+  const options: ParseArgsOptionsConfig = Object.fromEntries(
+    Object.entries(described).map(([name, { type, short }]) => [
+      name,
+      short ? { type, short } : { type },
+    ]),
+  );
+  let parsed: { values: Record<string, unknown>; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: argv, options, allowPositionals: true, strict: true });
+  } catch (cause) {
+    throw new UsageError((cause as Error).message);
+  }
+  const { values, positionals } = parsed;
+  return {
+    positionals,
+    text: (name) => values[name] as string | undefined,
+    flag: (name) => values[name] === true,
+    json: values['json'] === true,
+    help: values['help'] === true,
+  };
+}
+
+export function helpOf({ name, usage, summary, details, options }: Command): string {
+  const rows = Object.entries({ ...options, ...common }).map(([option, { short, value, help }]) => [
+    `  ${short ? `-${short}, ` : ''}--${option}${value ? ` ${value}` : ''}`,
+    help,
+  ]);
+  const width = Math.max(...rows.map(([left]) => left!.length));
+  return [
+    `hugginggreen ${name}${usage ? ` ${usage}` : ''}`,
+    '',
+    summary,
+    ...(details ? ['', details] : []),
+    '',
+    ...rows.map(([left, right]) => `${left!.padEnd(width)}  ${right}`),
+  ].join('\n');
+}
+
+/** Run numbers of the line. @throws UsageError */
+export function runIds(positionals: string[], atLeast = 1): number[] {
+  if (positionals.length < atLeast)
+    throw new UsageError(
+      atLeast === 1
+        ? 'Which run? Give its number.'
+        : `Give the numbers of ${atLeast} or more runs.`,
+    );
+  return positionals.map((text) => {
+    if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`"${text}" is not the number of a run.`);
+    return Number(text);
+  });
+}
+
+/** One JSON value on stdout. */
+export const printJson = (value: unknown): void => console.log(JSON.stringify(value, null, 2));

@@ -1,0 +1,38 @@
+import { AppError, type DatasetState, type ExperimentConfig } from '../../contract.ts';
+import { progressLine } from '../progress.ts';
+import type { Session } from '../session.ts';
+import { bytes } from '../text.ts';
+
+/** Fetches the dataset of a config where it is missing, and waits for it. */
+export async function fetchDataset(
+  session: Session,
+  { dataset }: ExperimentConfig,
+  quiet: boolean,
+): Promise<void> {
+  if (dataset.kind === 'greensynth' || dataset.path !== null) return;
+  const { kind: id } = dataset;
+  const stateNow = async (): Promise<DatasetState | undefined> =>
+    (await session.call('datasets.list', {})).find((state) => state.id === id);
+  if ((await stateNow())?.state === 'ready') return;
+
+  const line = progressLine(process.stderr, quiet);
+  const ended = new Promise<DatasetState>((resolve) => {
+    session.on('datasets', (state) => {
+      if (state.id !== id) return;
+      if (state.state !== 'downloading') return resolve(state);
+      const { received = 0, total = null, label = '' } = state.progress ?? {};
+      const share = total === null ? null : received / total;
+      line.show(`${label} ${bytes(received)}${total === null ? '' : ` of ${bytes(total)}`}`, share);
+    });
+  });
+  let reason: { message: string; hint: string | null } | null = null;
+  session.on('notice', (notice) => {
+    if (notice.level === 'error') reason = notice;
+  });
+  await session.call('datasets.download', { id });
+  const { state, detail, fix } = await ended;
+  line.end();
+  if (state === 'ready') return;
+  const { message, hint } = reason ?? { message: detail, hint: fix };
+  throw new AppError('DATASET', message, hint);
+}

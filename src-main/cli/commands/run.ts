@@ -1,0 +1,82 @@
+import { basename } from 'node:path';
+import type { RunSummary } from '../../contract.ts';
+import { exitCode, printJson, UsageError, type Command } from '../command.ts';
+import { readConfig } from '../config-file.ts';
+import { exportTo, save } from '../files.ts';
+import { follow } from '../follow.ts';
+import { withSession, type Session } from '../session.ts';
+import { runsTable } from '../text.ts';
+import { fetchDataset } from './fetch-dataset.ts';
+
+export const run: Command = {
+  name: 'run',
+  usage: '<config.json> [--out DIR]',
+  summary: 'Trains what a config file describes and records what it costs.',
+  details: `The config is JSON; every key may be left out (hugginggreen options). "-" reads it from
+standard input. Ctrl-C stops with a checkpoint; --resume goes on from it.
+Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by Ctrl-C.`,
+  options: {
+    out: {
+      type: 'string',
+      value: 'DIR',
+      help: 'write config.json, result.json, the CSV files and the report here',
+    },
+    resume: { type: 'string', value: 'ID', help: 'go on with a stopped run; no config then' },
+    download: { type: 'boolean', help: 'fetch the dataset first where it is missing' },
+  },
+  run: async (line) => {
+    const resume = line.text('resume');
+    const [path, ...more] = line.positionals;
+    if (more.length > 0) throw new UsageError('One config at a time, please.');
+    if ((path === undefined) === (resume === undefined))
+      throw new UsageError('Give a config file, or --resume with the number of a run.');
+    if (resume !== undefined && !/^[1-9]\d*$/.test(resume))
+      throw new UsageError(`"${resume}" is not the number of a run.`);
+    const config = path === undefined ? null : await readConfig(path);
+
+    return withSession(
+      `run ${path === undefined ? `--resume ${resume}` : basename(path)}`,
+      async (session) => {
+        if (session.through && !line.json)
+          console.error(`The run goes into the queue of the running program (${session.through}).`);
+        if (config && line.flag('download')) await fetchDataset(session, config, line.json);
+        const start = async (): Promise<{ ids: number[] }> => {
+          if (config) return session.call('runs.start', { configs: [config] });
+          const id = Number(resume);
+          await session.call('runs.resume', { id });
+          return { ids: [id] };
+        };
+        const [followed] = await follow(session, start, { quiet: line.json });
+        const { run: summary, interrupted } = followed!;
+        // what is known first: writing the files may fail
+        if (!line.json) report(summary);
+        const out = line.text('out');
+        const files = out === undefined ? [] : await results(session, out, summary.id);
+        if (line.json) printJson({ run: summary, files });
+        else for (const file of files) console.log(file);
+        if (interrupted && summary.status !== 'done') return exitCode.interrupted;
+        return summary.status === 'done' ? exitCode.ok : exitCode.failed;
+      },
+    );
+  },
+};
+
+function report(run: RunSummary): void {
+  console.log(runsTable([run]));
+  if (run.error) {
+    console.error(`\n${run.error.message}`);
+    if (run.error.hint) console.error(run.error.hint);
+  }
+  if (run.status === 'stopped') console.log(`\nTo go on: hugginggreen run --resume ${run.id}`);
+}
+
+/** All there is of one run, so that it can be kept, merged or read elsewhere. */
+async function results(session: Session, out: string, id: number): Promise<string[]> {
+  const detail = await session.call('runs.get', { id });
+  const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  return [
+    await save(out, 'config.json', text(detail.config)),
+    await save(out, 'result.json', text(detail)),
+    ...(await exportTo(session, out, [id], ['runs', 'samples', 'metrics', 'report'])),
+  ];
+}

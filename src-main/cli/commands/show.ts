@@ -1,0 +1,73 @@
+import type { RunDetail } from '../../contract.ts';
+import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
+import { withSession } from '../session.ts';
+import { date, duration, missing, number, runsTable, table, withUnit } from '../text.ts';
+
+export const show: Command = {
+  name: 'show',
+  usage: 'ID',
+  summary: 'Shows one run: results, energy by component and phase, notes.',
+  options: {},
+  run: async ({ positionals, json }) => {
+    const [id, ...more] = runIds(positionals);
+    if (more.length > 0) throw new UsageError('One run at a time; several: hugginggreen compare.');
+    return withSession('show', async (session) => {
+      const detail = await session.call('runs.get', { id: id! });
+      if (json) printJson(detail);
+      else console.log(describe(detail));
+      return exitCode.ok;
+    });
+  },
+};
+
+function describe({
+  summary,
+  energy,
+  phaseTotals,
+  notes,
+  circumstances,
+  checkpoints,
+}: RunDetail): string {
+  const parts = [runsTable([summary])];
+  parts.push(
+    [
+      `model       ${summary.model}`,
+      `started     ${date(summary.startedAt)} UTC`,
+      `steps       ${summary.step ?? missing} of ${summary.steps ?? missing}`,
+      `speed       ${withUnit(summary.imagesPerSecond, 'img/s')}`,
+      `engine      ${circumstances.engineWhy ?? circumstances.engine ?? missing}`,
+      `checkpoint  ${checkpoints.at(-1)?.path ?? missing}`,
+    ].join('\n'),
+  );
+  if (energy) {
+    const { emissions } = energy;
+    parts.push(
+      table(
+        ['component', 'source', 'kind of value', 'Wh', '±', 'mean W', 'idle W', 'coverage'],
+        energy.components.map((c) => [
+          c.name,
+          c.source,
+          c.provenance,
+          number(c.wh),
+          number(c.uncertaintyWh, 2),
+          number(c.meanWatts),
+          number(c.idleWatts),
+          `${(c.coverage * 100).toFixed(1)} %`,
+        ]),
+      ),
+      `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}, net of idle ${withUnit(energy.netWh, 'Wh')}; ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(emissions.gPerKwh)} g/kWh (${emissions.regionName} ${emissions.year}), PUE ${emissions.pue}`,
+    );
+  }
+  if (phaseTotals.length > 0)
+    parts.push(
+      table(
+        ['phase', 'time', 'Wh'],
+        phaseTotals.map((phase) => [phase.name, duration(phase.seconds), number(phase.wh)]),
+      ),
+    );
+  if (notes.length > 0)
+    parts.push(notes.map(({ at, message }) => `${date(at)}  ${message}`).join('\n'));
+  if (summary.error)
+    parts.push([summary.error.message, summary.error.hint].filter(Boolean).join('\n'));
+  return parts.join('\n\n');
+}

@@ -1,0 +1,44 @@
+/** An experiment config from a file, or from standard input. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { AppError } from '../contract.ts';
+import { parseExperimentConfig, type ExperimentConfig } from '../experiment-config.ts';
+
+/** @throws AppError BAD_INPUT that names the file, the key and what is wrong with it. */
+export async function readConfig(path: string): Promise<ExperimentConfig> {
+  const source = await read(path);
+  let input: unknown;
+  try {
+    input = JSON.parse(source);
+  } catch (cause) {
+    throw new AppError('BAD_INPUT', `${path} is not JSON: ${(cause as Error).message}.`);
+  }
+  const result = parseExperimentConfig(input);
+  if (!result.ok) {
+    const lines = result.issues.map(
+      ({ path: key, message }) => `  ${key || '(whole)'}: ${message}`,
+    );
+    throw new AppError(
+      'BAD_INPUT',
+      `${path} cannot be run:\n${lines.join('\n')}`,
+      'All keys with their meaning: hugginggreen options',
+      result.issues,
+    );
+  }
+  const name = result.config.name || basename(path).replace(/\.json$/, '');
+  return { ...result.config, name };
+}
+
+async function read(path: string): Promise<string> {
+  if (path === '-') return text(process.stdin);
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new AppError(
+      'BAD_INPUT',
+      code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}.`,
+    );
+  }
+}

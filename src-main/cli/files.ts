@@ -1,0 +1,44 @@
+/** Results as files in a folder of the person's choice. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { AppError, type ExportedFile } from '../contract.ts';
+import { ensureBuilt } from './build.ts';
+import type { Session } from './session.ts';
+
+type Format = 'runs' | 'samples' | 'metrics' | 'report' | 'pdf';
+
+/** Writes exports of some runs into `folder`, which is made; returns the paths. */
+export async function exportTo(
+  session: Session,
+  folder: string,
+  ids: number[],
+  formats: Format[],
+): Promise<string[]> {
+  if (formats.includes('report') || formats.includes('pdf')) await ensureBuilt('report');
+  const paths: string[] = [];
+  for (const format of formats) {
+    const file = await session.call('runs.export', { ids, format });
+    paths.push(await save(folder, basename(file.name), decoded(file)));
+  }
+  return paths;
+}
+
+export async function save(
+  folder: string,
+  name: string,
+  content: Buffer | string,
+): Promise<string> {
+  const path = join(folder, name);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(path, content);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw code === 'ENOSPC'
+      ? new AppError('DISK_FULL', `The disk is full: ${path} could not be written.`, 'Free space.')
+      : new AppError('UNAVAILABLE', `${path} could not be written: ${message}.`);
+  }
+  return path;
+}
+
+const decoded = (file: ExportedFile): Buffer => Buffer.from(file.base64, 'base64');

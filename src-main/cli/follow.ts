@@ -1,0 +1,106 @@
+/** Waits for a run to end, showing how it goes; Ctrl-C stops it with a checkpoint. */
+import { AppError, type RunSummary } from '../contract.ts';
+import { Progress, progressLine, type ProgressLine } from './progress.ts';
+import type { Session } from './session.ts';
+import { number } from './text.ts';
+
+export interface Followed {
+  run: RunSummary;
+  /** The person pressed Ctrl-C. */
+  interrupted: boolean;
+}
+
+const over: RunSummary['status'][] = ['done', 'stopped', 'failed', 'interrupted'];
+
+/**
+ * Starts runs and follows them to the end, in order. `interrupt` is how a signal reaches it.
+ * @throws AppError UNAVAILABLE when the program that trains ends meanwhile.
+ */
+export async function follow(
+  session: Session,
+  start: () => Promise<{ ids: number[] }>,
+  { quiet }: { quiet: boolean },
+): Promise<Followed[]> {
+  const line = progressLine(process.stderr, quiet);
+  const progress = new Map<number, Progress>();
+  const finished = new Map<number, RunSummary>();
+  let wake = (): void => {};
+  let current: number | null = null;
+  let interrupted = false;
+
+  const of = (id: number): Progress => {
+    const known = progress.get(id) ?? new Progress();
+    progress.set(id, known);
+    return known;
+  };
+  session.on('run', (run) => {
+    of(run.id).summary(run);
+    if (over.includes(run.status)) finished.set(run.id, run);
+    wake();
+  });
+  session.on('run.progress', ({ id, label, fraction }) => of(id).working(label, fraction));
+  session.on('run.steps', (steps) => of(steps.id).steps(steps));
+  session.on('run.energy', (energy) => of(energy.id).energy(energy));
+  session.on('run.evaluation', ({ id, epoch, result }) => {
+    if (id === current)
+      line.print(
+        `epoch ${epoch}, ${result.split}: loss ${number(result.loss)}, accuracy ${percent(result.accuracy)}, macro F1 ${percent(result.macroF1)}`,
+      );
+  });
+  session.on('notice', ({ level, message, hint }) => {
+    if (level !== 'info') line.print(`${level}: ${message}${hint ? ` ${hint}` : ''}`);
+  });
+
+  const { ids } = await start();
+  const interrupt = (): void => {
+    line.print(
+      interrupted
+        ? 'Ending at once ...'
+        : 'Stopping with a checkpoint; press Ctrl-C again to end at once ...',
+    );
+    interrupted = true;
+    for (const id of ids.filter((id) => !finished.has(id)))
+      // a run that has ended meanwhile needs no stop
+      session.call('runs.stop', { id }).catch(() => {});
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  const ticker = setInterval(() => showCurrent(line, current, progress), 250);
+  try {
+    const results: Followed[] = [];
+    for (const id of ids) {
+      current = id;
+      // an event may have been skipped: the store knows
+      const known = await session.call('runs.get', { id });
+      if (over.includes(known.summary.status)) finished.set(id, known.summary);
+      await Promise.race([
+        session.lost.then(() => {
+          throw new AppError('UNAVAILABLE', 'The program that trains has ended.', 'Try again.');
+        }),
+        new Promise<void>((resolve) => {
+          wake = () => {
+            if (finished.has(id)) resolve();
+          };
+          wake();
+        }),
+      ]);
+      results.push({ run: (await session.call('runs.get', { id })).summary, interrupted });
+    }
+    return results;
+  } finally {
+    clearInterval(ticker);
+    for (const signal of signals) process.off(signal, interrupt);
+    line.end();
+  }
+}
+
+function showCurrent(
+  line: ProgressLine,
+  current: number | null,
+  all: ReadonlyMap<number, Progress>,
+): void {
+  const progress = current === null ? undefined : all.get(current);
+  if (progress) line.show(progress.sentence(), progress.fraction);
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

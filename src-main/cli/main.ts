@@ -1,0 +1,93 @@
+/**
+ * The third shell: the command line. One config in, one folder of results out, nothing interactive, so
+ * that a scheduler can run it.
+ */
+import { realpathSync } from 'node:fs';
+import { wireError } from '../contract.ts';
+import { exitCode, helpOf, printJson, readLine, UsageError, type Command } from './command.ts';
+import { compare } from './commands/compare.ts';
+import { demo } from './commands/demo.ts';
+import { doctor } from './commands/doctor.ts';
+import { exportRuns } from './commands/export.ts';
+import { importRuns } from './commands/import.ts';
+import { list } from './commands/list.ts';
+import { options } from './commands/options.ts';
+import { run } from './commands/run.ts';
+import { serve } from './commands/serve.ts';
+import { show } from './commands/show.ts';
+import { appVersion } from './session.ts';
+
+const commands: Command[] = [
+  run,
+  list,
+  show,
+  compare,
+  exportRuns,
+  importRuns,
+  serve,
+  doctor,
+  demo,
+  options,
+];
+
+/** Runs one command line; resolves with the exit code, never rejects. */
+export async function main(argv: string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const asked = commands.find((command) => command.name === rest[0]);
+    console.log(asked ? helpOf(asked) : overview());
+    return name === undefined ? exitCode.usage : exitCode.ok;
+  }
+  if (name === '--version' || name === '-v') {
+    console.log(appVersion());
+    return exitCode.ok;
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  const json = rest.includes('--json');
+  try {
+    if (!command) throw new UsageError(`There is no command "${name}".`);
+    const line = readLine(command, rest);
+    if (line.help) {
+      console.log(helpOf(command));
+      return exitCode.ok;
+    }
+    return await command.run(line);
+  } catch (cause) {
+    return fail(cause, json, command);
+  }
+}
+
+function fail(cause: unknown, json: boolean, command: Command | undefined): number {
+  const usage = cause instanceof UsageError;
+  const error = usage
+    ? { code: 'BAD_INPUT' as const, message: cause.message, hint: null, issues: [] }
+    : wireError(cause);
+  if (json) printJson({ error });
+  else {
+    console.error(error.message);
+    if (error.hint) console.error(error.hint);
+    if (usage) console.error(`Help: hugginggreen ${command ? `${command.name} ` : ''}--help`);
+    if (error.code === 'INTERNAL' && cause instanceof Error) console.error(cause.stack);
+  }
+  return error.code === 'BAD_INPUT' ? exitCode.usage : exitCode.failed;
+}
+
+function overview(): string {
+  const width = Math.max(...commands.map(({ name, usage }) => name.length + usage.length + 1));
+  return [
+    'hugginggreen COMMAND',
+    '',
+    'Train energy-efficient Vision Transformers and see what every run cost.',
+    '',
+    ...commands.map(
+      ({ name, usage, summary }) => `  ${`${name} ${usage}`.padEnd(width)}  ${summary}`,
+    ),
+    '',
+    'Each command has --help and --json. Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.',
+    'Data live in the user-data folder, or where HUGGINGGREEN_HOME points.',
+  ].join('\n');
+}
+
+const started = process.argv[1];
+if (started && realpathSync(started) === import.meta.filename)
+  process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,68 @@
+/** Numbers and tables as text. */
+import type { RunSummary } from '../contract.ts';
+
+/** Missing is a dash, never 0. */
+export const missing = '–';
+
+/** Significant digits, without an exponent where people can do without. */
+export function number(value: number | null | undefined, digits = 3): string {
+  if (value == null || !Number.isFinite(value)) return missing;
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) return value.toExponential(digits - 1);
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
+  return value.toFixed(decimals);
+}
+
+export const withUnit = (value: number | null | undefined, unit: string, digits = 3): string =>
+  value == null ? missing : `${number(value, digits)} ${unit}`;
+
+export function duration(seconds: number | null | undefined): string {
+  if (seconds == null) return missing;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function bytes(count: number | null | undefined): string {
+  if (count == null) return missing;
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, count)) / 10));
+  return `${number(count / 1024 ** power)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+}
+
+export const date = (at: number | null): string =>
+  at === null ? missing : new Date(at).toISOString().slice(0, 16).replace('T', ' ');
+
+const looksLikeNumber = /^[-–+]?[\d.]*([eE][-+]?\d+)?( ?[%A-Za-z/0-9]{0,8})$/;
+
+/** Columns as wide as they need to be; columns of numbers to the right. */
+export function table(head: string[], rows: string[][]): string {
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),
+  );
+  const right = head.map((_, i) => rows.every((row) => looksLikeNumber.test(row[i] ?? '')));
+  const line = (cells: string[]): string =>
+    cells
+      .map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+export const runsTable = (runs: RunSummary[]): string =>
+  table(
+    ['run', 'status', 'name', 'dataset', 'selection', 'engine', 'macro F1', 'Wh', 'gCO2e', 'time'],
+    runs.map((run) => [
+      String(run.id),
+      run.status,
+      run.name || missing,
+      run.dataset,
+      run.selection,
+      run.engine ?? missing,
+      run.macroF1 === null ? missing : (run.macroF1 * 100).toFixed(1),
+      number(run.wh),
+      number(run.gCO2e),
+      duration(run.seconds),
+    ]),
+  );
