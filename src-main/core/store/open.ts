@@ -6,6 +6,7 @@
  * - A damaged file: renamed, never deleted, and a new one started.
  */
 import { copyFileSync, existsSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { AppError } from '../../contract.ts';
 import { isCorruption } from './errors.ts';
@@ -39,6 +40,12 @@ export function openDatabase(
   file: string,
   steps: readonly string[] = migrations,
 ): OpenDatabase {
+  if (!existsSync(dirname(file)))
+    throw new AppError(
+      'STORE',
+      `The folder ${dirname(file)} for the data file does not exist.`,
+      'Make it, or let HUGGINGGREEN_HOME point to another folder.',
+    );
   let setAside: string | null = null;
   let writer: BetterSqlite3.Database;
   try {

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ReportData } from '../../../src-main/contract.ts';
+import { reportHtml } from '../../../src-main/core/report/html.ts';
+import { exportRuns } from '../../../src-main/core/report/index.ts';
+import { reportData } from '../../../src-main/core/report/report-data.ts';
+import { quantity } from '../../../src-main/core/report/words.ts';
+import type { Store } from '../../../src-main/core/store/store.ts';
+import {
+  batch,
+  config,
+  cpu,
+  folder,
+  gpu,
+  meter,
+  newRun,
+  openScene,
+  scores,
+  seconds,
+  steady,
+  steps,
+  utc,
+} from '../store/scene.ts';
+
+async function run(
+  store: Store,
+  name: string,
+  start: number,
+  mode: 'off' | 'drop',
+): Promise<number> {
+  await meter(store, 'a', [gpu, cpu]);
+  const id = await store.createRun(
+    newRun(name, { pue: 1.4, config: config({ selection: { mode } }) }),
+  );
+  await store.startPhase(id, 'baseline', null, seconds(start - 10));
+  await store.endPhase(id, 'baseline', null, seconds(start));
+  await store.setIdle(id, { [gpu.key]: 10, cpu: null });
+  await store.startSegment(id, { micros: seconds(start), utc });
+  await store.addSamples(
+    batch('a', start - 11, start + 36, { [gpu.key]: steady(100), cpu: steady(50) }),
+  );
+  await store.addSteps(
+    id,
+    steps(1, 5, (n) => start + n),
+  );
+  await store.addEvaluation(id, {
+    at: seconds(start + 30),
+    epoch: 1,
+    step: 5,
+    result: scores('validation', 0.75),
+  });
+  await store.endRun(id, { at: seconds(start + 36), status: 'done' });
+  return id;
+}
+
+describe('the data of a report', () => {
+  it('tells what was done and what it cannot tell, from the runs themselves', async () => {
+    const store = await openScene();
+    const ids = [await run(store, 'plain', 100, 'off'), await run(store, 'dropping', 300, 'drop')];
+    const data = await reportData(store, ids, '0.1.0');
+    expect(data.title).toBe('plain against dropping');
+    expect(data.runs[0]!.series.find(({ name }) => name === 'loss')!.y).toHaveLength(5);
+    expect(data.comparison!.rows.find(({ key }) => key === 'selection.mode')!.differs).toBe(true);
+    const methods = data.methods.join('\n');
+    for (const fact of [
+      'Patch selection: off and drop to 45 of 64, variance',
+      'Random seed: 42',
+      'differ in Patch selection',
+      'Test GPU: counted (± 5 %), energy counter',
+      'Test CPU: modelled (± 10 W), model',
+      'at 10 Hz',
+      'plain: 10 s, Test GPU 10 W',
+      '500 gCO2e/kWh (World, 2025, lifecycle; source: Ember) with a PUE of 1.4',
+      'validation split of 100 images',
+      'HuggingGreen 0.1.0 on Node 24.0.0',
+    ])
+      expect(methods).toContain(fact);
+    const limits = data.limits.join('\n');
+    expect(limits).toMatch(/Test CPU is modelled, not measured/);
+    expect(limits).toMatch(/n = 1: every configuration was run once/);
+    expect(limits).toMatch(/scores of plain and dropping are of the validation split/);
+    expect(limits).not.toMatch(/only .* % of the time|No GPU power/);
+    expect(methods + limits).not.toMatch(/undefined|null|NaN/);
+  });
+
+  it('speaks of repeats, of missing baselines and of gaps only where there are such', async () => {
+    const store = await openScene();
+    const ids = [await run(store, 'a', 100, 'off'), await run(store, 'b', 300, 'off')];
+    await meter(store, 'b', [gpu]);
+    const blind = await store.createRun(newRun('half blind'));
+    await store.startSegment(blind, { micros: seconds(500), utc });
+    await store.addSamples(batch('b', 500, 510, { [gpu.key]: steady(5) }));
+    await store.endRun(blind, { at: seconds(520), status: 'stopped' });
+    const repeats = await reportData(store, ids, '1');
+    expect(repeats.limits.join()).not.toContain('n = 1');
+    const one = await reportData(store, [blind], '1');
+    expect(one.comparison).toBeNull();
+    expect(one.methods.join()).toContain('No idle baseline was measured');
+    expect(one.limits.join('\n')).toMatch(
+      /half blind: at least one sensor was read for only .* % of the time/,
+    );
+    expect(one.limits.join('\n')).toContain('did not run to its end (stopped)');
+  });
+});
+
+describe('the HTML', () => {
+  const hostile = `</script><script>alert(1)</script><!-- & "q" 'a'`;
+  const bundle = {
+    js: 'const end = "</script>";\r\ndocument.title += end;',
+    css: 'a { color: red }',
+  };
+
+  async function html(): Promise<{ text: string; data: ReportData }> {
+    const store = await openScene();
+    const data = await reportData(store, [await run(store, hostile, 100, 'off')], '1');
+    return { text: reportHtml(data, bundle), data };
+  }
+
+  it('lets no name end a script or become markup, and gives the data back whole', async () => {
+    const { text, data } = await html();
+    expect(text).not.toContain('<script>alert');
+    // the data, and the page's script
+    expect(text.match(/<script/g)).toHaveLength(2);
+    expect(text.match(/<\/script/g)).toHaveLength(2);
+    const json = /<script type="application\/json" id="report-data">(.*?)<\/script>/s.exec(
+      text,
+    )![1]!;
+    expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(data)));
+    expect(text).toContain('&lt;/script&gt;&lt;script&gt;alert(1)');
+    expect(text).toContain('<div id="report"></div>');
+    expect(text).toMatch(/^<!doctype html>\n<html lang="en">/);
+  });
+
+  it('allows its own script by hash and nothing from outside', async () => {
+    const { text } = await html();
+    const script = /<script>(.*?)<\/script>/s.exec(text)![1]!;
+    expect(script).toBe('const end = "<\\/script>";\ndocument.title += end;');
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(text)![1]!;
+    expect(policy).toContain(
+      `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+    );
+    expect(policy).toContain("default-src 'none'");
+    expect(text).not.toMatch(/(src|href)=/);
+  });
+
+  it('has the figures in a table for a reader without scripts', async () => {
+    const { text } = await html();
+    const plain = /<noscript>(.*?)<\/noscript>/s.exec(text)![1]!;
+    expect(plain).toContain('<td>1.50 ± 0.11 Wh</td>');
+    expect(plain).toContain('<h2>Limits</h2>');
+  });
+
+  it('needs the built page, and says so', async () => {
+    const store = await openScene();
+    const id = await run(store, 'My run: n° 1/2', 100, 'off');
+    const dir = folder();
+    const options = { appVersion: '1', reportDir: dir };
+    await expect(exportRuns(store, [id], 'report', options)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    writeFileSync(join(dir, 'report.js'), 'void 0;');
+    writeFileSync(join(dir, 'report.css'), '');
+    const report = await exportRuns(store, [id], 'report', options);
+    expect(report).toMatchObject({
+      name: 'my-run-n-1-2-report.html',
+      mime: 'text/html;charset=utf-8',
+    });
+    expect((await exportRuns(store, [id], 'samples', options)).name).toBe(
+      'my-run-n-1-2-samples.csv',
+    );
+    await expect(exportRuns(store, [77], 'runs', options)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+});
+
+it.each([
+  [12.43, 0.62, '12.4 ± 0.6 Wh'],
+  [12.43, 0.12, '12.43 ± 0.12 Wh'],
+  [1234.5, 40, '1235 ± 40 Wh'],
+  [0.001234, null, '0.00123 Wh'],
+  [null, 1, 'not known'],
+  [0, null, '0 Wh'],
+])('%s ± %s is written %s', (value, band, text) => {
+  expect(quantity(value, 'Wh', band)).toBe(text);
+});

@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import {
+  batch,
+  config,
+  cpu,
+  folder,
+  gpu,
+  meter,
+  newRun,
+  openScene,
+  scores,
+  seconds,
+  steady,
+  steps,
+  utc,
+} from './scene.ts';
+
+describe('runs', () => {
+  it('share a group when they differ in name and seed only', async () => {
+    const store = await openScene();
+    const groupOf = async (input: object) =>
+      (await store.getSummary(await store.createRun(newRun('x', { config: config(input) })))).group;
+    const plain = await groupOf({ name: 'a', train: { seed: 1 } });
+    expect(await groupOf({ name: 'b', train: { seed: 2 } })).toBe(plain);
+    expect(await groupOf({ train: { seed: 1, epochs: 31 } })).not.toBe(plain);
+    const dropped = await store.createRun(
+      newRun('d', { config: config({ selection: { mode: 'drop' } }) }),
+    );
+    expect(await store.getSummary(dropped)).toMatchObject({
+      status: 'queued',
+      dataset: 'GreenSynth-10',
+      selection: 'drop to 45 of 64, variance',
+    });
+  });
+
+  it('follow their steps: epoch, mean loss of the epoch, images', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('steps'));
+    await store.updateRun(id, { trainImages: 1300, stepsPerEpoch: 10, status: 'running' });
+    await store.startSegment(id, { micros: 0, utc });
+    const done = steps(1, 12, (n) => n);
+    done.loss = done.step;
+    await store.addSteps(id, done);
+    const summary = await store.getSummary(id);
+    // batches of 128: ten whole ones per epoch
+    expect(summary).toMatchObject({
+      epoch: 2,
+      step: 12,
+      loss: 11.5,
+      imagesSeen: 12 * 128,
+      imagesPerSecond: 1280,
+    });
+    await store.endRun(id, {
+      at: seconds(20),
+      status: 'failed',
+      imagesSeen: 1500,
+      error: { code: 'X', message: 'gone', hint: null },
+    });
+    expect(await store.getSummary(id)).toMatchObject({
+      imagesSeen: 1500,
+      error: { code: 'X', message: 'gone' },
+    });
+    await expect(store.addSteps(id, done)).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('store what is not a number as missing', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('nan'));
+    await store.startSegment(id, { micros: 0, utc });
+    const done = steps(1, 3, (n) => n);
+    done.loss = [1, NaN, Infinity];
+    await store.addSteps(id, done);
+    const rows = await store.metrics(id);
+    expect(rows.map(({ loss }) => loss)).toEqual([1, null, null]);
+  });
+
+  it('are deleted with their samples, and no others', async () => {
+    const file = join(folder(), 'data.sqlite');
+    const store = await openScene(file);
+    await meter(store, 'a', [gpu]);
+    const ids: number[] = [];
+    for (const start of [100, 200]) {
+      const id = await store.createRun(newRun(`run at ${start}`));
+      ids.push(id);
+      await store.startSegment(id, { micros: seconds(start), utc });
+      await store.addSamples(batch('a', start, start + 50, { [gpu.key]: steady(72) }));
+      await store.addSteps(
+        id,
+        steps(1, 5, (n) => start + n),
+      );
+      await store.addNote(id, { at: seconds(start), level: 'info', message: 'x' });
+      if (start === 200)
+        await expect(store.deleteRuns([id])).rejects.toMatchObject({ code: 'CONFLICT' });
+      await store.endRun(id, { at: seconds(start + 50), status: 'done' });
+    }
+    await store.deleteRuns([ids[0]!]);
+    expect((await store.listRuns()).map(({ id }) => id)).toEqual([ids[1]]);
+    expect((await store.energy(ids[1]!))!.wh).toBeCloseTo(1, 9);
+    await expect(store.getRun(ids[0]!)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await store.deleteRuns([ids[1]!]);
+    await store.close();
+    const db = new Database(file, { readonly: true });
+    for (const table of ['run', 'segment', 'metric', 'event', 'power_sample', 'experiment'])
+      expect([table, db.prepare(`select count(*) from ${table}`).pluck().get()]).toEqual([
+        table,
+        0,
+      ]);
+    db.close();
+  });
+
+  it('compare by results, energy with its band, and every setting', async () => {
+    const store = await openScene();
+    await meter(store, 'a', [gpu, cpu]);
+    const ids: number[] = [];
+    for (const [i, mode] of (['off', 'drop'] as const).entries()) {
+      const id = await store.createRun(newRun(mode, { config: config({ selection: { mode } }) }));
+      ids.push(id);
+      await store.startSegment(id, { micros: seconds(i * 100), utc });
+      await store.addSamples(
+        batch('a', i * 100, i * 100 + 36, { [gpu.key]: steady(100), cpu: steady(50) }),
+      );
+      await store.addEvaluation(id, {
+        at: seconds(i * 100 + 30),
+        epoch: 1,
+        step: 1,
+        result: scores('test', 0.75),
+      });
+      await store.endRun(id, { at: seconds(i * 100 + 36), status: 'done' });
+    }
+    const { rows } = await store.compare(ids);
+    const row = (key: string) => rows.find((row) => row.key === key)!;
+    expect(row('wh').values[0]).toBeCloseTo(1.5, 9);
+    // 5 % of 1 Wh and 10 W for 36 s, independent
+    expect(row('wh').uncertainty[0]).toBeCloseTo(Math.hypot(0.05, 0.1), 9);
+    expect(row('macroF1')).toMatchObject({ values: [75, 75], better: 'higher', differs: false });
+    expect(row('f1PerWh').values[1]).toBeCloseTo(50, 9);
+    expect(row('selection.mode')).toMatchObject({
+      label: 'Patch selection',
+      values: ['off', 'drop'],
+      differs: true,
+    });
+    expect(row('train.batch')).toMatchObject({ label: 'Training: Batch size', differs: false });
+  });
+
+  it('remember values under names', async () => {
+    const store = await openScene();
+    await store.remember({ settings: { theme: 'dark' }, idle: null });
+    await store.remember({ settings: { theme: 'light' }, left: undefined });
+    expect(await store.recall(['settings', 'idle', 'left'])).toEqual({
+      settings: { theme: 'light' },
+      idle: null,
+    });
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { batch, gpu, meter, newRun, openScene, scores, seconds, steps, utc } from './scene.ts';
+
+/** Lowest and highest of each bucket, found the slow way. */
+function bruteForce(x: number[], y: number[], bucketOf: (x: number) => number): Set<number> {
+  const found = new Set<number>();
+  for (const members of Map.groupBy(x.keys(), (i) => bucketOf(x[i]!)).values()) {
+    found.add(members.reduce((a, b) => (y[b]! < y[a]! ? b : a)));
+    found.add(members.reduce((a, b) => (y[b]! > y[a]! ? b : a)));
+  }
+  return found;
+}
+
+/** Never the same value twice, so that each extreme is one point. */
+const rough = (i: number): number => (Math.sin(i * 12.9898) * 43758.5453) % 1;
+
+describe('thinning', () => {
+  it('keeps the lowest and the highest step of every pixel column, of 100,000', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('long'));
+    await store.startSegment(id, { micros: 0, utc });
+    const all = steps(1, 100_000, (n) => n * 0.01, 1000);
+    all.loss = all.step.map(rough);
+    await store.addSteps(id, all);
+    const width = 300;
+    const [loss] = await store.series(id, ['loss'], 'step', width);
+    const span = 100_000 - 1;
+    const expected = bruteForce(all.step, all.loss, (x) =>
+      Math.min(width - 1, Math.floor(((x - 1) * width) / span)),
+    );
+    expect(loss!.x.length).toBeLessThanOrEqual(2 * width);
+    expect(loss!.x).toEqual([...expected].map((i) => all.step[i]!).sort((a, b) => a - b));
+    expect(loss!.y).toEqual(loss!.x.map((step) => rough(step)));
+  });
+
+  it('gives few points as they are, on every axis, and nothing for an unknown name', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('short'));
+    await store.updateRun(id, { stepsPerEpoch: 10 });
+    await store.startSegment(id, { micros: seconds(50), utc });
+    await store.addSteps(
+      id,
+      steps(1, 30, (n) => 50 + n),
+    );
+    await store.addEvaluation(id, {
+      at: seconds(61),
+      epoch: 1,
+      step: 10,
+      result: scores('validation', 0.3),
+    });
+    await store.addEvaluation(id, {
+      at: seconds(81),
+      epoch: 3,
+      step: 30,
+      result: scores('test', 0.6),
+    });
+    const [loss, f1, test, unknown, injected] = await store.series(
+      id,
+      ['loss', 'validation.macroF1', 'test.macroF1', 'nothing', `validation' or 1.loss`],
+      'epoch',
+      200,
+    );
+    expect(loss!.x.slice(0, 3)).toEqual([0.1, 0.2, 0.3]);
+    expect(loss!.y[29]).toBeCloseTo(10 / 30, 12);
+    expect(f1).toEqual({ name: 'validation.macroF1', x: [1], y: [0.3] });
+    expect(test).toEqual({ name: 'test.macroF1', x: [3], y: [0.6] });
+    expect(unknown).toEqual({ name: 'nothing', x: [], y: [] });
+    expect(injected!.x).toEqual([]);
+    expect((await store.series(id, ['test.loss'], 'time', 200))[0]!.x).toEqual([31]);
+    expect(await store.getSummary(id)).toMatchObject({ macroF1: 0.6, f1Split: 'test' });
+  });
+
+  it('keeps every peak of 100,000 power samples, with the energy up to each', async () => {
+    const store = await openScene();
+    await meter(store, 'a', [gpu]);
+    const id = await store.createRun(newRun('long'));
+    await store.startSegment(id, { micros: 0, utc });
+    const watts = (s: number) => 100 + rough(Math.round(s * 10));
+    const joules = (s: number) => 100 * s;
+    const samples = batch('a', 0, 10_000, { [gpu.key]: { joules, watts } });
+    await store.addSamples(samples);
+    await store.endRun(id, { at: seconds(10_000), status: 'done' });
+    const width = 250;
+    const [series] = (await store.power(id, width)).components;
+    const x = samples.t.map((t) => t / 1e6);
+    const expected = bruteForce(x, x.map(watts), (s) => Math.floor(s / (10_000 / width)));
+    expect(series!.x.length).toBeLessThanOrEqual(2 * (width + 1));
+    expect(new Set(series!.x)).toEqual(new Set([...expected].map((i) => x[i]!)));
+    expect(series!.watts).toEqual(series!.x.map(watts));
+    series!.wh.forEach((wh, i) => expect(wh).toBeCloseTo((100 * series!.x[i]!) / 3600, 6));
+  });
+});
