@@ -2,6 +2,7 @@
  * Looks at a config before it runs: is it valid, what will it cost, and what in it will surprise.
  * Warnings stop nothing; they say what the numbers will not show by themselves.
  */
+import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import {
   parseExperimentConfig,
@@ -34,7 +35,13 @@ export function warningsOf(
   const inner = model.heads * model.dimHead;
   const share = selectedShare(config);
 
+  const path = 'path' in config.dataset ? config.dataset.path : null;
   const all: (string | false | null)[] = [
+    path !== null &&
+      path !== '' &&
+      !path.startsWith('~') &&
+      !existsSync(path) &&
+      `There is no folder or archive ${path} on this machine: the run would fail at once.`,
     cost.memoryBytes > memoryBytes &&
       `One training step takes about ${gigabytes(cost.memoryBytes)} GB (modelled); this machine has ${gigabytes(memoryBytes)} GB. Make the batch or the model smaller.`,
     train.batch > data.train &&

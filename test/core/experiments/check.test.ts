@@ -71,6 +71,11 @@ describe('check', () => {
       { dataset: { kind: 'greensynth', train: 50, classes: 100 }, train: { batch: 10 } },
       /cannot show all 100/,
     ],
+    [
+      'a dataset that is not there',
+      { dataset: { kind: 'cifar10', path: '/nowhere/at/all' } },
+      /no folder or archive \/nowhere\/at\/all/,
+    ],
     ['an unknown region', { energy: { region: 'Atlantis' } }, /no region "Atlantis"/],
   ])('warns of %s', (_, input, expected) => {
     const config = configOf(input);

@@ -13,6 +13,7 @@ import {
   type Model,
 } from '../../../src-main/core/experiments/cost.ts';
 import { forecast } from '../../../src-main/core/experiments/forecast.ts';
+import { vitParameters } from '../../../src-main/trainer/models/vit.ts';
 import counts from '../../fixtures/golden/counts.json' with { type: 'json' };
 
 const configOf = (input: ExperimentConfigInput): ExperimentConfig => {
@@ -59,13 +60,24 @@ describe('counts', () => {
     expect(1 - 0.5 * (1 - ratio(0.7))).toBeCloseTo(golden.expected_ratio_prob05_k70, 11);
   });
 
-  it('counts biases of q, k, v and leaves out the projection behind one full-width head', () => {
-    const model = modelOf(counts.vit.native32_p4_D64_L8_h4x16);
-    expect(parameterCount({ ...model, qkvBias: true }, 10) - parameterCount(model, 10)).toBe(
-      8 * 3 * 64,
+  it.each<[string, Partial<Model>]>([
+    ['as the defaults have it', {}],
+    ['with biases of q, k and v', { qkvBias: true }],
+    ['with one head as wide as the embedding', { heads: 1, dimHead: 64 }],
+    ['with an odd MLP ratio', { mlpRatio: 2.345 }],
+    ['as the authors have it', { image: 224, patch: 16, heads: 12, dimHead: 64 }],
+  ])('agree with the model that is built, %s', (_, over) => {
+    const model = { ...configOf({}).model, ...over };
+    const built = vitParameters({ model, attention: 'standard', channels: 3, classes: 10 });
+    expect(parameterCount(model, 10)).toBe(
+      built.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
     );
-    const single = { ...model, heads: 1, dimHead: 64 };
-    expect(parameterCount(model, 10) - parameterCount(single, 10)).toBe(8 * (64 * 64 + 64));
+  });
+
+  it('leave out the MACs of a projection that is not there', () => {
+    const model = { ...configOf({}).model, heads: 1, dimHead: 64 };
+    const four = { ...model, heads: 4, dimHead: 16 };
+    expect(layerMacs(four, 65) - layerMacs(model, 65)).toBe(65 * 64 * 64);
   });
 
   it('models memory that grows with the batch and the square of the tokens', () => {
