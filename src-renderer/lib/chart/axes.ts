@@ -2,13 +2,20 @@
 import type { XAxis } from '../../../src-main/contract.ts';
 import { plainTick } from './line-chart.ts';
 
-export const xAxes: Record<XAxis, { label: string; title: string; format: (x: number) => string }> =
-  {
-    time: { label: 'Time', title: 'Time since start (min:s)', format: clock },
-    step: { label: 'Step', title: 'Step', format: plainTick },
-    epoch: { label: 'Epoch', title: 'Epoch', format: plainTick },
-    wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick },
-  };
+interface Axis {
+  label: string;
+  title: string;
+  format: (x: number) => string;
+  /** Distance of the ticks over a range; null: chart.js chooses. */
+  step: ((span: number) => number) | null;
+}
+
+export const xAxes: Record<XAxis, Axis> = {
+  time: { label: 'Time', title: 'Time since start (min:s)', format: clock, step: clockStep },
+  step: { label: 'Step', title: 'Step', format: plainTick, step: null },
+  epoch: { label: 'Epoch', title: 'Epoch', format: plainTick, step: null },
+  wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
+};
 
 /** Seconds as `1:05` or `1:02:05`. */
 export function clock(seconds: number): string {
@@ -17,4 +24,11 @@ export function clock(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, '0');
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   return sign + (h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`);
+}
+
+const niceSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400];
+
+/** At most eight ticks, at full seconds, minutes or hours. */
+export function clockStep(span: number): number {
+  return niceSeconds.find((step) => span / step <= 8) ?? Math.ceil(span / 8 / 86_400) * 86_400;
 }

@@ -48,12 +48,16 @@ export interface ChartLook {
   /** Fixed range of x; null: that of the data. */
   xRange: [number, number] | null;
   formatX: (x: number) => string;
+  /** Distance of the ticks for a range of this length; without it chart.js chooses. */
+  stepX: ((span: number) => number) | null;
 }
 
 export type LineChart = Chart<'line', { x: number; y: number | null }[]>;
 
 /** Width of the left axis with its title, in pixels. */
 export const axisWidth = 56;
+/** Room for half of the last tick's label. */
+export const rightPadding = 14;
 /** Below this a series is single readings: mark each. */
 const sparse = 60;
 
@@ -69,6 +73,7 @@ export function createLineChart(canvas: HTMLCanvasElement, still: boolean) {
       responsive: !still,
       maintainAspectRatio: false,
       devicePixelRatio: still ? 2 : undefined,
+      layout: { autoPadding: false, padding: { top: 6, right: rightPadding } },
       events: still ? [] : ['mousemove', 'mouseout', 'touchstart', 'touchmove'],
       interaction: { mode: 'everySeries', intersect: false },
       elements: { line: { tension: 0, borderJoinStyle: 'round' } },
@@ -161,6 +166,8 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
         font,
         maxRotation: 0,
         autoSkipPadding: 16,
+        includeBounds: false,
+        stepSize: look.stepX?.(max - min),
         callback: (value) => look.formatX(Number(value)),
       },
     },

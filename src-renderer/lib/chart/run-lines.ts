@@ -1,7 +1,7 @@
 /** Turning the series of runs into chart lines, and the sentence that tells what they show. */
-import type { PowerSeries, Series } from '../../../src-main/contract.ts';
+import type { PowerComponent, PowerSeries, Series } from '../../../src-main/contract.ts';
 import { percent, quantity, significant } from '../format/number.ts';
-import { kindColour, runColour, runDash } from '../format/words.ts';
+import { kindColour, kindLabel, runColour, runDash } from '../format/words.ts';
 import type { Line } from './line-chart.ts';
 import { stack } from './stack.ts';
 
@@ -35,11 +35,15 @@ export const f1Lines = (series: SeriesByName): Line[] => [
 const order = { ram: 0, cpu: 1, gpu: 2 };
 
 export function powerLines({ components }: PowerSeries, of: 'watts' | 'wh', factor = 1): Line[] {
+  const name = (component: PowerComponent) =>
+    components.filter(({ kind }) => kind === component.kind).length > 1
+      ? component.name
+      : kindLabel[component.kind];
   return [...components]
     .sort((a, b) => order[a.kind] - order[b.kind])
     .map((component) => ({
       key: component.key,
-      label: component.name,
+      label: name(component),
       x: component.x,
       y: component[of].map((value) => (value === null ? null : value * factor)),
       colour: kindColour(component.kind),

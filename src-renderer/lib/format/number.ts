@@ -39,15 +39,15 @@ const prefixes: [from: number, factor: number, prefix: string][] = [
   [1e9, 1e-9, 'G'],
   [1e6, 1e-6, 'M'],
   [1e3, 1e-3, 'k'],
-  [1, 1, ''],
-  [1e-3, 1e3, 'm'],
+  [0.1, 1, ''],
+  [1e-4, 1e3, 'm'],
   [0, 1e6, 'µ'],
 ];
 
 /** Units that take an SI prefix; others (`gCO2e/kWh`, `%`) stay as they are. */
 const prefixed = new Set(['Wh', 'W', 'J', 'gCO2e', 'MAC']);
 
-/** One prefix for all `values`, chosen so that the largest has one to four digits before the point. */
+/** One prefix for all `values`, for the largest of them; tenths of a unit still go without. */
 export function siScale(values: Iterable<Maybe>, unit: string): Scale {
   if (!prefixed.has(unit)) return { factor: 1, unit };
   let largest = 0;
@@ -63,7 +63,9 @@ export function scaled(value: Maybe, scale: Scale, half: Maybe = null): string {
   const shown = value * scale.factor;
   if (!known(half) || half <= 0) return significant(shown);
   const shownHalf = half * scale.factor;
-  const decimals = decimalsFor(shownHalf, 1);
+  // a band that begins with 1 would lose half of itself in one digit
+  const first = Number(shownHalf.toExponential(0)[0]);
+  const decimals = decimalsFor(shownHalf, first === 1 ? 2 : 1);
   return `${group(shown, decimals)} ± ${group(shownHalf, decimals)}`;
 }
 
@@ -94,7 +96,8 @@ export function bytes(value: Maybe): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));
   const shown = value / 1024 ** power;
-  return `${power === 0 ? group(shown, 0) : significant(shown)} ${units[power]}`;
+  const text = shown.toLocaleString('en-GB', { maximumSignificantDigits: 3, useGrouping: false });
+  return `${text} ${units[power]}`;
 }
 
 /** A difference to a baseline, signed by a word. */
