@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { AppError } from '../../contract.ts';
 import { extractMembers, type Member } from './archive.ts';
 import { digestOf, type Digest } from './checksum.ts';
 import { cifar100Classes, cifar100Superclasses, cifar10Classes } from './cifar-classes.ts';
@@ -300,7 +301,7 @@ async function unpack(
   onProgress?.(`checking ${basename(archive)}`, null);
   const { algorithm, hex } = source.archive.digest;
   const found = await digestOf(archive, algorithm, signal).catch((cause: unknown) => {
-    throwIfCancelled(signal, `Reading ${source.title}`);
+    if (cause instanceof AppError) throw cause;
     throw cannotRead(source, archive, cause);
   });
   if (found !== hex) {

@@ -75,12 +75,7 @@ export async function download(
       }
     }
     options.onProgress?.({ received: published.bytes, total: published.bytes, label: 'checking' });
-    const found = await digestOf(part, published.digest.algorithm, signal).catch(
-      (cause: unknown) => {
-        throwIfCancelled(signal, `The download of ${basename(file)}`);
-        throw cause;
-      },
-    );
+    const found = await digestOf(part, published.digest.algorithm, signal);
     await forget(part);
     if (found !== published.digest.hex) {
       await rm(part, { force: true });
