@@ -177,8 +177,11 @@ interface Storage {
   disposeData(dataId: object): boolean;
 }
 
-/** Kernels whose wasm version is wrong in tfjs 4.22: GatherV2 takes every batch's rows from the first. */
-const WRONG_ON_WASM = ['GatherV2'];
+/**
+ * Kernels whose wasm version is wrong in tfjs 4.22: GatherV2 takes every batch's rows from the first,
+ * OneHot writes float on and off values as integers.
+ */
+const WRONG_ON_WASM = ['GatherV2', 'OneHot'];
 
 /** Gives the wasm backend the kernels it lacks from the `cpu` backend, at the price of a copy. */
 function borrowKernels(): void {
@@ -187,6 +190,7 @@ function borrowKernels(): void {
   Reflect.set(cpu, 'firstUse', false);
   for (const kernelName of WRONG_ON_WASM)
     if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
+  mendCast();
   const own = new Set(tf.getKernelsForBackend('wasm').map(({ kernelName }) => kernelName));
   for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
     if (own.has(kernelName)) continue;
@@ -197,16 +201,19 @@ function borrowKernels(): void {
         const wasm = backend as Storage;
         const move = (info: tf.TensorInfo, from: Storage, to: Storage): tf.TensorInfo => ({
           ...info,
-          dataId: to.write(from.readSync(info.dataId), info.shape, info.dtype),
+          dataId: to.write(
+            typedValues(from.readSync(info.dataId), info.dtype),
+            info.shape,
+            info.dtype,
+          ),
         });
-        const borrowed: tf.NamedTensorInfoMap = {};
-        for (const [name, info] of Object.entries(inputs))
-          if (info)
-            borrowed[name] = move(
-              { dataId: info.dataId, shape: info.shape, dtype: info.dtype },
-              wasm,
-              cpu,
-            );
+        // a kernel of a list of tensors gets an array for its inputs
+        const borrowed: tf.NamedTensorInfoMap = Object.assign(Array.isArray(inputs) ? [] : {});
+        for (const [name, info] of Object.entries(inputs)) {
+          if (!info) continue;
+          const { dataId, shape, dtype } = info;
+          borrowed[name] = move({ dataId, shape, dtype }, wasm, cpu);
+        }
         const result = kernelFunc({ inputs: borrowed, backend: cpu, ...(attrs && { attrs }) });
         const outputs = Array.isArray(result) ? result : [result];
         const moved = outputs.map((info) => move(info, cpu, wasm));
@@ -217,4 +224,29 @@ function borrowKernels(): void {
       },
     });
   }
+}
+
+/** wasm's Cast makes 254 of -2 as a bool; whether a number is not 0 is a comparison. */
+function mendCast(): void {
+  const own = tf.getKernel('Cast', 'wasm');
+  if (mended.has(own.kernelFunc)) return;
+  const kernelFunc: tf.KernelFunc = (call) => {
+    const x = call.inputs.x as tf.Tensor;
+    if (call.attrs?.dtype !== 'bool' || x.dtype === 'bool') return own.kernelFunc(call);
+    return tf.tidy(() => tf.notEqual(x, tf.zerosLike(x)));
+  };
+  mended.add(kernelFunc);
+  tf.unregisterKernel('Cast', 'wasm');
+  tf.registerKernel({ ...own, kernelFunc });
+}
+
+const mended = new WeakSet<tf.KernelFunc>();
+
+/** The `cpu` backend may hold whole numbers where floats are meant; wasm copies bytes. */
+function typedValues(values: tf.BackendValues, dtype: tf.DataType): tf.BackendValues {
+  if (dtype === 'float32' && !(values instanceof Float32Array))
+    return Float32Array.from(values as ArrayLike<number>);
+  if (dtype === 'int32' && !(values instanceof Int32Array))
+    return Int32Array.from(values as ArrayLike<number>);
+  return values;
 }

@@ -119,20 +119,35 @@ export class Graph {
   /** Everything the outputs need, and nothing else. Input names that are not needed are missing. */
   finish(outputs: readonly { name: string; value: Value }[]): OnnxGraph {
     const needed = new Set(outputs.map(({ value }) => value.name));
-    const named: OnnxNode[] = outputs.map(({ name, value }) => ({
-      op: 'Identity',
-      inputs: [value.name],
-      outputs: [name],
-      attributes: {},
-    }));
     const nodes: OnnxNode[] = [];
     for (const node of this.#nodes.toReversed()) {
       if (!node.outputs.some((output) => needed.has(output))) continue;
       nodes.push(node);
       for (const input of node.inputs) needed.add(input);
     }
+    // a node writes an output under its name; an input, a constant or a second name has to be copied
+    const computed = new Set(nodes.flatMap((node) => node.outputs));
+    const names = new Map<string, string>();
+    for (const { name, value } of outputs)
+      if (computed.has(value.name) && !names.has(value.name)) names.set(value.name, name);
+    const named = (old: string) => names.get(old) ?? old;
+    const copies = outputs
+      .filter(({ name, value }) => named(value.name) !== name)
+      .map(({ name, value }) => ({
+        op: 'Identity',
+        inputs: [named(value.name)],
+        outputs: [name],
+        attributes: {},
+      }));
     return {
-      nodes: [...nodes.reverse(), ...named],
+      nodes: [
+        ...nodes.reverse().map((node) => ({
+          ...node,
+          inputs: node.inputs.map(named),
+          outputs: node.outputs.map(named),
+        })),
+        ...copies,
+      ],
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       outputs: outputs.map(({ name, value }) => ({ name, type: value.type, shape: value.shape })),
       constants: [...this.#constants.values()]

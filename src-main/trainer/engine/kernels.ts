@@ -4,7 +4,7 @@
  * have computed, with their shapes. README.md beside this file shows how to add one.
  *
  * Only operators that ONNX Runtime's `cpu` and `webgpu` providers both have are emitted; what webgpu
- * lacks (OneHot, Sign, Mod, Round, LogSoftmax, IsNaN, most of int64) is composed here.
+ * lacks (OneHot, Sign, Mod, Round, IsNaN, most of int64) is composed here.
  */
 import { ATTENTION, GELU, LAYER_NORM } from './ops.ts';
 import { sameShape, sizeOf, uniformNumber } from './graph.ts';
@@ -349,7 +349,8 @@ function stridedSlice({ graph, inputs, attrs }: KernelCall): Value {
     attrs.number('newAxisMask'),
     attrs.number('shrinkAxisMask'),
   );
-  const cut = slice(graph, x, info.begin, info.finalShapeSparse, info.strides);
+  const size = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
+  const cut = slice(graph, x, info.begin, size, info.strides);
   return reshape(graph, cut, info.finalShape);
 }
 
@@ -534,12 +535,6 @@ export const kernels: Record<string, KernelMapping> = {
   ArgMin: argReduce('ArgMin'),
   Softmax: ({ graph, inputs, attrs }) =>
     softmax(graph, inputs.logits!, attrs.has('dim') ? attrs.number('dim') : -1),
-  LogSoftmax: ({ graph: g, inputs: { logits }, attrs }) => {
-    const [axis] = tf.util.parseAxisParam(attrs.number('axis'), [...logits!.shape]);
-    const shifted = subtract(g, logits!, reduceAxes(g, 'ReduceMax', logits!, [axis!], true));
-    const total = reduceAxes(g, 'ReduceSum', unary(g, 'Exp', shifted), [axis!], true);
-    return subtract(g, shifted, unary(g, 'Log', total));
-  },
   Cumsum: ({ graph: g, inputs: { x }, attrs }) =>
     g.node(
       'CumSum',

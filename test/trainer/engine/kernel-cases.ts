@@ -1,0 +1,314 @@
+/** One small use of every kernel the capture backend maps, keyed by the kernel's name. */
+import type { HostArray, Specs } from '../../../src-main/trainer/engine/engine.ts';
+import {
+  attention,
+  ATTENTION,
+  gelu,
+  GELU,
+  layerNorm,
+  LAYER_NORM,
+} from '../../../src-main/trainer/engine/ops.ts';
+import * as tf from '../../../src-main/trainer/engine/tf.ts';
+import type { Tensor } from '../../../src-main/trainer/engine/tf.ts';
+import type { DType } from '../../../src-main/trainer/engine/engine.ts';
+
+export interface KernelCase {
+  inputs: Record<string, { shape: number[]; dtype: DType; data: HostArray }>;
+  run(inputs: Record<string, Tensor>): Tensor | Tensor[];
+}
+
+/** Numbers in (-2, 2), the same on every run. */
+const noise = (size: number, seed: number): Float32Array =>
+  Float32Array.from({ length: size }, (_, i) => 2 * Math.sin((i + 1) * 12.9898 + seed * 78.233));
+const sizeOf = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
+const f = (shape: number[], seed = 1) => ({
+  shape,
+  dtype: 'float32' as const,
+  data: noise(sizeOf(shape), seed),
+});
+const positive = (shape: number[], seed = 1) => ({
+  ...f(shape, seed),
+  data: noise(sizeOf(shape), seed).map((x) => Math.abs(x) + 0.1),
+});
+const ints = (shape: number[], values: number[]) => ({
+  shape,
+  dtype: 'int32' as const,
+  data: Int32Array.from(values),
+});
+const bools = (shape: number[], values: number[]) => ({
+  shape,
+  dtype: 'bool' as const,
+  data: Uint8Array.from(values),
+});
+
+const unary = (op: (x: Tensor) => Tensor, input = f([2, 5])): KernelCase => ({
+  inputs: { x: input },
+  run: ({ x }) => op(x!),
+});
+/** Twice: with equal shapes and with a broadcast on either side. */
+const binary = (
+  op: (a: Tensor, b: Tensor) => Tensor,
+  a = f([2, 3, 4]),
+  b = f([3, 1], 2),
+): KernelCase => ({
+  inputs: { a, b, c: { ...a, data: a.data.toReversed() } },
+  run: ({ a, b, c }) => [op(a!, b!), op(b!, a!), op(a!, c!)],
+});
+const some = ints([2, 3], [3, 0, -2, 7, 5, 5]);
+const others = ints([2, 3], [3, 1, -2, -7, 2, 5]);
+const logical = (op: (a: Tensor, b: Tensor) => Tensor): KernelCase => ({
+  inputs: { a: bools([2, 2], [1, 0, 1, 0]), b: bools([2, 2], [1, 1, 0, 0]) },
+  run: ({ a, b }) => op(a!, b!),
+});
+const comparison = (op: (a: Tensor, b: Tensor) => Tensor): KernelCase => ({
+  inputs: { a: some, b: others, x: f([2, 3]), y: f([3], 2) },
+  run: ({ a, b, x, y }) => [op(a!, b!), op(x!, y!)],
+});
+const reduction = (
+  op: (x: Tensor, axis?: number | number[], keepDims?: boolean) => Tensor,
+): KernelCase => ({
+  inputs: { x: f([2, 3, 4]) },
+  run: ({ x }) => [op(x!), op(x!, -1), op(x!, [0, 2], true)],
+});
+const logicalReduction = (op: (x: Tensor, axis?: number) => Tensor): KernelCase => ({
+  inputs: { x: bools([2, 3], [1, 0, 1, 1, 1, 1]) },
+  run: ({ x }) => [op(x!), op(x!, 1)],
+});
+const halves = { ...f([6]), data: Float32Array.of(0.5, 1.5, 2.5, -0.5, -1.5, 1.2) };
+export const kernelCases: Record<string, KernelCase> = {
+  Abs: { inputs: { x: f([2, 3]), a: some }, run: ({ x, a }) => [tf.abs(x!), tf.abs(a!)] },
+  Ceil: unary(tf.ceil),
+  Cos: unary(tf.cos),
+  Erf: unary(tf.erf),
+  Exp: unary(tf.exp),
+  Floor: unary(tf.floor),
+  Log: unary(tf.log, positive([2, 5])),
+  LogicalNot: { inputs: { x: bools([3], [1, 0, 1]) }, run: ({ x }) => tf.logicalNot(x!) },
+  Neg: { inputs: { x: f([2, 3]), a: some }, run: ({ x, a }) => [tf.neg(x!), tf.neg(a!)] },
+  Reciprocal: unary(tf.reciprocal, positive([2, 5])),
+  Relu: unary(tf.relu),
+  Round: unary(tf.round, halves),
+  Sigmoid: unary(tf.sigmoid),
+  Sin: unary(tf.sin),
+  Softplus: unary(tf.softplus),
+  Sqrt: unary(tf.sqrt, positive([2, 5])),
+  Tanh: unary(tf.tanh),
+  Rsqrt: unary(tf.rsqrt, positive([2, 5])),
+  Square: unary(tf.square),
+  Log1p: unary(tf.log1p, positive([2, 5])),
+  Expm1: unary(tf.expm1),
+  // NaN is made on the way: it must not be folded away
+  IsNan: unary((x) => tf.isNaN(tf.sqrt(x))),
+  Sign: unary(tf.sign),
+  Step: unary((x) => tf.step(x, 0.25)),
+  LeakyRelu: unary((x) => tf.leakyRelu(x, 0.1)),
+  Relu6: unary((x) => tf.relu6(tf.mul(x, tf.scalar(5)))),
+  ClipByValue: unary((x) => tf.clipByValue(x, -0.5, 0.75)),
+
+  Add: binary(tf.add),
+  Sub: binary(tf.sub),
+  Multiply: binary(tf.mul),
+  RealDiv: binary(tf.div, positive([2, 3, 4]), positive([3, 1], 2)),
+  FloorDiv: {
+    inputs: { a: some, b: ints([3], [2, 3, -4]) },
+    run: ({ a, b }) => tf.floorDiv(a!, b!),
+  },
+  Mod: binary(tf.mod, positive([2, 3, 4]), positive([3, 1], 2)),
+  Pow: binary(tf.pow, positive([2, 3, 4]), positive([3, 1], 2)),
+  Maximum: binary(tf.maximum),
+  Minimum: binary(tf.minimum),
+  SquaredDifference: binary(tf.squaredDifference),
+  AddN: {
+    inputs: { a: f([2, 3]), b: f([2, 3], 2), c: f([2, 3], 3) },
+    run: ({ a, b, c }) => tf.addN([a!, b!, c!]),
+  },
+  Equal: comparison(tf.equal),
+  NotEqual: comparison(tf.notEqual),
+  Greater: comparison(tf.greater),
+  GreaterEqual: comparison(tf.greaterEqual),
+  Less: comparison(tf.less),
+  LessEqual: comparison(tf.lessEqual),
+  LogicalAnd: logical(tf.logicalAnd),
+  LogicalOr: logical(tf.logicalOr),
+  Select: {
+    inputs: { c: bools([2, 3], [1, 0, 0, 1, 1, 0]), a: f([2, 3]), b: f([2, 3], 2) },
+    run: ({ c, a, b }) => [tf.where(c!, a!, b!), tf.where(c!, a!, tf.zerosLike(b!))],
+  },
+
+  Sum: reduction(tf.sum),
+  Mean: reduction(tf.mean),
+  Max: reduction(tf.max),
+  Min: reduction(tf.min),
+  Prod: reduction(tf.prod),
+  All: logicalReduction(tf.all),
+  Any: logicalReduction(tf.any),
+  ArgMax: unary((x) => tf.argMax(x, 1)),
+  ArgMin: unary((x) => tf.argMin(x, 0)),
+  Softmax: unary((x) => tf.softmax(x)),
+  Cumsum: unary((x) => tf.concat([tf.cumsum(x, 1), tf.cumsum(x, 1, true, true)])),
+  TopK: {
+    inputs: { x: f([3, 7]) },
+    run: ({ x }) => {
+      const { values, indices } = tf.topk(x!, 3);
+      return [values, indices, tf.gather(tf.range(0, 7), indices)];
+    },
+  },
+
+  BatchMatMul: {
+    inputs: { a: f([2, 3, 4]), b: f([2, 4, 5], 2), c: f([1, 3, 4], 3), d: f([5, 4], 4) },
+    run: ({ a, b, c, d }) => [
+      tf.matMul(a!, b!),
+      tf.matMul(a!, c!, true),
+      tf.matMul(a!, c!, false, true),
+      tf.matMul(b!, a!, true, true),
+      tf.matMul(tf.reshape(a!, [6, 4]), d!, false, true),
+    ],
+  },
+  Einsum: {
+    inputs: { a: f([2, 3, 4]), b: f([2, 4, 5], 2) },
+    run: ({ a, b }) => tf.einsum('bij,bjk->bik', a!, b!),
+  },
+  Conv2D: {
+    inputs: { x: f([2, 6, 5, 3]), filter: f([3, 2, 3, 4], 2) },
+    run: ({ x, filter }) => [
+      tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, [2, 1], 'valid'),
+      tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 2, 'same'),
+    ],
+  },
+
+  Identity: unary((x) => tf.clone(x)),
+  Cast: {
+    inputs: { x: f([2, 3]), a: some, c: bools([2], [1, 0]) },
+    run: ({ x, a, c }) => [
+      tf.cast(x!, 'int32'),
+      tf.cast(a!, 'float32'),
+      tf.cast(a!, 'bool'),
+      tf.cast(c!, 'float32'),
+      tf.cast(tf.cast(c!, 'int32'), 'float32'),
+    ],
+  },
+  Reshape: unary((x) => tf.reshape(x, [5, -1])),
+  ExpandDims: unary((x) =>
+    tf.concat([tf.expandDims(x, 0), tf.reshape(tf.expandDims(x, -1), [1, 2, 5])]),
+  ),
+  Transpose: unary((x) => tf.transpose(x, [2, 0, 1]), f([2, 3, 4])),
+  BroadcastTo: unary((x) => tf.broadcastTo(x, [3, 2, 4]), f([2, 1])),
+  Tile: unary(
+    (x) => tf.concat([tf.tile(x, [2, 3]), tf.tile(tf.slice(x, [0, 0], [4, 1]), [1, 9])]),
+    f([4, 3]),
+  ),
+  Slice: {
+    inputs: { x: f([3, 4]), a: some },
+    run: ({ x, a }) => [
+      tf.slice(x!, [1, 1], [2, -1]),
+      tf.slice(a!, [0, 1], [1, 2]),
+      tf.slice(x!, 1),
+    ],
+  },
+  StridedSlice: {
+    inputs: { x: f([4, 5]) },
+    run: ({ x }) => [
+      tf.stridedSlice(x!, [0, 1], [4, 5], [2, 2]),
+      tf.stridedSlice(x!, [3, 4], [0, 0], [-1, -2], 0, 2),
+      tf.stridedSlice(x!, [1, 0], [2, 5], [1, 1], 0, 0, 0, 0, 1),
+    ],
+  },
+  Reverse: unary((x) => tf.reverse(x, [1]), f([2, 3, 2])),
+  PadV2: unary((x) =>
+    tf.pad(
+      x,
+      [
+        [1, 0],
+        [0, 2],
+      ],
+      0.5,
+    ),
+  ),
+  Concat: {
+    inputs: { a: f([2, 3]), b: f([2, 1], 2), i: some },
+    run: ({ a, b, i }) => [tf.concat([a!, b!], 1), tf.concat([i!, i!], 0), tf.concat([a!, b!], -1)],
+  },
+  Pack: {
+    inputs: { a: f([2, 3]), b: f([2, 3], 2) },
+    run: ({ a, b }) => [tf.stack([a!, b!]), tf.stack([a!, b!], 2)],
+  },
+  Unpack: unary((x) => tf.concat(tf.unstack(x, 1)), f([2, 3, 2])),
+  SplitV: {
+    inputs: { x: f([2, 6]) },
+    run: ({ x }) => [...tf.split(x!, 3, 1), ...tf.split(x!, [1, 5], 1)],
+  },
+
+  GatherV2: {
+    inputs: { x: f([2, 5, 3]), i: ints([2, 2], [4, 0, 1, 1]) },
+    run: ({ x, i }) => [
+      tf.gather(x!, i!, 1, 1),
+      tf.gather(x!, tf.reshape(i!, [4]), 1),
+      tf.gather(tf.reshape(x!, [10, 3]), i!),
+    ],
+  },
+  GatherNd: {
+    inputs: { x: f([3, 4, 2]), i: ints([2, 2], [2, 3, 0, 1]) },
+    run: ({ x, i }) => tf.gatherND(x!, i!),
+  },
+  ScatterNd: {
+    inputs: { i: ints([3, 1], [4, 1, 4]), u: f([3, 2]) },
+    run: ({ i, u }) => tf.scatterND(i!, u!, [5, 2]),
+  },
+  UnsortedSegmentSum: {
+    inputs: { x: f([4, 3]), i: ints([4], [2, 0, 2, 1]) },
+    run: ({ x, i }) => tf.unsortedSegmentSum(x!, i as tf.Tensor1D, 3),
+  },
+  OneHot: {
+    inputs: { i: ints([4], [2, 0, 5, 1]) },
+    run: ({ i }) => [tf.oneHot(i!, 4), tf.oneHot(i!, 3, 0.9, 0.05, 'float32')],
+  },
+  // away from the border, where tfjs's cpu backend extrapolates
+  ResizeBilinear: unary(
+    (x) =>
+      tf.slice(
+        tf.image.resizeBilinear(x as tf.Tensor4D, [8, 10], false, true),
+        [0, 1, 1, 0],
+        [1, 6, 8, 2],
+      ),
+    f([1, 4, 5, 2]),
+  ),
+
+  ZerosLike: unary((x) => tf.add(x, tf.zerosLike(x))),
+  OnesLike: unary((x) => tf.sub(x, tf.onesLike(x))),
+  Fill: unary((x) => tf.concat([x, tf.fill([1, 5], 0.5)])),
+  Range: unary((x) => tf.add(x, tf.range(0, 5))),
+
+  [LAYER_NORM]: {
+    inputs: { x: f([3, 4, 6]), gamma: f([6], 2), beta: f([6], 3) },
+    run: ({ x, gamma, beta }) => layerNorm(x!, gamma!, beta!),
+  },
+  [GELU]: unary(gelu),
+  [ATTENTION]: {
+    inputs: { q: f([2, 2, 5, 3]), k: f([2, 2, 4, 3], 2), v: f([2, 2, 4, 6], 3) },
+    run: ({ q, k, v }) => attention(q!, k!, v!, 0.7),
+  },
+};
+
+/** The inputs of a case as an engine wants them. */
+export function feedsOf({ inputs }: KernelCase): {
+  specs: Specs;
+  feeds: Record<string, HostArray>;
+} {
+  return {
+    specs: Object.fromEntries(
+      Object.entries(inputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }]),
+    ),
+    feeds: Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, data])),
+  };
+}
+
+/** All results of a case by number. */
+export function resultsOf(
+  testCase: KernelCase,
+  inputs: Record<string, Tensor>,
+): Record<string, Tensor> {
+  const result = testCase.run(inputs);
+  return Object.fromEntries(
+    (Array.isArray(result) ? result : [result]).map((t, i) => [`r${i}`, t]),
+  );
+}
