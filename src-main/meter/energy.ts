@@ -141,7 +141,7 @@ export class PowerEnergy extends Energy {
   #continues(now: number, limit: number): boolean {
     if (this.#at !== null && !this.broken && now - this.#at <= limit) return true;
     // what was reported while the last reading was held stays reported
-    this.#settled = this.total;
+    this.#settled = Math.max(this.#settled, this.total);
     if (this.#at !== null || this.broken) this.markGap();
     this.broken = false;
     return false;

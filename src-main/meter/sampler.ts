@@ -26,7 +26,7 @@ import type {
   SourceDefinition,
 } from './sources/source.ts';
 
-const flushMicros = 250_000;
+const flushMicros = 350_000;
 /** Clocks that part by more than this were not read around the same moment. */
 const suspendMicros = 1_000_000;
 

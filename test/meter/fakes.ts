@@ -1,0 +1,87 @@
+/** The outside, faked: a driver library compiled from C, a powercap tree, an nvidia-smi. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export function temporaryFolder(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'hugginggreen-meter-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+const source = fileURLToPath(new URL('../fixtures/nvml/fake_nvml.c', import.meta.url));
+
+/**
+ * Compiles the stub driver. Without a C compiler: null and a line that says so, but an error in CI,
+ * where nothing may be skipped unseen.
+ */
+export function compileNvml(folder: string): string | null {
+  const library = join(folder, 'libnvidia-ml-stub.so');
+  try {
+    execFileSync('cc', ['-O1', '-shared', '-fPIC', '-o', library, source], { stdio: 'pipe' });
+    return library;
+  } catch (cause) {
+    const compiler = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    if (!compiler || process.env.CI) throw cause;
+    console.warn('Skipped: the NVML tests need a C compiler (cc).');
+    return null;
+  }
+}
+
+/** Replaces a file in one step, so that a reader never sees half of it. */
+export function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+export interface FakeZone {
+  name: string;
+  energy?: number | 'denied' | string;
+  range?: number | 'denied';
+  children?: FakeZone[];
+}
+
+/**
+ * A powercap class folder as the kernel lays it out: zones in one folder, children both inside their
+ * parent and beside it. "denied" is a link to nowhere, because root may read every file.
+ */
+export function powercap(root: string, zones: Record<string, FakeZone>): void {
+  mkdirSync(root, { recursive: true });
+  for (const [id, zone] of Object.entries(zones)) {
+    const path = join(root, id);
+    writeZone(path, zone);
+    zone.children?.forEach((child, index) => {
+      writeZone(join(path, `${id}:${index}`), child);
+      symlinkSync(join(path, `${id}:${index}`), join(root, `${id}:${index}`));
+    });
+  }
+}
+
+function writeZone(path: string, { name, energy, range }: FakeZone): void {
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, 'name'), `${name}\n`);
+  if (energy === 'denied') symlinkSync('/nowhere/energy_uj', join(path, 'energy_uj'));
+  else writeFileSync(join(path, 'energy_uj'), typeof energy === 'string' ? energy : `${energy}\n`);
+  if (range === 'denied') symlinkSync('/nowhere/range', join(path, 'max_energy_range_uj'));
+  else if (range !== undefined) writeFileSync(join(path, 'max_energy_range_uj'), `${range}\n`);
+}
+
+export const setEnergy = (root: string, zone: string, microjoules: number): void =>
+  writeFileSync(join(root, zone, 'energy_uj'), `${microjoules}\n`);
+
+/** A shell script in the place of nvidia-smi. `$1` holds the query. */
+export function nvidiaSmiScript(folder: string, body: string): string {
+  const path = join(folder, 'nvidia-smi');
+  writeFileSync(path, `#!/bin/sh\n${body}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
