@@ -9,9 +9,9 @@ import {
 } from '../../contract.ts';
 
 const common = {
-  dataset: { kind: 'greensynth', train: 2_560, validation: 512, test: 1_024 },
+  dataset: { kind: 'greensynth', train: 3_840, validation: 512, test: 1_024 },
   model: { kind: 'vit', image: 32, patch: 4, dim: 64, layers: 2, heads: 4, dimHead: 16 },
-  train: { epochs: 20, batch: 64, lr: 2e-3, seed: 42, evalEvery: 2, checkpointEvery: 10 },
+  train: { epochs: 16, batch: 64, lr: 2e-3, seed: 42 },
   energy: { baselineSeconds: 5 },
 } satisfies ExperimentConfigInput;
 

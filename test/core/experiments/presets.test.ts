@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseExperimentConfig } from '../../../src-main/contract.ts';
+import { warningsOf } from '../../../src-main/core/experiments/check.ts';
 import { exampleConfigs } from '../../../src-main/core/experiments/example.ts';
 import { forecast } from '../../../src-main/core/experiments/forecast.ts';
 import { presets } from '../../../src-main/core/experiments/presets.ts';
@@ -47,5 +48,17 @@ describe('the example', () => {
     expect(dropping?.selection.mode).toBe('drop');
     expect({ ...dropping, name: plain?.name, selection: plain?.selection }).toEqual(plain);
     expect(plain?.dataset.kind).toBe('greensynth');
+  });
+
+  it('gives no reason for a warning, and neither does the recommended start', () => {
+    const recommended = presets().find(({ id }) => id === 'green-32')!.config;
+    for (const config of [...exampleConfigs(), recommended])
+      expect(warningsOf(config, forecast(config), 8e9)).toEqual([]);
+  });
+
+  it('saves operations where patches are dropped', () => {
+    const [plain, dropping] = exampleConfigs().map((config) => forecast(config));
+    expect(plain?.trainRatio).toBe(1);
+    expect(dropping?.trainRatio).toBeLessThan(0.8);
   });
 });
