@@ -642,12 +642,14 @@ function compareStories(chosen: Story[]): Comparison {
     differs: new Set(values).size > 1,
   });
   const of = <K extends keyof RunSummary>(key: K) => runs.map((run) => run[key]);
+  const percents = (key: 'macroF1' | 'microF1') =>
+    runs.map((run) => (run[key] === null ? null : run[key] * 100));
   const kind = (name: 'gpu' | 'cpu' | 'ram') => runs.map(({ whByKind }) => whByKind[name] ?? null);
   return {
     runs,
     rows: [
-      row('result', 'macroF1', 'Macro F1', null, 'higher', of('macroF1')),
-      row('result', 'microF1', 'Micro F1', null, 'higher', of('microF1')),
+      row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),
+      row('result', 'microF1', 'Micro F1', '%', 'higher', percents('microF1')),
       row('result', 'f1PerWh', 'F1 per Wh', 'points/Wh', 'higher', of('f1PerWh')),
       row('result', 'seconds', 'Time', 's', 'lower', of('seconds')),
       row('result', 'imagesPerSecond', 'Throughput', 'images/s', 'higher', of('imagesPerSecond')),
@@ -705,7 +707,7 @@ export function reportOf(ids: number[]) {
       series: seriesOf(
         story,
         ['loss', 'validation.loss', 'validation.macroF1', 'validation.microF1'],
-        'step',
+        'time',
       ),
       power: powerOf(story),
     })),

@@ -15,7 +15,7 @@ import {
   type ChartDataset,
 } from 'chart.js';
 import type { Provenance } from '../../../src-main/contract.ts';
-import { scaled, siScale, significant, type Scale } from '../format/number.ts';
+import { scaled, siScale, type Scale } from '../format/number.ts';
 import { crosshair, joinCrosshair } from './crosshair.ts';
 import { fade, provenanceFill, resolver } from './colours.ts';
 import { stack } from './stack.ts';
@@ -139,7 +139,7 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
         return {
           label: line.label,
           data: x.map((at, k) => ({ x: at, y: times(y[k], scale.factor) })),
-          borderColor: line.faint ? fade(colour, 0.55) : colour,
+          borderColor: line.faint ? fade(colour, 0.7) : colour,
           backgroundColor: colour,
           borderWidth: line.faint ? 1 : 1.6,
           borderDash: line.dash ?? [],
@@ -219,5 +219,5 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
 const times = (value: number | null | undefined, factor: number): number | null =>
   value == null ? null : value * factor;
 
-/** Plain numbers on an axis: as many digits as there are. */
-export const plainTick = (x: number): string => (Number.isInteger(x) ? String(x) : significant(x));
+/** Plain numbers on an axis: as many digits as there are, without the dust of binary fractions. */
+export const plainTick = (x: number): string => String(Number(x.toPrecision(6)));

@@ -51,7 +51,7 @@ export function powerLines({ components }: PowerSeries, of: 'watts' | 'wh', fact
     }));
 }
 
-/** One line per run: the sum over its components. */
+/** One line per run: the sum over all components that it ever read. */
 export function totalLine(
   { components }: PowerSeries,
   of: 'watts' | 'wh',
@@ -59,13 +59,18 @@ export function totalLine(
   columns: number,
 ): Line {
   const { x, values } = stack(
-    components.map((component) => ({ x: component.x, y: component[of] })),
+    components
+      .filter((component) => component[of].some((value) => value !== null))
+      .map((component) => ({ x: component.x, y: component[of] })),
     columns,
   );
-  const y = x.map((_, i) => {
-    const read = values.map((column) => column[i]).filter((value) => value != null);
-    return read.length > 0 ? read.reduce((sum, value) => sum + value, 0) : null;
-  });
+  // a part that is missing makes the sum unknown, not smaller
+  const y = x.map((_, i) =>
+    values.reduce<number | null>((sum, column) => {
+      const value = column[i] ?? null;
+      return sum === null || value === null ? null : sum + value;
+    }, 0),
+  );
   return { ...runLook(run), x, y };
 }
 

@@ -8,7 +8,10 @@ export function comparisonSentences(runs: readonly RunSummary[]): string[] {
   return others.flatMap((run) => {
     const energy = difference(base.wh, run.wh, 'lower');
     const f1 = difference(base.macroF1, run.macroF1, 'higher', 'F1');
-    const parts = [energy && `${energy.text} energy`, f1 && `${f1.text} macro F1`].filter(Boolean);
-    return parts.length > 0 ? [`${run.name}: ${parts.join(', ')} than ${base.name}.`] : [];
+    const parts = [
+      energy && `used ${energy.text} energy`,
+      f1 && `reached ${f1.text} macro F1`,
+    ].filter((part) => part !== null);
+    return parts.length > 0 ? [`Against ${base.name}, ${run.name} ${parts.join(' and ')}.`] : [];
   });
 }
