@@ -100,7 +100,7 @@ function showCurrent(
   all: ReadonlyMap<number, Progress>,
 ): void {
   const progress = current === null ? undefined : all.get(current);
-  if (progress) line.show(progress.sentence(), progress.fraction);
+  if (progress) line.show(progress.sentence(), progress.fraction, progress.topic);
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -41,6 +41,11 @@ export class Progress {
     this.#energy = energy;
   }
 
+  /** What the run is doing, without its figures: a log takes a line whenever it changes. */
+  get topic(): string {
+    return this.#label?.replace(/ \d+ %$/, '') ?? 'Training';
+  }
+
   /** 0..1; null before the first step. */
   get fraction(): number | null {
     return this.#steps && this.#step ? this.#step / this.#steps : null;
@@ -84,23 +89,26 @@ function range(seconds: number): string {
 }
 
 export interface ProgressLine {
-  show(sentence: string, fraction: number | null): void;
+  show(sentence: string, fraction: number | null, topic?: string): void;
   /** A line that stays. */
   print(line: string): void;
   end(): void;
 }
 
-/** In a log file a line at most this often. */
+/** In a log file a line this often, and when the topic changes. */
 const logEveryMs = 10_000;
 
 export function progressLine(stream: NodeJS.WriteStream, quiet: boolean): ProgressLine {
   if (quiet) return { show: () => {}, print: () => {}, end: () => {} };
   if (!stream.isTTY) {
     let loggedAt = -Infinity;
+    let loggedTopic: string | undefined;
     return {
-      show: (sentence) => {
-        if (sentence === '' || Date.now() - loggedAt < logEveryMs) return;
+      show: (sentence, _fraction, topic) => {
+        const due = topic !== loggedTopic || Date.now() - loggedAt >= logEveryMs;
+        if (sentence === '' || !due) return;
         loggedAt = Date.now();
+        loggedTopic = topic;
         stream.write(`${sentence}\n`);
       },
       print: (line) => stream.write(`${line}\n`),

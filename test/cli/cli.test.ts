@@ -1,0 +1,256 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RunDetail, RunSummary } from '../../src-main/contract.ts';
+import { removeHome, temporaryHome } from '../fixtures/host.ts';
+
+const bin = join(import.meta.dirname, '..', '..', 'src-main', 'cli', 'bin.js');
+
+let home: string;
+let started: ChildProcessWithoutNullStreams[];
+beforeEach(async () => {
+  home = await temporaryHome();
+  started = [];
+});
+afterEach(async () => {
+  for (const child of started) if (child.exitCode === null) child.kill('SIGKILL');
+  await removeHome(home);
+});
+
+interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+interface Running {
+  child: ChildProcessWithoutNullStreams;
+  /** Resolves when stdout and stderr together contain it. */
+  says(text: string | RegExp): Promise<string>;
+  ended: Promise<Result>;
+}
+
+/** The real command line as a process of its own, on the test's data folder. */
+function start(...args: string[]): Running {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: home,
+    env: { ...process.env, HUGGINGGREEN_HOME: join(home, 'data') },
+  });
+  started.push(child);
+  let stdout = '';
+  let stderr = '';
+  const watchers = new Set<() => void>();
+  const hear = (take: (text: string) => void) => (text: string) => {
+    take(text);
+    for (const watch of watchers) watch();
+  };
+  child.stdout.setEncoding('utf8').on(
+    'data',
+    hear((text) => (stdout += text)),
+  );
+  child.stderr.setEncoding('utf8').on(
+    'data',
+    hear((text) => (stderr += text)),
+  );
+  const ended = new Promise<Result>((resolve) =>
+    child.once('close', (code) => resolve({ code, stdout, stderr })),
+  );
+  return {
+    child,
+    ended,
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const watch = (): void => {
+          const all = stdout + stderr;
+          if (typeof text === 'string' ? !all.includes(text) : !text.test(all)) return;
+          watchers.delete(watch);
+          resolve(all);
+        };
+        watchers.add(watch);
+        watch();
+        void ended.then(() =>
+          reject(new Error(`it ended without saying ${text}: ${stdout}${stderr}`)),
+        );
+      }),
+  };
+}
+const cli = (...args: string[]): Promise<Result> => start(...args).ended;
+const json = async <T>(...args: string[]): Promise<T> => {
+  const { stdout, code, stderr } = await cli(...args, '--json');
+  if (code !== 0) throw new Error(`${args.join(' ')}: exit ${code} ${stderr}${stdout}`);
+  return JSON.parse(stdout) as T;
+};
+
+const tiny = {
+  dataset: { kind: 'greensynth', train: 128, validation: 32, test: 32 },
+  model: { patch: 16, dim: 8, layers: 1, heads: 1, dimHead: 8 },
+  train: { epochs: 2, batch: 32 },
+  compute: { engine: 'cpu' },
+  energy: { baselineSeconds: 0 },
+};
+const endless = { ...tiny, train: { epochs: 10_000, batch: 32, evalEvery: 10_000 } };
+async function config(name: string, content: unknown): Promise<string> {
+  const path = join(home, name);
+  await writeFile(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+/** Process ids of the workers that a process has started (Linux). */
+async function workers(parent: number, entry: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const read = (file: string) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '');
+    const stat = await read('stat');
+    const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    if (ppid === parent && (await read('cmdline')).includes(entry)) found.push(Number(name));
+  }
+  return found;
+}
+
+test('help, and honest exit codes for what cannot be meant', async () => {
+  const [help, none, unknown, option, runHelp, badId, badFormat] = await Promise.all([
+    cli('--help'),
+    cli(),
+    cli('trian'),
+    cli('list', '--bogus'),
+    cli('run', '--help'),
+    cli('show', 'one'),
+    cli('export', '1', '--format', 'docx'),
+  ]);
+  expect(help.code).toBe(0);
+  for (const name of [
+    'run',
+    'list',
+    'show',
+    'compare',
+    'export',
+    'import',
+    'serve',
+    'doctor',
+    'demo',
+  ])
+    expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  expect(none.code).toBe(2);
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no command "trian"') });
+  expect(option).toMatchObject({ code: 2, stderr: expect.stringContaining("'--bogus'") });
+  expect(runHelp).toMatchObject({ code: 0, stdout: expect.stringContaining('--out DIR') });
+  expect(badId).toMatchObject({ code: 2, stderr: expect.stringContaining('"one"') });
+  expect(badFormat).toMatchObject({ code: 2, stderr: expect.stringContaining('"docx"') });
+});
+
+test('a bad config: exit code 2 and a sentence with the key, nothing recorded', async () => {
+  const key = await config('key.json', { train: { epochz: 3 } });
+  const value = await config('value.json', { model: { patch: 5 } });
+  const syntax = await config('syntax.json', '{"train": ');
+  const [unknown, impossible, broken, missing] = await Promise.all([
+    cli('run', key),
+    cli('run', value, '--json'),
+    cli('run', syntax),
+    cli('run', join(home, 'none.json')),
+  ]);
+  expect(unknown).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('train.epochz: unknown key "epochz"'),
+  });
+  expect(impossible.code).toBe(2);
+  expect(JSON.parse(impossible.stdout)).toMatchObject({
+    error: { code: 'BAD_INPUT', issues: [{ path: 'model.patch' }] },
+  });
+  expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining('is not JSON') });
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no file') });
+  await expect(stat(join(home, 'data'))).rejects.toThrow();
+});
+
+test('options: every key with its default', async () => {
+  const all = await json<{ key: string; default: unknown; choices: object | null }[]>('options');
+  const byKey = new Map(all.map((option) => [option.key, option]));
+  expect(byKey.get('model.patch')).toMatchObject({ default: 4, unit: 'px', title: 'Patch side' });
+  expect(byKey.get('dataset.kind')).toMatchObject({ default: 'greensynth' });
+  expect(byKey.get('selection.mode')?.choices).toHaveProperty('drop');
+  expect(byKey.has('dataset.labels')).toBe(true);
+  expect(new Set(all.map(({ key }) => key)).size).toBe(all.length);
+});
+
+test('run, list, show, compare, export, import: one run after the other, all of it as JSON', async () => {
+  const path = await config('tiny.json', tiny);
+  const first = await json<{ run: RunSummary }>('run', path);
+  expect(first.run).toMatchObject({ status: 'done', name: 'tiny', step: 8, engine: 'cpu' });
+  expect(first.run.macroF1).not.toBeNull();
+  const second = await json<{ run: RunSummary }>('run', path);
+
+  const runs = await json<RunSummary[]>('list');
+  expect(runs.map(({ id }) => id)).toEqual([second.run.id, first.run.id]);
+  const shown = await json<RunDetail>('show', String(first.run.id));
+  expect(shown.phases.map(({ name }) => name)).toContain('train');
+  expect(shown.config?.model.patch).toBe(16);
+  const ids = runs.map(({ id }) => String(id));
+  expect(await json('compare', ...ids)).toMatchObject({ runs: [{ id: 2 }, { id: 1 }] });
+
+  const out = join(home, 'out');
+  const { files } = await json<{ files: string[] }>('export', ...ids, '--out', out);
+  expect(files).toHaveLength(3);
+  const csv = files.find((file) => file.endsWith('-runs.csv'))!;
+  expect((await readFile(csv, 'utf8')).trim().split('\n')).toHaveLength(3);
+  const taken = await json<{ taken: number }[]>('import', csv);
+  expect(taken[0]!.taken).toBe(2);
+  expect(
+    (await json<RunSummary[]>('list')).filter(({ status }) => status === 'imported'),
+  ).toHaveLength(2);
+  expect(await cli('show', '99')).toMatchObject({ code: 1, stderr: 'There is no run 99.\n' });
+});
+
+test('doctor says what can be measured and trained with', async () => {
+  const findings = await json<{ healthy: boolean; machine: { autoEngine: string } }>('doctor');
+  expect(findings.healthy).toBe(true);
+  expect(findings.machine.autoEngine).not.toBeNull();
+});
+
+test('Ctrl-C stops with a checkpoint and exit code 130; --resume goes on', async () => {
+  const running = start('run', await config('endless.json', endless));
+  await running.says('step ');
+  running.child.kill('SIGINT');
+  const { code, stdout } = await running.ended;
+  expect(code).toBe(130);
+  expect(stdout).toContain('hugginggreen run --resume 1');
+  const stopped = await json<RunDetail>('show', '1');
+  expect(stopped.summary.status).toBe('stopped');
+  expect(stopped.checkpoints.at(-1)?.step).toBe(stopped.summary.step);
+
+  const again = start('run', '--resume', '1');
+  await again.says('step ');
+  again.child.kill('SIGTERM');
+  expect((await again.ended).code).toBe(130);
+  const resumed = await json<RunDetail>('show', '1');
+  expect(resumed.summary.step!).toBeGreaterThan(stopped.summary.step!);
+});
+
+test.runIf(process.platform === 'linux')(
+  'a trainer killed mid-run: the run fails, its records stay; an orphaned trainer ends by itself',
+  async () => {
+    const path = await config('endless.json', endless);
+    const running = start('run', path);
+    await running.says('step ');
+    const [trainer] = await workers(running.child.pid!, 'trainer/main.ts');
+    process.kill(trainer!, 'SIGKILL');
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('ended unexpectedly (killed by SIGKILL)');
+    const failed = await json<RunDetail>('show', '1');
+    expect(failed.summary.status).toBe('failed');
+    expect(failed.summary.step).toBeGreaterThan(0);
+
+    // now the program itself is killed: the next one finds the run interrupted
+    const second = start('run', path);
+    await second.says('step ');
+    const [orphan] = await workers(second.child.pid!, 'trainer/main.ts');
+    second.child.kill('SIGKILL');
+    await second.ended;
+    const runs = await json<RunSummary[]>('list');
+    expect(runs[0]).toMatchObject({ id: 2, status: 'interrupted' });
+    expect(runs[0]!.step).toBeGreaterThan(0);
+    const alive = async (): Promise<boolean> =>
+      (await readFile(`/proc/${orphan}/cmdline`, 'utf8').catch(() => '')).includes('trainer');
+    while (await alive()) await new Promise((resolve) => setTimeout(resolve, 50));
+  },
+);

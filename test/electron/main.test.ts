@@ -1,0 +1,192 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createEvents } from '../../src-main/core/events.ts';
+import {
+  app,
+  asked,
+  BrowserWindow,
+  FakeContents,
+  ipcMain,
+  powerMonitor,
+} from '../mocks/electron.ts';
+import { protocol, session } from '../mocks/electron.ts';
+import { removeHome, temporaryHome } from '../fixtures/host.ts';
+
+vi.mock('electron', () => import('../mocks/electron.ts'));
+
+/** The host has its own tests; here it is what the shell holds on to. */
+const closing = Promise.withResolvers<void>();
+let activity = (): void => {};
+const gaps: string[] = [];
+const host = {
+  handlers: { 'runs.list': () => [] },
+  events: createEvents(),
+  activeRun: null as number | null,
+  onActivity: (changed: () => void) => {
+    activity = changed;
+  },
+  recordGap: (message: string) => void gaps.push(message),
+  close: () => closing.promise,
+};
+let hostOptions: Record<string, unknown> = {};
+vi.mock('../../src-main/core/host.ts', () => ({
+  createHost: (options: Record<string, unknown>) => {
+    hostOptions = options;
+    return Promise.resolve(host);
+  },
+}));
+
+let folder: string;
+let window: BrowserWindow;
+beforeAll(async () => {
+  folder = await temporaryHome();
+  await mkdir(join(folder, 'out', 'renderer'), { recursive: true });
+  app.appPath = folder;
+  await import('../../src-main/electron/main.ts');
+  app.ready.resolve();
+  await vi.waitUntil(() => BrowserWindow.all.length === 1);
+  window = BrowserWindow.all[0]!;
+});
+afterAll(() => removeHome(folder));
+
+test('before ready: sandbox, own scheme as a secure origin, local crash dumps', () => {
+  expect(asked.slice(0, 3)).toEqual([
+    'crashReporter keeps',
+    'app.enableSandbox',
+    'protocol.registerSchemesAsPrivileged',
+  ]);
+  expect(protocol.privileged).toEqual([
+    {
+      scheme: 'app',
+      privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true },
+    },
+  ]);
+});
+
+test('the window: isolated, sandboxed, hidden until drawn, remembered, on our scheme', () => {
+  expect(window.loaded).toBe('app://hugginggreen/');
+  expect(window.options).toMatchObject({
+    show: false,
+    name: 'main',
+    windowStatePersistence: true,
+    webPreferences: { sandbox: true, contextIsolation: true, nodeIntegration: false },
+  });
+  const { preload, ...rest } = window.options['webPreferences'] as Record<string, unknown>;
+  expect(String(preload)).toMatch(/preload\.cjs$/);
+  expect(Object.keys(rest).sort()).toEqual(['contextIsolation', 'nodeIntegration', 'sandbox']);
+  expect(asked).not.toContain('window.show');
+  window.emit('ready-to-show');
+  expect(asked).toContain('window.show');
+});
+
+test('the page comes with the policy, and nothing beside it is served', async () => {
+  const serve = protocol.handlers.get('app')!;
+  const outside = await serve({ url: 'app://hugginggreen/%2e%2e/%2e%2e/secret' });
+  expect(outside.status).toBe(404);
+  expect(outside.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect((await serve({ url: 'app://elsewhere/' })).status).toBe(404);
+});
+
+test('messages are taken from the main frame of our page only', async () => {
+  const call = ipcMain.handlers.get('call')!;
+  const message = { id: 3, name: 'runs.list', input: {} };
+  const ours = window.webContents;
+  expect(await call({ sender: ours, senderFrame: ours.mainFrame }, message)).toEqual({
+    id: 3,
+    ok: [],
+  });
+  const refused = { error: { code: 'UNAUTHORIZED' } };
+  const foreign = new FakeContents();
+  foreign.mainFrame = { url: 'https://evil.example/' };
+  const inner = { url: 'app://hugginggreen/' };
+  expect(await call({ sender: foreign, senderFrame: foreign.mainFrame }, message)).toMatchObject(
+    refused,
+  );
+  expect(await call({ sender: ours, senderFrame: inner }, message)).toMatchObject(refused);
+  expect(await call({ sender: ours, senderFrame: null }, message)).toMatchObject(refused);
+});
+
+test('events reach our page and no other', () => {
+  const other = new BrowserWindow({});
+  other.webContents.mainFrame = { url: 'https://evil.example/' };
+  host.events.emit('run.removed', { ids: [1] });
+  expect(window.webContents.sent.at(-1)).toEqual([
+    'event',
+    { event: 'run.removed', seq: 1, data: { ids: [1] } },
+  ]);
+  expect(other.webContents.sent).toEqual([]);
+  other.destroy();
+});
+
+test('permissions, navigation, windows and webviews are denied; known links open outside', () => {
+  const decide = vi.fn();
+  session.defaultSession.request!(null, 'media', decide);
+  expect(decide).toHaveBeenCalledWith(false);
+  expect(session.defaultSession.check!()).toBe(false);
+  expect(session.defaultSession.device!()).toBe(false);
+
+  const contents = window.webContents;
+  for (const name of ['will-navigate', 'will-redirect']) {
+    const away = { url: 'https://evil.example/', preventDefault: vi.fn() };
+    contents.emit(name, away);
+    expect(away.preventDefault).toHaveBeenCalled();
+    const home = { url: 'app://hugginggreen/#runs', preventDefault: vi.fn() };
+    contents.emit(name, home);
+    expect(home.preventDefault).not.toHaveBeenCalled();
+  }
+  const webview = { preventDefault: vi.fn() };
+  contents.emit('will-attach-webview', webview);
+  expect(webview.preventDefault).toHaveBeenCalled();
+
+  for (const url of [
+    'https://arxiv.org/abs/1',
+    'http://arxiv.org/',
+    'https://evil.example/',
+    'file:///x',
+  ])
+    expect(contents.openHandler!({ url })).toEqual({ action: 'deny' });
+  expect(asked.filter((word) => word.startsWith('open '))).toEqual([
+    'open https://arxiv.org/abs/1',
+  ]);
+});
+
+test('the computer stays awake while a run is active, and its sleep is recorded', () => {
+  host.activeRun = 1;
+  activity();
+  activity();
+  host.activeRun = null;
+  activity();
+  expect(asked.filter((word) => /awake|sleep/.test(word))).toEqual([
+    'awake prevent-app-suspension',
+    'may sleep',
+  ]);
+  powerMonitor.emit('suspend');
+  expect(gaps).toEqual(['The computer went to sleep.']);
+});
+
+test('a page that died is loaded again; a second start shows the window', () => {
+  const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+  app.emit('render-process-gone', {}, window.webContents, { reason: 'crashed' });
+  expect(asked).toContain('window.reload');
+  expect(said).toHaveBeenCalledWith('The page ended (crashed).');
+  said.mockRestore();
+  app.emit('second-instance');
+  expect(asked.at(-1)).toBe('window.focus');
+});
+
+test('the host gets bundles, not sources, and the folder of the data', () => {
+  expect(hostOptions).toMatchObject({ shell: 'electron', program: 'desktop window' });
+  expect(String((hostOptions['entries'] as Record<string, unknown>)['trainer'])).toMatch(
+    /trainer\.js$/,
+  );
+});
+
+test('quitting waits for the host, which stops a training with a checkpoint', async () => {
+  app.quit();
+  app.quit();
+  await writeFile(join(folder, 'some-time-later'), '');
+  expect(asked).not.toContain('app.ended');
+  closing.resolve();
+  await vi.waitUntil(() => asked.includes('app.ended'));
+});

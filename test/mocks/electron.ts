@@ -1,0 +1,133 @@
+/**
+ * A fake of the outside that is Electron: it records what the program asks of it. Only what the program
+ * uses is here, so that a new use shows up as a failing test.
+ */
+import { EventEmitter } from 'node:events';
+
+/** What was asked, in order: `app.enableSandbox`, `window.show`, ... */
+export const asked: string[] = [];
+
+export class FakeContents extends EventEmitter {
+  mainFrame = { url: 'app://hugginggreen/' };
+  sent: [string, unknown][] = [];
+  openHandler: ((details: { url: string }) => { action: string }) | null = null;
+  send(channel: string, value: unknown): void {
+    this.sent.push([channel, value]);
+  }
+  setWindowOpenHandler(handler: typeof this.openHandler): void {
+    this.openHandler = handler;
+  }
+  isDestroyed = (): boolean => false;
+  isCrashed = (): boolean => false;
+  printToPDF = (): Promise<Buffer> => Promise.resolve(Buffer.from('%PDF-1.7'));
+}
+
+export class BrowserWindow extends EventEmitter {
+  static all: BrowserWindow[] = [];
+  static getAllWindows = (): BrowserWindow[] => BrowserWindow.all;
+  static fromWebContents = (contents: FakeContents): BrowserWindow | undefined =>
+    BrowserWindow.all.find(({ webContents }) => webContents === contents);
+  webContents = new FakeContents();
+  loaded: string | null = null;
+  options: Record<string, unknown>;
+  constructor(options: Record<string, unknown>) {
+    super();
+    this.options = options;
+    BrowserWindow.all.push(this);
+    app.emit('web-contents-created', {}, this.webContents);
+  }
+  loadURL(url: string): Promise<void> {
+    this.loaded = url;
+    return Promise.resolve();
+  }
+  loadFile = (path: string): Promise<void> => this.loadURL(path);
+  show = (): void => void asked.push('window.show');
+  focus = (): void => void asked.push('window.focus');
+  reload = (): void => void asked.push('window.reload');
+  isMinimized = (): boolean => false;
+  restore = (): void => {};
+  destroy(): void {
+    BrowserWindow.all = BrowserWindow.all.filter((window) => window !== this);
+  }
+}
+
+class App extends EventEmitter {
+  isPackaged = false;
+  ready = Promise.withResolvers<void>();
+  firstInstance = true;
+  appPath = '';
+  enableSandbox = (): void => void asked.push('app.enableSandbox');
+  requestSingleInstanceLock = (): boolean => this.firstInstance;
+  whenReady = (): Promise<void> => this.ready.promise;
+  getAppPath = (): string => this.appPath;
+  getVersion = (): string => '0.0.0-test';
+  exit = (code: number): void => void asked.push(`app.exit ${code}`);
+  quit(): void {
+    asked.push('app.quit');
+    let prevented = false;
+    this.emit('before-quit', { preventDefault: () => (prevented = true) });
+    if (!prevented) asked.push('app.ended');
+  }
+}
+export const app = new App();
+
+type SchemeHandler = (request: { url: string }) => Promise<Response>;
+interface Scheme {
+  scheme: string;
+  privileges: Record<string, boolean>;
+}
+class Protocol {
+  privileged: Scheme[] = [];
+  handlers = new Map<string, SchemeHandler>();
+  registerSchemesAsPrivileged(schemes: Scheme[]): void {
+    asked.push('protocol.registerSchemesAsPrivileged');
+    this.privileged = schemes;
+  }
+  handle(scheme: string, handler: SchemeHandler): void {
+    this.handlers.set(scheme, handler);
+  }
+}
+export const protocol = new Protocol();
+
+type Invoke = (event: { sender: FakeContents; senderFrame: unknown }, value: unknown) => unknown;
+export const ipcMain = {
+  handlers: new Map<string, Invoke>(),
+  handle: (channel: string, handler: Invoke): void => void ipcMain.handlers.set(channel, handler),
+};
+
+type Decide = (contents: unknown, permission: string, decide: (allow: boolean) => void) => void;
+class Session {
+  request: Decide | null = null;
+  check: (() => boolean) | null = null;
+  device: (() => boolean) | null = null;
+  setPermissionRequestHandler(handler: Decide): void {
+    this.request = handler;
+  }
+  setPermissionCheckHandler(handler: () => boolean): void {
+    this.check = handler;
+  }
+  setDevicePermissionHandler(handler: () => boolean): void {
+    this.device = handler;
+  }
+}
+export const session = { defaultSession: new Session() };
+
+export const shell = { openExternal: (url: string): void => void asked.push(`open ${url}`) };
+export const dialog = {
+  showErrorBox: (title: string, text: string): void => void asked.push(`${title}: ${text}`),
+};
+export const crashReporter = {
+  start: ({ uploadToServer }: { uploadToServer: boolean }): void =>
+    void asked.push(`crashReporter ${uploadToServer ? 'uploads' : 'keeps'}`),
+};
+export const nativeTheme = { shouldUseDarkColors: false };
+export const Menu = {
+  setApplicationMenu: (): void => void asked.push('menu'),
+  buildFromTemplate: (template: unknown): unknown => template,
+};
+export const powerMonitor = new EventEmitter();
+export const powerSaveBlocker = {
+  start: (kind: string): number => asked.push(`awake ${kind}`),
+  stop: (): void => void asked.push('may sleep'),
+};
+export const utilityProcess = {};
