@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { stringify } from 'csv-stringify/sync';
 import type { ComponentEnergy, ComponentKind, RunDetail } from '../../contract.ts';
-import type { MetricRow, SampleRow } from '../store/types.ts';
+import type { MetricRow, SampleColumns } from '../store/types.ts';
 
 type Cell = string | number | boolean | null | undefined;
 type Row = Record<string, Cell>;
@@ -303,7 +303,7 @@ export function runUuid(run: RunDetail): string {
 
 /** Long format: one row per sample and component. */
 export function samplesCsv(
-  runs: readonly { run: RunDetail; samples: readonly SampleRow[] }[],
+  runs: readonly { run: RunDetail; samples: readonly SampleColumns[] }[],
 ): string {
   const columns = [
     'run_id',
@@ -323,25 +323,27 @@ export function samplesCsv(
     runs.flatMap(({ run, samples }) => {
       const id = runUuid(run);
       const names = componentNames(samples);
-      return samples.map((sample) => [
-        id,
-        new Date(sample.utc).toISOString(),
-        sample.seconds,
-        names.get(sample.key),
-        sample.source,
-        sample.watts,
-        sample.wh,
-        sample.utilPercent,
-        sample.memoryMb,
-        sample.tempC,
-        sample.valid,
-      ]);
+      return samples.flatMap((of) =>
+        of.utc.map((utc, i) => [
+          id,
+          new Date(utc).toISOString(),
+          of.seconds[i],
+          names.get(of.key),
+          of.source,
+          of.watts[i],
+          of.wh[i],
+          of.utilPercent[i],
+          of.memoryMb[i],
+          of.tempC[i],
+          of.valid[i],
+        ]),
+      );
     }),
   );
 }
 
 /** `gpu0`, `gpu1`; `cpu` and `ram` alone, or numbered where there are several. */
-function componentNames(samples: readonly SampleRow[]): Map<string, string> {
+function componentNames(samples: readonly SampleColumns[]): Map<string, string> {
   const kinds = new Map(samples.map(({ key, kind }) => [key, kind]));
   const names = new Map<string, string>();
   for (const [kind, of] of Map.groupBy(kinds, ([, kind]) => kind))

@@ -35,7 +35,7 @@ export interface Interval {
 }
 
 /** A component in one session of the meter. */
-interface ComponentRow extends PowerComponent {
+export interface ComponentRow extends PowerComponent {
   id: number;
   session: number;
   micros: number;
@@ -96,13 +96,21 @@ export interface RunReadings {
 
 const least: Provenance[] = ['metered', 'counted', 'integrated', 'modelled', 'constant'];
 
-/** Fetches what is needed to account for these intervals, and only for these. */
-export function readingsFor(db: ReadableDb, intervals: readonly Interval[]): RunReadings {
+/**
+ * Fetches what is needed to account for these intervals, and only for these.
+ * @param only key of the one component that is wanted; all where not given
+ */
+export function readingsFor(
+  db: ReadableDb,
+  intervals: readonly Interval[],
+  only?: string,
+): RunReadings {
   const infos = new Map<string, PowerComponent>();
   const accounts = new Map<string, EnergyAccount>();
   for (const [launch, own] of Map.groupBy(intervals, ({ segment }) => segment.launch)) {
     const stamps = [...new Set(own.flatMap(({ from, to }) => [from, to]))];
     for (const [key, rows] of Map.groupBy(componentsOf(db, launch), ({ key }) => key)) {
+      if (only !== undefined && key !== only) continue;
       accounts.set(`${launch} ${key}`, account(db, rows, stamps));
       for (const row of rows) {
         const known = infos.get(key);
@@ -189,7 +197,7 @@ const around = (db: ReadableDb, component: number, stamps: number[]) =>
     `with
        stamp (t) as (select value from json_each(@stamps)),
        gap (t) as (
-         select t from power_sample
+         select t from power_sample indexed by power_gap
          where component = @component and flags & 1
            and t >= (select min(t) from stamp) and t <= (select max(t) from stamp)),
        mark (t) as (select t from stamp union select t from gap),

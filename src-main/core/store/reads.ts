@@ -12,13 +12,22 @@ import {
   type RunStatus,
   type RunSummary,
 } from '../../contract.ts';
+import { SampleFlag } from '../../meter/messages.ts';
 import { EnergyAccount, joulesPerWh } from '../energy/account.ts';
 import type { ReadableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
-import { componentsOf, runSeconds, segmentsOf, utcOf } from './readings.ts';
+import {
+  componentsOf,
+  runSeconds,
+  segmentsOf,
+  utcOf,
+  type ComponentRow,
+  type Segment,
+} from './readings.ts';
 import { energyOf, phasesOf } from './run-energy.ts';
+import { sampleFacts, type SampleFacts } from './sample-facts.ts';
 import { byKind } from './totals.ts';
-import type { ImportedRun, MetricRow, SampleRow } from './types.ts';
+import type { ImportedRun, MetricRow, SampleColumns } from './types.ts';
 
 // --- summaries -----------------------------------------------------------------------------------
 
@@ -45,8 +54,7 @@ interface SummaryRow {
   macro_f1: number | null;
   f1_split: 'test' | 'validation' | null;
   images_seen: number | null;
-  step_ms: number | null;
-  batch: number | null;
+  images_per_second: number | null;
   seconds: number | null;
   wh: number | null;
   uncertainty_wh: number | null;
@@ -59,8 +67,8 @@ interface SummaryRow {
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
   r.model, r.selection, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
-  r.micro_f1, r.macro_f1, r.f1_split, r.images_seen, r.step_ms,
-  json_extract(r.config, '$.train.batch') as batch, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
+  r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
+  r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error,
   exists (select 1 from segment s where s.run = r.id and s.to_t is null) as active
   from run r join experiment e on e.id = r.experiment`;
@@ -106,7 +114,7 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
     macroF1: row.macro_f1,
     f1Split: row.f1_split,
     imagesSeen: row.images_seen,
-    imagesPerSecond: row.step_ms && row.batch ? (row.batch * 1000) / row.step_ms : null,
+    imagesPerSecond: row.images_per_second,
     seconds: live ? live.seconds : row.seconds,
     wh,
     uncertaintyWh: live ? live.uncertaintyWh : row.uncertainty_wh,
@@ -136,16 +144,18 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
     hz: number | null;
     classes: string | null;
     graph_nodes: number | null;
+    sample_facts: string | null;
     imported: string | null;
   }>(
     `select r.config, r.forecast, m.inventory, r.engine_why, r.app_version, r.node, r.hz, r.classes,
-       r.graph_nodes, r.imported
+       r.graph_nodes, r.sample_facts, r.imported
      from run r left join machine m on m.id = r.machine where r.id = ?`,
     id,
   )!;
   const imported = parsed<ImportedRun>(own.imported);
   const phases = phasesOf(db, id);
-  const { samples, gaps, load }: SampleFacts = imported ?? sampleFacts(db, id);
+  const { samples, gaps, load }: SampleFacts =
+    imported ?? parsed<SampleFacts>(own.sample_facts) ?? sampleFacts(db, id);
   return {
     summary: summary(db, row),
     config: parsed<ExperimentConfig>(own.config),
@@ -211,62 +221,6 @@ function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
     }));
 }
 
-interface SampleFacts {
-  samples: number;
-  gaps: number;
-  load?: RunDetail['circumstances']['load'];
-}
-
-/** How many samples there are of a run's active time, and their means; one pass over each component. */
-function sampleFacts(db: ReadableDb, id: number): SampleFacts {
-  const facts = { samples: 0, gaps: 0 };
-  const rows: KindFacts[] = segmentsOf(db, id).flatMap(({ launch, from, to }) =>
-    db.all<KindFacts>(
-      `select c.kind, count(*) as samples, sum(p.flags & 1) as gaps,
-         sum(p.flags & 2 <> 0) as otherUsers, sum(p.flags & 4 <> 0) as throttled,
-         sum(p.util_percent) as util, count(p.util_percent) as utils,
-         sum(p.memory_mb) as memory, count(p.memory_mb) as memories
-       from session s join component c on c.session = s.id join power_sample p on p.component = c.id
-       where s.launch = @launch and p.t >= @from and p.t <= @to group by c.id`,
-      { launch, from, to },
-    ),
-  );
-  for (const row of rows) {
-    facts.samples += row.samples;
-    facts.gaps += row.gaps;
-  }
-  if (facts.samples === 0) return facts;
-  const total = (of: KindFacts[], column: Exclude<keyof KindFacts, 'kind'>) =>
-    of.reduce((sum, row) => sum + (row[column] ?? 0), 0);
-  const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null);
-  const load: NonNullable<SampleFacts['load']> = {
-    utilPercent: {},
-    memoryMb: {},
-    foreignShare: null,
-    throttledShare: null,
-  };
-  for (const [kind, of] of Map.groupBy(rows, ({ kind }) => kind)) {
-    load.utilPercent[kind] = ratio(total(of, 'util'), total(of, 'utils'));
-    load.memoryMb[kind] = ratio(total(of, 'memory'), total(of, 'memories'));
-    if (kind !== 'gpu') continue;
-    load.foreignShare = ratio(total(of, 'otherUsers'), total(of, 'samples'));
-    load.throttledShare = ratio(total(of, 'throttled'), total(of, 'samples'));
-  }
-  return { ...facts, load };
-}
-
-interface KindFacts {
-  kind: ComponentKind;
-  samples: number;
-  gaps: number;
-  otherUsers: number;
-  throttled: number;
-  util: number | null;
-  utils: number;
-  memory: number | null;
-  memories: number;
-}
-
 /**
  * Energy of a run so far or in the end; null before its first start.
  * @param now monotonic µs up to which a running run counts; its last reading where not given.
@@ -290,10 +244,10 @@ export function recall(db: ReadableDb, keys: string[]): Record<string, unknown> 
 
 // --- rows for CSV --------------------------------------------------------------------------------
 
-/** Every sample of a run's active time, by component and time. */
-export function samples(db: ReadableDb, id: number): SampleRow[] {
+/** Every sample of a run's active time, in columns: one set per component, segment and session. */
+export function samples(db: ReadableDb, id: number): SampleColumns[] {
   summaryRow(db, id);
-  const rows: SampleRow[] = [];
+  const columns: SampleColumns[] = [];
   /** Wh of earlier segments by component. */
   const before = new Map<string, number>();
   for (const segment of segmentsOf(db, id)) {
@@ -301,53 +255,45 @@ export function samples(db: ReadableDb, id: number): SampleRow[] {
     for (const [key, components] of byKey) {
       const account = new EnergyAccount();
       const whBefore = before.get(key) ?? 0;
-      const here: SampleRow[] = [];
+      const tables: [ComponentRow, SampleTuple[]][] = [];
       let last = -Infinity;
       for (const component of components) {
-        const found = db
-          .rows<SampleTuple>(
-            `select t, joules, watts, flags, util_percent, memory_mb, temp_c from power_sample
-             where component = ? and t >= ifnull((select max(t) from power_sample
-               where component = ? and t < ? and joules is not null), ?) and t <= ? order by t`,
-            component.id,
-            component.id,
-            segment.from,
-            segment.from,
-            segment.to,
-          )
-          .filter(([t]) => t > last);
-        last = found.at(-1)?.[0] ?? last;
+        const rows = sampleRows(db, component.id, segment).filter(([t]) => t > last);
+        last = rows.at(-1)?.[0] ?? last;
         account.append(String(component.session), {
-          t: found.map(([t]) => t),
-          joules: found.map(([, joules]) => joules),
-          flags: found.map(([, , , flags]) => flags),
+          t: rows.map(([t]) => t),
+          joules: rows.map(([, joules]) => joules),
+          flags: rows.map(([, , , flags]) => flags),
         });
-        for (const [t, joules, watts, flags, utilPercent, memoryMb, tempC] of found) {
-          // the reading before the start serves the energy only
-          if (t < segment.from) continue;
-          const since = account.between(segment.from, t).joules;
-          here.push({
-            run: id,
-            utc: utcOf({ segment, t }),
-            seconds: runSeconds({ segment, t }),
-            key,
-            kind: component.kind,
-            source: component.source,
-            watts,
-            wh: joules === null || since === null ? null : whBefore + since / joulesPerWh,
-            utilPercent,
-            memoryMb,
-            tempC,
-            valid: (joules !== null || watts !== null) && (flags & 1) === 0,
-          });
-        }
+        // the reading before the start serves the energy only
+        const inside = rows.filter(([t]) => t >= segment.from);
+        if (inside.length > 0) tables.push([component, inside]);
       }
+      for (const [{ kind, source }, rows] of tables)
+        columns.push({
+          key,
+          kind,
+          source,
+          utc: rows.map(([t]) => utcOf({ segment, t })),
+          seconds: rows.map(([t]) => runSeconds({ segment, t })),
+          watts: rows.map(([, , watts]) => watts),
+          wh: rows.map(([t, joules]) => {
+            const since = account.between(segment.from, t).joules;
+            return joules === null || since === null ? null : whBefore + since / joulesPerWh;
+          }),
+          utilPercent: rows.map((row) => row[4]),
+          memoryMb: rows.map((row) => row[5]),
+          tempC: rows.map((row) => row[6]),
+          valid: rows.map(
+            ([, joules, watts, flags]) =>
+              (joules !== null || watts !== null) && (flags & SampleFlag.gap) === 0,
+          ),
+        });
       const { joules } = account.between(segment.from, segment.to);
       before.set(key, whBefore + (joules ?? 0) / joulesPerWh);
-      for (const row of here) rows.push(row);
     }
   }
-  return rows;
+  return columns;
 }
 
 type SampleTuple = [
@@ -359,6 +305,17 @@ type SampleTuple = [
   memoryMb: number | null,
   tempC: number | null,
 ];
+
+/** From the last reading before the segment to its end. */
+const sampleRows = (db: ReadableDb, component: number, { from, to }: Segment): SampleTuple[] =>
+  db.rows<SampleTuple>(
+    `select t, joules, watts, flags, util_percent, memory_mb, temp_c from power_sample
+     where component = @component and t <= @to and t >= ifnull(
+       (select max(t) from power_sample
+        where component = @component and t < @from and joules is not null), @from)
+     order by t`,
+    { component, from, to },
+  );
 
 /** Every step and evaluation of a run, in order. */
 export function metrics(db: ReadableDb, id: number): MetricRow[] {

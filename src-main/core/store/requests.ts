@@ -8,7 +8,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { wireError } from '../../contract.ts';
 import { readable, writable } from './database.ts';
-import { storeError } from './errors.ts';
+import { isCorruption, storeError } from './errors.ts';
 import type { OpenDatabase } from './open.ts';
 import { operations, reads } from './operations.ts';
 import type { StoreReply, StoreRequest } from './store.ts';
@@ -28,12 +28,12 @@ export function requestQueue(
   const forReading = readable(reader);
   const forWriting = writable(writer);
   let queue: StoreRequest[] = [];
+  let damaged = false;
 
-  const failure = (id: number, cause: unknown): StoreReply => ({
-    type: 'failure',
-    id,
-    error: wireError(storeError(cause, file)),
-  });
+  const failure = (id: number, cause: unknown): StoreReply => {
+    damaged ||= isCorruption(cause);
+    return { type: 'failure', id, error: wireError(storeError(cause, file)) };
+  };
 
   const perform = (request: StoreRequest): StoreReply => {
     const { id, name, values } = request;
@@ -80,7 +80,8 @@ export function requestQueue(
   const close = (id: number): void => {
     let reply: StoreReply = { type: 'answer', id, value: null };
     try {
-      endLaunch(writer, launch);
+      // a launch that is left open has the whole file checked at the next start
+      if (!damaged) endLaunch(writer, launch);
     } catch (cause) {
       reply = failure(id, cause);
     }

@@ -125,7 +125,7 @@ export function power(db: ReadableDb, run: number, width: number): PowerSeries {
     const { segment } = window;
     const byKey = Map.groupBy(componentsOf(db, segment.launch), ({ key }) => key);
     for (const [key, rows] of byKey) {
-      const points = rows.flatMap(({ id }) => powerPoints(db, id, window, start, bucket));
+      const points = rows.flatMap(({ id }) => powerPoints(db, id, window, bucket));
       points.sort((a, b) => a.t - b.t);
       const account = cumulative(db, window, key, points);
       const earlier = before.get(key) ?? 0;
@@ -168,7 +168,7 @@ function cumulative(
 ): (t: number) => number | null {
   const upTo = (t: number): Interval => ({ segment, from: segment.from, to: t });
   const active = points.filter(({ t }) => t >= segment.from).map(({ t }) => upTo(t));
-  const readings = readingsFor(db, [...active, upTo(segment.to)]);
+  const readings = readingsFor(db, [...active, upTo(segment.to)], key);
   return (t) => {
     const { joules } = readings.of(key, [upTo(t)]);
     return joules === null ? null : joules / joulesPerWh;
@@ -180,34 +180,36 @@ interface PowerPoint {
   watts: number | null;
 }
 
+/** Bucket by bucket along the primary key: nothing is sorted but the samples of one pixel. */
 function powerPoints(
   db: ReadableDb,
   component: number,
-  { segment, from, to }: Interval,
-  start: number,
+  { from, to }: Interval,
   bucket: number,
 ): PowerPoint[] {
-  const values = {
-    component,
-    from,
-    to,
-    // buckets are cut on the run's clock, so that they do not shift from segment to segment
-    origin: segment.from - segment.before + start * 1e6,
-    size: bucket * 1e6,
-  };
-  const pick = (extreme: 'min' | 'max') =>
-    `select t, ${extreme}(watts) as watts from power_sample
-     where component = @component and t >= @from and t <= @to
-     group by cast((t - @origin) / @size as integer)`;
-  const points = db.all<PowerPoint>(`${pick('min')} union ${pick('max')} order by t`, values);
+  const values = { component, from, to, size: bucket * 1e6 };
+  const first = (order: string) =>
+    `select (select t from power_sample
+       where component = @component and t >= low and t < low + @size and t <= @to
+       order by watts is null, ${order} limit 1) from bucket`;
+  const points = db.all<PowerPoint>(
+    `with recursive
+       bucket (low) as (
+         select @from union all select low + @size from bucket where low + @size <= @to),
+       pick (t) as (${first('watts')} union ${first('watts desc')})
+     select p.t, p.watts from pick join power_sample p on p.component = @component and p.t = pick.t
+     order by p.t`,
+    values,
+  );
   // the time before a flagged sample is not covered: a point without a value in its middle
   const gaps = db.all<PowerPoint>(
-    `select (g.t + max(p.t)) / 2 as t, null as watts
-     from power_sample g join power_sample p on p.component = g.component and p.t < g.t
-     where g.component = @component and g.flags & 1 and g.t > @from and g.t <= @to
-       and p.t >= @from
-     group by g.t having g.t - max(p.t) > @size`,
-    { component, from, to, size: bucket * 1e6 },
+    `select (t + before) / 2 as t, null as watts from (
+       select g.t, (select max(p.t) from power_sample p
+         where p.component = @component and p.t < g.t) as before
+       from power_sample g indexed by power_gap
+       where g.component = @component and g.flags & 1 and g.t > @from and g.t <= @to)
+     where before >= @from and t - before > @size`,
+    values,
   );
   return [...points, ...gaps];
 }

@@ -8,14 +8,16 @@ import type { ComponentKind, Energy } from '../../contract.ts';
 import type { WritableDb } from './database.ts';
 import { plus } from './readings.ts';
 import { energyOf } from './run-energy.ts';
+import { sampleFacts } from './sample-facts.ts';
 
 export function storeTotals(db: WritableDb, run: number): void {
   const energy = energyOf(db, run);
   if (!energy) return;
   db.run(
     `update run set seconds = @seconds, wh = @wh, uncertainty_wh = @uncertainty, g_co2e = @gCO2e,
-       wh_by_kind = @byKind,
-       step_ms = (select avg(step_ms) from metric where metric.run = run.id)
+       wh_by_kind = @byKind, sample_facts = @facts,
+       images_per_second = (select json_extract(run.config, '$.train.batch') * 1000.0 / avg(step_ms)
+         from metric where metric.run = run.id)
      where id = @run`,
     {
       run,
@@ -24,6 +26,7 @@ export function storeTotals(db: WritableDb, run: number): void {
       uncertainty: energy.uncertaintyWh,
       gCO2e: energy.emissions.gCO2e,
       byKind: JSON.stringify(byKind(energy)),
+      facts: JSON.stringify(sampleFacts(db, run)),
     },
   );
 }

@@ -1,5 +1,6 @@
 /** What goes into the store beyond the values of the contract. */
 import type {
+  ComponentKind,
   ExperimentConfig,
   Forecast,
   Inventory,
@@ -109,23 +110,22 @@ export interface ImportedRun {
   columns: Record<string, string>;
 }
 
-/** One row of the samples CSV. */
-export interface SampleRow {
-  run: number;
-  /** Milliseconds since 1970, with fraction. */
-  utc: number;
-  /** Seconds since the start of the run. */
-  seconds: number;
+/** Samples of one component, a column per quantity; all columns are equally long. */
+export interface SampleColumns {
   key: string;
-  kind: string;
+  kind: ComponentKind;
   source: string;
-  watts: number | null;
+  /** Milliseconds since 1970, with fraction. */
+  utc: number[];
+  /** Since the start of the run. */
+  seconds: number[];
+  watts: (number | null)[];
   /** Cumulative since the start of the run. */
-  wh: number | null;
-  utilPercent: number | null;
-  memoryMb: number | null;
-  tempC: number | null;
-  valid: boolean;
+  wh: (number | null)[];
+  utilPercent: (number | null)[];
+  memoryMb: (number | null)[];
+  tempC: (number | null)[];
+  valid: boolean[];
 }
 
 /** One row of the metrics CSV: a step or an evaluation. */

@@ -113,7 +113,8 @@ export function startSegment(db: WritableDb, id: number, clock: ClockPair): numb
   );
   db.run('update phase set segment = ? where run = ? and segment is null', segment.id, id);
   db.run(
-    `update run set started_ms = coalesce(started_ms, ?), ended_ms = null, error = null where id = ?`,
+    `update run set started_ms = coalesce(started_ms, ?), ended_ms = null, error = null,
+       sample_facts = null where id = ?`,
     clock.utc,
     id,
   );
@@ -269,7 +270,7 @@ function progress(db: WritableDb, id: number): void {
   );
   db.run(
     `update run set
-       (loss, step_ms) = (select avg(loss), avg(step_ms) from metric
+       (loss, images_per_second) = (select avg(loss), batch * 1000.0 / avg(step_ms) from metric
          where metric.run = run.id and metric.epoch = run.epoch
            and metric.step > ifnull((run.epoch - 1) * run.steps_per_epoch, 0)),
        images_seen = case when step is null then 0 else

@@ -55,6 +55,30 @@ describe('opening the file', () => {
     expect(readFileSync(clean.opened.setAside!).equals(bytes)).toBe(true);
   });
 
+  it('checks the file at the next start when a question found it damaged', async () => {
+    const file = join(folder(), 'data.sqlite');
+    const store = await openScene(file);
+    await store.createRun(newRun('x'));
+    await store.close();
+    const db = new Database(file);
+    const root = Number(
+      db.prepare(`select rootpage from sqlite_schema where name = 'run'`).pluck().get(),
+    );
+    db.close();
+    const bytes = readFileSync(file);
+    bytes.fill(0xff, 4096 * (root - 1), 4096 * root);
+    writeFileSync(file, bytes);
+    const unaware = await openScene(file);
+    expect(unaware.opened.setAside).toBeNull();
+    await expect(unaware.listRuns()).rejects.toMatchObject({
+      code: 'STORE',
+      message: expect.stringContaining('damaged'),
+      hint: expect.stringContaining('sets the damaged file aside'),
+    });
+    await unaware.close();
+    expect((await openScene(file)).opened.setAside).not.toBeNull();
+  });
+
   it('refuses a newer schema and a database of another program, and leaves them alone', async () => {
     const dir = folder();
     const newer = join(dir, 'newer.sqlite');

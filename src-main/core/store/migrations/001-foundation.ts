@@ -73,7 +73,7 @@ create table run (
   epoch integer,
   step integer,
   images_seen integer,
-  step_ms real,
+  images_per_second real,
   loss real,
   micro_f1 real,
   macro_f1 real,
@@ -83,6 +83,7 @@ create table run (
   uncertainty_wh real,
   g_co2e real,
   wh_by_kind text,
+  sample_facts text,
   imported text
 ) strict;
 create index run_by_experiment on run (experiment);
@@ -98,6 +99,7 @@ create table segment (
   before_us real not null
 ) strict;
 create index segment_by_run on segment (run);
+create index segment_running on segment (run) where to_t is null;
 create index segment_by_launch on segment (launch, from_t);
 
 create table phase (
