@@ -30,6 +30,7 @@ export class Graph {
   readonly #nodes: OnnxNode[] = [];
   readonly #inputs: Value[] = [];
   readonly #constants = new Map<string, Value>();
+  readonly #computed: Value[] = [];
   readonly #constantsByContent = new Map<string, Value>();
   #count = 0;
 
@@ -78,6 +79,7 @@ export class Graph {
       shape,
       type,
     }));
+    this.#computed.push(...outputs);
     this.#nodes.push({
       op,
       ...(domain && { domain }),
@@ -148,6 +150,9 @@ export class Graph {
         })),
         ...copies,
       ],
+      computed: this.#computed
+        .filter(({ name }) => computed.has(name))
+        .map(({ name, type, shape }) => ({ name: named(name), type, shape })),
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       outputs: outputs.map(({ name, value }) => ({ name, type: value.type, shape: value.shape })),
       constants: [...this.#constants.values()]

@@ -4,7 +4,7 @@
  * have computed, with their shapes. README.md beside this file shows how to add one.
  *
  * Only operators that ONNX Runtime's `cpu` and `webgpu` providers both have are emitted; what webgpu
- * lacks (OneHot, Sign, Mod, Round, IsNaN, most of int64) is composed here.
+ * lacks (OneHot, Sign, Mod, Round, IsNaN, Or, most of int64) is composed here.
  */
 import { ATTENTION, GELU, LAYER_NORM } from './ops.ts';
 import { sameShape, sizeOf, uniformNumber } from './graph.ts';
@@ -505,7 +505,17 @@ export const kernels: Record<string, KernelMapping> = {
     const whole = g.cast(unary(g, 'Floor', quotient), a.type);
     return subtract(g, a, multiply(g, b, whole));
   }),
-  Pow: map2((g, a, b) => elementwise(g, 'Pow', a, b)),
+  Pow: map2((g, a, b) => {
+    const shape = broadcastShape(a, b);
+    // webgpu's Pow broadcasts scalars, and fails on most else
+    const operand = (value: Value) =>
+      uniformNumber(value) === undefined
+        ? g.expand(value, shape)
+        : g.scalar(uniformNumber(value)!, value.type);
+    const operands = [operand(a), operand(b)];
+    const result = operands.every(({ shape: { length } }) => length === 0) ? [] : shape;
+    return g.expand(g.node('Pow', operands, { shape: result, type: a.type }), shape);
+  }),
   Maximum: map2((g, a, b) => elementwise(g, 'Max', a, b)),
   Minimum: map2((g, a, b) => elementwise(g, 'Min', a, b)),
   SquaredDifference: map2((g, a, b) => {
@@ -520,7 +530,7 @@ export const kernels: Record<string, KernelMapping> = {
   Less: compare('Less'),
   LessEqual: compare('LessOrEqual'),
   LogicalAnd: compare('And'),
-  LogicalOr: compare('Or'),
+  LogicalOr: map2((g, a, b) => not(g, elementwise(g, 'And', not(g, a), not(g, b)))),
   Select: ({ graph, inputs }) => where(graph, inputs.condition!, inputs.t!, inputs.e!),
 
   // reductions

@@ -41,6 +41,8 @@ export interface OnnxGraph {
   outputs: readonly OnnxValue[];
   /** Constants; the bytes are little-endian, as typed arrays are on every machine Node runs on. */
   constants: readonly (OnnxValue & { bytes: Uint8Array })[];
+  /** What nodes compute, where it is known: not part of the model, but of what is said about it. */
+  computed?: readonly OnnxValue[];
 }
 
 const field = (id: number, type: string, rule?: 'repeated') => ({

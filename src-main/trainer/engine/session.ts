@@ -75,7 +75,8 @@ class OrtEngine implements Engine {
       // a copy: the engine overwrites its state in place
       tensors[name] = hostTensor(dtype, shape, data.slice());
     }
-    if (!this.#device) return new OrtState(specs, tensors, this);
+    const stateless = Object.keys(specs).length === 0;
+    if (!this.#device || stateless) return new OrtState(specs, tensors, this);
     const upload = await this.#copier(specs, 'to-device');
     return new OrtState(specs, await copy(upload, tensors), this);
   }
@@ -102,25 +103,22 @@ class OrtEngine implements Engine {
     const { threads, profilePrefix } = this.#options;
     try {
       return await ort.InferenceSession.create(encodeModel(graph), {
-        executionProviders: [this.name],
+        ...sessionOptions(this.name),
         intraOpNumThreads: threads,
-        graphOptimizationLevel: 'all',
-        // warnings are for people who tune ONNX Runtime; errors are thrown
-        logSeverityLevel: 3,
         ...(profilePrefix && { enableProfiling: true, profileFilePrefix: profilePrefix }),
         ...(onDevice.length > 0 && {
           preferredOutputLocation: Object.fromEntries(
             graph.outputs.map(({ name }) => [name, onDevice.includes(name) ? 'gpu-buffer' : 'cpu']),
           ),
         }),
-        // no node may move quietly to the processor
-        ...(this.name !== 'cpu' && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
       });
     } catch (cause) {
-      throw new Error(
-        `ONNX Runtime could not prepare the step on ${this.name}: ${messageOf(cause)}`,
-        { cause },
-      );
+      const missing = isFallback(cause) ? await missingOperators(this.name, graph) : [];
+      const reason =
+        missing.length > 0
+          ? `it has no operator for ${missing.join(', ')}. Choose another engine (cpu runs everything).`
+          : messageOf(cause);
+      throw new Error(`ONNX Runtime cannot run this step on ${this.name}: ${reason}`, { cause });
     }
   }
 
@@ -172,6 +170,51 @@ class OrtEngine implements Engine {
     this.#copiers.set(key, session);
     return session;
   }
+}
+
+const sessionOptions = (provider: Provider): ort.InferenceSession.SessionOptions => ({
+  executionProviders: [provider],
+  graphOptimizationLevel: 'all',
+  // what goes wrong is thrown: nothing is printed but what ends the process
+  logSeverityLevel: 4,
+  // no node may move quietly to the processor
+  ...(provider !== 'cpu' && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+});
+
+const isFallback = (cause: unknown): boolean => /fallback to CPU EP/.test(messageOf(cause));
+
+/** The operators a provider would have left to the processor, found by trying each kind alone. */
+async function missingOperators(provider: Provider, graph: OnnxGraph): Promise<string[]> {
+  const values = new Map(
+    [...graph.inputs, ...graph.constants, ...(graph.computed ?? []), ...graph.outputs].map(
+      (value) => [value.name, value],
+    ),
+  );
+  const constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
+  const tried = new Map<string, boolean>();
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.flatMap((name) => values.get(name) ?? []);
+    const types = inputs.map(({ type, shape }) => `${type}${shape.length === 0 ? ' scalar' : ''}`);
+    const description = `${node.op} (${types.join(', ')})`;
+    if (tried.has(description)) continue;
+    const alone: OnnxGraph = {
+      nodes: [node],
+      inputs: [...new Set(inputs)].filter(({ name }) => !constants.has(name)),
+      outputs: node.outputs.flatMap((name) => values.get(name) ?? []),
+      constants: [...new Set(node.inputs)].flatMap((name) => constants.get(name) ?? []),
+    };
+    try {
+      const session = await ort.InferenceSession.create(
+        encodeModel(alone),
+        sessionOptions(provider),
+      );
+      await session.release();
+      tried.set(description, true);
+    } catch {
+      tried.set(description, false);
+    }
+  }
+  return [...tried].flatMap(([description, placed]) => (placed ? [] : [description]));
 }
 
 const copyName = (name: string): string => `copy:${name}`;

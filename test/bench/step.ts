@@ -1,0 +1,144 @@
+/**
+ * One whole training step (forward, gradients, AdamW): the captured engine against PyTorch and against
+ * tfjs wasm, and patch dropping against the full image. Contenders take turns, so that whatever else the
+ * machine does meets them alike; what counts is the ratio.
+ *
+ * PYTHON=/path/to/python adds PyTorch, where that Python has it.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { openWasmEngine } from '../../src-main/trainer/engine/eager.ts';
+import type { Engine } from '../../src-main/trainer/engine/engine.ts';
+import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
+import { authors224, green32, vitStep } from '../trainer/engine/vit-step.ts';
+import type { VitStepOptions } from '../trainer/engine/vit-step.ts';
+
+const THREADS = 2;
+const WARM_UP = 3;
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
+
+interface Contender {
+  name: string;
+  /** Runs one step; resolves with its time in ms. */
+  step(): Promise<number>;
+  close(): Promise<void>;
+}
+
+async function ours(engine: Engine, name: string, options: VitStepOptions): Promise<Contender> {
+  const vit = vitStep(options);
+  const program = await engine.compile(vit.step, vit.specs);
+  const state = await engine.createState(vit.state());
+  let t = 0;
+  return {
+    name,
+    step: async () => {
+      const feeds = vit.feeds(++t);
+      const started = performance.now();
+      await program.run(state, feeds);
+      return performance.now() - started;
+    },
+    close: async () => {
+      await program.dispose();
+      await state.dispose();
+    },
+  };
+}
+
+/** PyTorch in a process of its own, one step per line; null, with the reason printed, where there is none. */
+async function torch(options: VitStepOptions): Promise<Contender | null> {
+  const python = process.env.PYTHON;
+  if (!python) {
+    console.log('PyTorch left out: PYTHON names no interpreter');
+    return null;
+  }
+  const child = spawn(
+    python,
+    [join(import.meta.dirname, 'peer.py'), JSON.stringify({ ...options, threads: THREADS })],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const hello = await lines.next();
+  if (hello.done) {
+    console.log(`PyTorch left out: ${complaint.trim().split('\n').at(-1)}`);
+    return null;
+  }
+  const { torch: version, fused } = JSON.parse(hello.value) as { torch: string; fused: boolean };
+  return {
+    name: `PyTorch ${version}, eager${fused ? ', fused attention' : ''}`,
+    step: async () => {
+      child.stdin.write('\n');
+      return Number((await lines.next()).value);
+    },
+    close: async () => {
+      child.stdin.end();
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** Contenders in turn; prints a table and returns the medians. */
+async function race(contenders: readonly Contender[], rounds: number): Promise<number[]> {
+  const times = contenders.map((): number[] => []);
+  for (let round = -WARM_UP; round < rounds; round++)
+    for (const [i, contender] of contenders.entries()) {
+      const ms = await contender.step();
+      if (round >= 0) times[i]!.push(ms);
+    }
+  await Promise.all(contenders.map((contender) => contender.close()));
+  const medians = times.map(median);
+  for (const [i, { name }] of contenders.entries()) {
+    const all = times[i]!;
+    const range = `${Math.min(...all).toFixed(0)} - ${Math.max(...all).toFixed(0)}`;
+    console.log(`  ${name.padEnd(44)} ${medians[i]!.toFixed(0).padStart(6)} ms   (${range})`);
+  }
+  return medians;
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+let missed = 0;
+function promise(what: string, value: number, holds: boolean, bound: string): void {
+  if (!holds) missed++;
+  console.log(`  ${what}: ${value.toFixed(2)} (${bound}) ${holds ? 'ok' : 'MISSED'}`);
+}
+
+const cpu = openOrtEngine('cpu', { threads: THREADS });
+const captured = `captured, ${cpu.description}`;
+
+for (const [title, options, bound, wasmBatch] of [
+  ['224x224, patch 16, D 64, 4 layers, 12 heads x 64, batch 16', authors224, 1.1, 1],
+  ['32x32, patch 4, D 64, 4 layers, 4 heads x 16, batch 128', green32, 0.9, 8],
+] as const) {
+  console.log(`\n${title}, ${THREADS} threads, ms per training step`);
+  const peer = await torch(options);
+  const us = await ours(cpu, captured, options);
+  const [mine, theirs] = await race(peer ? [us, peer] : [us], ROUNDS);
+  if (theirs !== undefined)
+    promise('captured / PyTorch', mine! / theirs, mine! / theirs <= bound, `at most ${bound}`);
+
+  const count = (options.image / options.patch) ** 2;
+  const keep = Math.ceil(0.7 * count - 1e-9);
+  const [full, dropped] = await race(
+    [
+      await ours(cpu, `all ${count} patches`, options),
+      await ours(cpu, `${keep} of ${count} patches (drop)`, { ...options, keep }),
+    ],
+    ROUNDS,
+  );
+  promise('drop / full', dropped! / full!, dropped! / full! <= 0.65, 'at most 0.65');
+
+  // wasm takes tens of seconds for a whole batch: one step of a part of it, scaled up
+  const part = { ...options, batch: wasmBatch };
+  const eager = await ours(await openWasmEngine(), 'tfjs wasm', part);
+  const ms = (await eager.step()) * (options.batch / part.batch);
+  await eager.close();
+  console.log(`  tfjs wasm, from one step of ${part.batch}: ${ms.toFixed(0)} ms`);
+  promise('tfjs wasm / captured', ms / mine!, ms / mine! >= 20, 'at least 20');
+}
+await cpu.dispose();
+process.exitCode = missed > 0 ? 1 : 0;

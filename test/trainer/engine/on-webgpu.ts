@@ -1,0 +1,57 @@
+/**
+ * Run as a process of its own with a Vulkan driver named in its environment: every kernel mapping and a
+ * small ViT on the `webgpu` provider. Prints one line of JSON.
+ */
+import type { Step } from '../../../src-main/trainer/engine/engine.ts';
+import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
+import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
+import { smallVit } from './small-vit.ts';
+
+const engine = openOrtEngine('webgpu', { threads: 1 });
+
+/** All cases in one graph: one session, and one answer to whether every node found its place. */
+const cases = Object.entries(kernelCases).map(([name, testCase]) => ({
+  name,
+  testCase,
+  ...feedsOf(testCase),
+}));
+const inputs = Object.fromEntries(
+  cases.flatMap(({ name, specs }) =>
+    Object.entries(specs).map(([key, spec]) => [`${name}.${key}`, spec]),
+  ),
+);
+const feeds = Object.fromEntries(
+  cases.flatMap(({ name, feeds }) =>
+    Object.entries(feeds).map(([key, data]) => [`${name}.${key}`, data]),
+  ),
+);
+const step: Step = (_state, tensors) => ({
+  outputs: Object.fromEntries(
+    cases.flatMap(({ name, testCase, specs }) => {
+      const own = Object.fromEntries(
+        Object.keys(specs).map((key) => [key, tensors[`${name}.${key}`]!]),
+      );
+      return Object.entries(resultsOf(testCase, own)).map(([key, t]) => [`${name}.${key}`, t]);
+    }),
+  ),
+});
+const all = await engine.compile(step, { state: {}, inputs });
+const results = await all.run(await engine.createState({}), feeds);
+
+const vit = smallVit();
+const state = await engine.createState(vit.state());
+const program = await engine.compile(vit.step, vit.specs);
+const losses: number[] = [];
+for (let t = 1; t <= 3; t++) losses.push((await program.run(state, vit.feeds(t))).loss![0]!);
+const { parameters } = await state.read();
+await Promise.all([program.dispose(), state.dispose(), all.dispose(), engine.dispose()]);
+
+console.log(
+  JSON.stringify({
+    kernels: Object.fromEntries(
+      Object.entries(results).map(([name, data]) => [name, Array.from(data)]),
+    ),
+    losses,
+    parameters: Array.from(parameters!.data),
+  }),
+);

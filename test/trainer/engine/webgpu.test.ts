@@ -1,0 +1,78 @@
+/**
+ * The webgpu provider on a GPU imitated in software (SwiftShader, which comes with Chromium): slow, but
+ * the real code. In a child process, because the Vulkan driver has to be named before the addon loads.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
+import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
+import { largestError, reference } from './reference.ts';
+import { smallVit } from './small-vit.ts';
+
+/** What Vulkan allows sin and cos to be wrong by within [-pi, pi]. */
+const SINE_ERROR = 2 ** -11;
+
+const DRIVERS = [
+  '/usr/lib/chromium/vk_swiftshader_icd.json',
+  '/opt/google/chrome/vk_swiftshader_icd.json',
+  '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json',
+  '/usr/share/vulkan/icd.d/lvp_icd.json',
+];
+const driver = process.env.VK_DRIVER_FILES ?? DRIVERS.find((file) => existsSync(file));
+if (!driver)
+  console.warn('webgpu is not tested: no Vulkan driver in software (Debian: chromium, libvulkan1)');
+
+it.runIf(process.env.CI === 'true')('has a Vulkan driver in software to test with', () => {
+  expect(driver, 'install chromium and libvulkan1').toBeDefined();
+});
+
+describe.runIf(driver)('webgpu', () => {
+  let onWebGpu: { kernels: Record<string, number[]>; losses: number[]; parameters: number[] };
+
+  beforeAll(async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [new URL('on-webgpu.ts', import.meta.url).pathname],
+      {
+        env: { ...process.env, VK_DRIVER_FILES: driver, NODE_OPTIONS: '' },
+        maxBuffer: 2 ** 26,
+      },
+    );
+    onWebGpu = JSON.parse(stdout.trim().split('\n').at(-1)!) as typeof onWebGpu;
+  }, 120_000);
+
+  it.each(Object.keys(kernelCases))('%s computes what tfjs does', async (name) => {
+    const { specs, feeds } = feedsOf(kernelCases[name]!);
+    const expected = await reference(
+      (_state, inputs) => ({ outputs: resultsOf(kernelCases[name]!, inputs) }),
+      specs,
+      feeds,
+    );
+    for (const [key, { data }] of Object.entries(expected))
+      // JSON has no NaN
+      expect(
+        largestError(
+          onWebGpu.kernels[`${name}.${key}`]!.map((x) => x ?? NaN),
+          data,
+        ),
+        key,
+      ).toBeLessThan(/^(Sin|Cos)$/.test(name) ? SINE_ERROR : 1e-4);
+  });
+
+  it('trains a patch-dropping ViT as cpu does', async () => {
+    const cpu = openOrtEngine('cpu', { threads: 1 });
+    const vit = smallVit();
+    const state = await cpu.createState(vit.state());
+    const program = await cpu.compile(vit.step, vit.specs);
+    const losses: number[] = [];
+    for (let t = 1; t <= 3; t++) losses.push((await program.run(state, vit.feeds(t))).loss![0]!);
+    const { parameters } = await state.read();
+    await Promise.all([program.dispose(), state.dispose(), cpu.dispose()]);
+    expect(losses[2]).toBeLessThan(losses[0]!);
+    expect(largestError(onWebGpu.losses, losses)).toBeLessThan(1e-4);
+    // Adam divides a tiny gradient by its own size: parameters agree less closely than losses
+    expect(largestError(onWebGpu.parameters, parameters!.data)).toBeLessThan(3e-3);
+  });
+});
