@@ -111,6 +111,9 @@ export class CounterEnergy extends Energy {
   }
 }
 
+/** Nothing but sleep (where the monotonic clock runs on in it) keeps the meter this long. */
+const longestChargeMicros = 60e6;
+
 /** Joules from power: the trapezoid between readings, held between them, or a mean times its time. */
 export class PowerEnergy extends Energy {
   /** Energy up to the last reading; `total` may run ahead of it while a reading is held. */
@@ -131,9 +134,10 @@ export class PowerEnergy extends Energy {
     this.#at = now;
   }
 
-  /** Mean power of the whole time since the last reading, however long that is. */
+  /** Mean power of the whole time since the last reading: a gap only where that is absurdly long. */
   charge(watts: number, now: number): void {
-    if (this.#continues(now, Infinity)) this.#settled += (watts * (now - this.#at!)) / micros;
+    if (this.#continues(now, longestChargeMicros))
+      this.#settled += (watts * (now - this.#at!)) / micros;
     this.#watts = watts;
     this.#at = now;
   }

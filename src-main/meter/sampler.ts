@@ -6,7 +6,6 @@
  * was taken; ticks missed meanwhile are not made up for, because counters lose nothing and for the rest
  * a gap is a gap. Nothing is allocated in a tick but the numbers of its batch.
  */
-import { uptime } from 'node:os';
 import { monotonicMicros } from '../port.ts';
 import { Ledger } from './energy.ts';
 import type {
@@ -17,6 +16,7 @@ import type {
   SampleBatch,
   SourceStatus,
 } from './messages.ts';
+import { SleepWatch } from './sleep.ts';
 import { messageOf } from './sources/source.ts';
 import type {
   Component,
@@ -27,8 +27,6 @@ import type {
 } from './sources/source.ts';
 
 const flushMicros = 350_000;
-/** Clocks that part by more than this were not read around the same moment. */
-const suspendMicros = 1_000_000;
 
 interface Column {
   component: Component;
@@ -62,9 +60,7 @@ export class Sampler {
   #periodMicros: number;
   #due = 0;
   #timer: NodeJS.Timeout | null = null;
-  /** Wall minus monotonic time, and uptime minus monotonic time, at the last tick. */
-  #wallOffset = NaN;
-  #bootOffset = NaN;
+  readonly #sleep = new SleepWatch();
   #announcing = false;
 
   /**
@@ -207,7 +203,7 @@ export class Sampler {
 
   #sample(exact: boolean): number {
     const now = monotonicMicros();
-    this.#watchForSuspend(now);
+    this.#heedSleep(now);
     for (const { source } of this.#open) source.read(now, exact);
     this.#times.push(now);
     for (const { component, series } of this.#columns) {
@@ -222,26 +218,16 @@ export class Sampler {
     return now;
   }
 
-  /**
-   * The monotonic clock stands still while the machine sleeps, counters may begin anew. When wall time
-   * runs away from it, the uptime (which goes on in sleep) tells a sleep from a clock that was set.
-   */
-  #watchForSuspend(now: number): void {
-    const wallOffset = Date.now() * 1000 - now;
-    const moved = wallOffset - this.#wallOffset;
-    if (Math.abs(moved) < suspendMicros) return;
-    const bootOffset = uptime() * 1e6 - now;
-    const slept = bootOffset - this.#bootOffset;
-    this.#wallOffset = wallOffset;
-    this.#bootOffset = bootOffset;
-    if (!(slept >= suspendMicros)) return;
+  #heedSleep(now: number): void {
+    const slept = this.#sleep.since(now);
+    if (slept === null) return;
     this.#ledger.breakOff();
     this.#post({
       type: 'event',
       at: now,
       level: 'warning',
       key: null,
-      message: `The computer slept for ${Math.round(slept / 1e6)} s; that time is not measured.`,
+      message: `The computer slept for ${Math.round(slept)} s; that time is not measured.`,
     });
   }
 

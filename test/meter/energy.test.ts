@@ -133,6 +133,9 @@ describe('power', () => {
     energy.charge(80, 10 * s);
     expect(energy.joules(10 * s, Infinity)).toBeCloseTo(800, 9);
     expect(energy.takeGap()).toBe(false);
+    energy.charge(80, 100 * s); // asleep, or worse
+    expect(energy.joules(100 * s, Infinity)).toBeCloseTo(800, 9);
+    expect(energy.takeGap()).toBe(true);
   });
 });
 

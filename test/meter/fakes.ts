@@ -2,12 +2,15 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,8 +78,12 @@ function writeZone(path: string, { name, energy, range }: FakeZone): void {
   else if (range !== undefined) writeFileSync(join(path, 'max_energy_range_uj'), `${range}\n`);
 }
 
-export const setEnergy = (root: string, zone: string, microjoules: number): void =>
-  writeFileSync(join(root, zone, 'energy_uj'), `${microjoules}\n`);
+/** Sets a counter in place, as the kernel would: a reader never sees an empty file. */
+export function setEnergy(root: string, zone: string, microjoules: number): void {
+  const file = openSync(join(root, zone, 'energy_uj'), 'r+');
+  writeSync(file, `${microjoules}\n`, 0);
+  closeSync(file);
+}
 
 /** A shell script in the place of nvidia-smi. `$1` holds the query. */
 export function nvidiaSmiScript(folder: string, body: string): string {

@@ -37,7 +37,7 @@ describe('the processor table', () => {
     ['AMD EPYC 7763X', 'another model'],
     ['', 'nothing'],
   ])('does not guess for "%s": %s', (brand) => {
-    const { 'Intel Xeon': _family, ...models } = table;
+    const models = Object.fromEntries(Object.entries(table).filter(([, watts]) => watts !== 999));
     expect(matchTdp(models, brand)).toBeNull();
   });
 

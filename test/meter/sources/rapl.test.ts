@@ -206,7 +206,7 @@ describe('reading', () => {
     symlinkSync('/nowhere', file);
     expect(readAt(source, 1.5, 'cpu:package-0').joules).toBeNull();
     unlinkSync(file);
-    setEnergy(root, 'intel-rapl:0', 150e6);
+    writeFileSync(file, '150000000\n');
     expect(readAt(source, 1.6, 'cpu:package-0').joules).toBeNull();
     expect(readAt(source, 3, 'cpu:package-0').joules).toBe(0);
     source.close();
