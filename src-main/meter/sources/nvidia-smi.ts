@@ -16,7 +16,7 @@ import { mismatchFix, mismatchText } from './nvml.ts';
 import {
   clearReading,
   emptyReading,
-  gapPeriods,
+  gapLimit,
   idleSource,
   maxGpuWatts,
   readerOf,
@@ -24,6 +24,7 @@ import {
 import type { Component, Gpu, Health, Source, SourceContext, SourceDefinition } from './source.ts';
 
 const loopMs = 500;
+const gapMicros = gapLimit(loopMs * 1000);
 /** Longest wait of `open` for the first lines; cards that come later are announced then. */
 const firstLineMs = 5000;
 const firstDelayMs = 1000;
@@ -114,7 +115,7 @@ class Card implements Component {
     const power = cellNumber(row.get(this.#powerField));
     this.#watts = power !== null && power >= 0 && power <= maxGpuWatts ? power : null;
     if (this.#watts !== null) {
-      this.#energy.measure(this.#watts, now, gapPeriods * loopMs * 1000);
+      this.#energy.measure(this.#watts, now, gapMicros);
       this.#seenAt = now;
     }
     const mib = cellNumber(row.get('memory.used'));
@@ -130,10 +131,9 @@ class Card implements Component {
 
   read(now: number): void {
     const { reading } = this;
-    const limit = gapPeriods * loopMs * 1000;
     clearReading(reading);
-    if (now - this.#seenAt > limit) return;
-    reading.joules = this.#energy.joules(now, limit);
+    if (now - this.#seenAt > gapMicros) return;
+    reading.joules = this.#energy.joules(now, gapMicros);
     reading.watts = this.#watts;
     reading.utilPercent = this.#util;
     reading.memoryMb = this.#memory;

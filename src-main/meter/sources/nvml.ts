@@ -25,7 +25,7 @@ import type { Handle, Nvml, Outcome } from './nvml-library.ts';
 import {
   clearReading,
   emptyReading,
-  gapPeriods,
+  gapLimit,
   idleSource,
   maxGpuWatts,
   messageOf,
@@ -273,7 +273,7 @@ class Card implements Component {
       if (counter.takeGap()) reading.flags |= SampleFlag.gap;
       this.#watchCounter();
     } else if (this.#power !== null) {
-      const limit = gapPeriods * this.#driver.context.period();
+      const limit = gapLimit(this.#driver.context.period());
       if (this.#watts !== null) this.#power.measure(this.#watts, now, limit);
       reading.joules = this.#watts === null ? null : this.#power.joules(now, limit);
       reading.watts = this.#watts;

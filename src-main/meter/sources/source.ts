@@ -111,8 +111,11 @@ export const readerOf = (kind: ComponentKind, context: SourceContext): OpenSourc
 /** Power beyond which a reading of one graphics card or module is an error (mW fields, stale ids). */
 export const maxGpuWatts = 2000;
 
-/** A reading older than this many periods is missing; the interval after it is a gap. */
-export const gapPeriods = 3;
+/**
+ * Microseconds across which power is integrated, at a period: 3 periods, and never less than a second,
+ * because a busy machine keeps the meter waiting longer than 3 of the shortest periods.
+ */
+export const gapLimit = (period: number): number => Math.max(3 * period, 1e6);
 
 export const messageOf = (cause: unknown): string =>
   cause instanceof Error ? cause.message : String(cause);

@@ -118,7 +118,7 @@ describe.skipIf(library === null)('with the stub driver', () => {
     script('gpu 0 energy 3', 'gpu 0 watts 300');
     expect(readAt(source, 0.1, gpu(0))).toMatchObject({ watts: 300, flags: 0 });
     expect(component(source, gpu(0)).reading.joules).toBeCloseTo(20, 9);
-    const after = readAt(source, 1, gpu(0));
+    const after = readAt(source, 1.5, gpu(0));
     expect(after.joules).toBeCloseTo(20, 9);
     expect(after.flags).toBe(SampleFlag.gap);
   });
