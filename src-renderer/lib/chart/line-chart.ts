@@ -58,6 +58,8 @@ export type LineChart = Chart<'line', { x: number; y: number | null }[]>;
 export const axisWidth = 56;
 /** Room for half of the last tick's label. */
 export const rightPadding = 14;
+/** Width at which a chart for paper is drawn. */
+export const stillWidth = 420;
 /** Below this a series is single readings: mark each. */
 const sparse = 60;
 
@@ -72,7 +74,7 @@ export function createLineChart(canvas: HTMLCanvasElement, still: boolean) {
       normalized: true,
       responsive: !still,
       maintainAspectRatio: false,
-      devicePixelRatio: still ? 2 : undefined,
+      devicePixelRatio: still ? 3 : undefined,
       layout: { autoPadding: false, padding: { top: 6, right: rightPadding } },
       events: still ? [] : ['mousemove', 'mouseout', 'touchstart', 'touchmove'],
       interaction: { mode: 'everySeries', intersect: false },

@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { render } from 'vitest-browser-svelte';
+import { userEvent } from 'vitest/browser';
+import App from '../../src-renderer/App.svelte';
+import { createApi, type Connection } from '../../src-renderer/api.ts';
+import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import Report from '../../src-renderer/report/Report.svelte';
+import '../../src-renderer/lib/ui/tokens.css';
+import '../../src-renderer/lib/ui/base.css';
+import { mockLink, reportOf, stories, summaryOfStory } from '../mocks/link.ts';
+
+beforeEach(() => {
+  location.hash = '#/machine';
+});
+afterEach(() => localStorage.clear());
+
+async function open(link = mockLink()) {
+  const session = new Session(createApi(link));
+  const screen = await render(App, { session });
+  return { link, session, screen };
+}
+
+describe('the frame', () => {
+  it('shows this machine first, with one thing to do on a first start', async () => {
+    const { screen, link } = await open(mockLink({ runs: [] }));
+    await expect.element(screen.getByRole('button', { name: 'Run the example' })).toBeVisible();
+    await expect.element(screen.getByText('NVIDIA RTX A5000').first()).toBeVisible();
+    await expect.element(screen.getByText('npm run setup:cuda')).toBeVisible();
+    await screen.getByRole('button', { name: 'Run the example' }).click();
+    await expect.poll(() => link.asked.some(({ name }) => name === 'runs.example')).toBe(true);
+    await expect.poll(() => location.hash).toBe('#/live');
+  });
+
+  it('switches views by number, and not while a person types', async () => {
+    const { screen } = await open();
+    await userEvent.keyboard('4');
+    await expect.element(screen.getByRole('heading', { name: 'Runs' })).toBeVisible();
+    await screen.getByRole('searchbox').click();
+    await userEvent.keyboard('7');
+    expect(location.hash).toContain('#/runs');
+    expect(location.hash).toContain('filter=7');
+  });
+
+  it('opens every view without a word of failure', async () => {
+    const { screen, session } = await open();
+    for (const [hash, text] of [
+      ['#/new', 'Before it starts'],
+      ['#/live', 'Stop with a checkpoint'],
+      ['#/runs', 'Import CSV'],
+      ['#/run/1', 'Evaluations'],
+      ['#/compare?ids=1,2', '36 % less, better'],
+      ['#/data', 'CIFAR-100'],
+      ['#/settings', 'Sampling rate'],
+    ] as const) {
+      location.hash = hash;
+      await expect.element(screen.getByText(text).first()).toBeVisible();
+    }
+    expect(session.notices).toEqual([]);
+  });
+
+  it('ends the example on its comparison', async () => {
+    const runs = stories();
+    const [plain, drop] = runs.map(summaryOfStory);
+    const fresh = runs.slice(0, 2).map((run) => ({ ...run, status: 'queued' as const, done: 0 }));
+    const { screen, link, session } = await open(mockLink({ runs: fresh }));
+    await session.runExample();
+    location.hash = '#/live';
+    await expect.element(screen.getByRole('heading', { name: 'Live' })).toBeVisible();
+    link.emit('run', plain!);
+    expect(location.hash).toBe('#/live');
+    link.emit('run', drop!);
+    await expect.poll(() => location.hash).toBe('#/compare?ids=1,2');
+  });
+
+  it('asks for everything again after a gap', async () => {
+    const { link } = await open();
+    const lists = () => link.asked.filter(({ name }) => name === 'runs.list').length;
+    await expect.poll(lists).toBe(1);
+    link.emit('machine', {});
+    link.skip();
+    link.emit('machine', {});
+    await expect.poll(lists).toBe(2);
+  });
+
+  it('says when the connection is lost, and when it is another version', async () => {
+    let tell: (state: Connection) => void = () => {};
+    const watched = Object.assign(mockLink(), {
+      watch: (hear: (state: Connection) => void) => {
+        tell = hear;
+        return () => {};
+      },
+    });
+    const { screen, session } = await open(watched);
+    tell('lost');
+    await expect.element(screen.getByRole('alert')).toHaveTextContent('Connection lost, retrying');
+    tell('open');
+    await expect.poll(() => session.info).not.toBeNull();
+    session.info = { ...session.info!, contractVersion: 99 };
+    await expect.element(screen.getByRole('button', { name: 'Reload' })).toBeVisible();
+  });
+
+  it('shows a failed action with the way out', async () => {
+    const { screen, session } = await open();
+    await session.attempt(() => session.api.call('runs.get', { id: 4711 }));
+    await expect.element(screen.getByText('There is no run 4711.')).toBeVisible();
+    await screen.getByRole('button', { name: 'Dismiss' }).click();
+    expect(session.notices).toEqual([]);
+  });
+});
+
+describe('the report', () => {
+  it('holds results, comparison, methods and limits as text, and a picture of every curve', async () => {
+    const data = reportOf([1, 2]);
+    const screen = await render(Report, { data });
+    await expect.element(screen.getByRole('heading', { name: data.title })).toBeVisible();
+    for (const text of [...data.methods, ...data.limits])
+      await expect.element(screen.getByText(text)).toBeInTheDocument();
+    await expect.element(screen.getByText('36 % less, better').first()).toBeInTheDocument();
+    expect(screen.container.querySelectorAll('canvas')).toHaveLength(3 + 2 * 4);
+    const blank = [...screen.container.querySelectorAll('canvas')].filter((canvas) => {
+      const pixels = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data;
+      return !pixels.some((value) => value > 0);
+    });
+    expect(blank).toEqual([]);
+  });
+});

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { render } from 'vitest-browser-svelte';
+import { parseExperimentConfig } from '../../src-main/contract.ts';
+import { createApi } from '../../src-renderer/api.ts';
+import {
+  readForm,
+  readNumber,
+  valueAt,
+  withValue,
+  type Field,
+} from '../../src-renderer/lib/form/fields.ts';
+import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
+import '../../src-renderer/lib/ui/tokens.css';
+import '../../src-renderer/lib/ui/base.css';
+import { completeConfig, mockLink } from '../mocks/link.ts';
+
+const { top, sections } = readForm();
+const fields = (kind: string): Field[] => [
+  ...top,
+  ...sections.flatMap((section) => [...section.fields, ...(section.variants?.fields[kind] ?? [])]),
+];
+
+describe('the form’s fields', () => {
+  it('cover every value of a config but those without a choice', () => {
+    const leaves = (value: unknown, path: string[] = []): string[] =>
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).flatMap(([key, part]) => leaves(part, [...path, key]))
+        : [path.join('.')];
+    for (const kind of ['greensynth', 'cifar10', 'cifar100']) {
+      const config = completeConfig({ dataset: { kind } });
+      const shown = fields(kind).map(({ path }) => path.join('.'));
+      const fixed = ['dataset.kind', 'model.kind', 'attention.kind', 'train.recipe'];
+      expect(
+        leaves(config).filter((path) => !shown.includes(path) && !fixed.includes(path)),
+      ).toEqual([]);
+    }
+  });
+
+  it('know their kind, bounds, unit, choices and whether they may be empty', () => {
+    const field = (path: string) => fields('cifar100').find((one) => one.path.join('.') === path);
+    expect(field('train.epochs')).toMatchObject({
+      kind: 'number',
+      whole: true,
+      min: 1,
+      max: 10_000,
+    });
+    expect(field('model.patch')).toMatchObject({ unit: 'px', title: 'Patch side' });
+    expect(field('selection.keepRatio')).toMatchObject({ whole: false, step: 0.05 });
+    expect(field('selection.keep')).toMatchObject({ nullable: true, advanced: true });
+    expect(field('train.shuffle')).toMatchObject({ kind: 'switch' });
+    const mode = field('selection.mode');
+    expect(mode?.kind === 'choice' && mode.choices.map(({ value }) => value)).toEqual([
+      'off',
+      'drop',
+      'mask',
+    ]);
+  });
+
+  it('change one value in a copy', () => {
+    const draft = { model: { patch: 4, dim: 64 } };
+    const changed = withValue(draft, ['model', 'patch'], 8);
+    expect(changed).toEqual({ model: { patch: 8, dim: 64 } });
+    expect(draft.model.patch).toBe(4);
+    expect(valueAt(changed, ['model', 'heads'])).toBeUndefined();
+  });
+
+  it('read numbers as typed, and leave what is none to be refused', () => {
+    expect(readNumber(' 1e-3 ', false)).toBe(0.001);
+    expect(readNumber('.5', false)).toBe(0.5);
+    expect(readNumber('', true)).toBeNull();
+    const refused = parseExperimentConfig({ model: { patch: readNumber('four', false) } });
+    expect(refused).toEqual({
+      ok: false,
+      issues: [{ path: 'model.patch', message: 'must be a number' }],
+    });
+  });
+});
+
+describe('the new-experiment view', () => {
+  const show = async () => {
+    const link = mockLink();
+    const session = new Session(createApi(link));
+    const screen = await render(NewExperiment, { session });
+    await expect.element(screen.getByLabelText('Patch side')).toHaveValue('4');
+    return { link, session, screen };
+  };
+
+  it('says at once what is wrong, where, and holds the start back', async () => {
+    const { screen } = await show();
+    const start = screen.getByRole('button', { name: /^(Start|Queue) 1 run/ });
+    await expect.element(start).toBeEnabled();
+    const patch = screen.getByLabelText('Patch side');
+    await patch.fill('5');
+    await expect.element(patch).toHaveAttribute('aria-invalid', 'true');
+    await expect
+      .element(
+        screen.getByText('a patch of 5 does not divide an image of 32 pixels', { exact: false }),
+      )
+      .toBeVisible();
+    await expect.element(start).toBeDisabled();
+    await patch.fill('8');
+    await expect.element(start).toBeEnabled();
+  });
+
+  it('opens the folded fields where one of them is wrong', async () => {
+    const { screen, session } = await show();
+    expect(screen.getByLabelText('MLP ratio').query()).toBeNull();
+    session.draft = withValue(session.draft, ['model', 'mlpRatio'], 99);
+    await expect.element(screen.getByLabelText('MLP ratio')).toBeVisible();
+    await expect.element(screen.getByText('must be at most 16')).toBeVisible();
+  });
+
+  it('takes the other dataset with its own fields and defaults', async () => {
+    const { screen, session } = await show();
+    await screen.getByLabelText('Dataset', { exact: true }).selectOptions('cifar100');
+    await expect.element(screen.getByLabelText('Labels')).toHaveValue('fine');
+    expect(screen.getByLabelText('Training images').query()).toBeNull();
+    expect(valueAt(session.draft, ['dataset'])).toEqual({
+      kind: 'cifar100',
+      path: null,
+      labels: 'fine',
+    });
+  });
+
+  it('starts one run per repeat, each with the next seed', async () => {
+    const { screen, link } = await show();
+    await screen.getByLabelText('Repeats').fill('3');
+    await screen.getByRole('button', { name: /3 runs/ }).click();
+    await expect.poll(() => link.asked.some(({ name }) => name === 'runs.start')).toBe(true);
+    const { input } = link.asked.find(({ name }) => name === 'runs.start')!;
+    const { configs } = input as { configs: { train: { seed: number } }[] };
+    expect(configs.map(({ train }) => train.seed)).toEqual([42, 43, 44]);
+  });
+
+  it('refuses JSON with an unknown key by name and takes it once mended', async () => {
+    const { screen, session } = await show();
+    await screen.getByRole('button', { name: 'Edit as JSON' }).click();
+    const box = screen.getByRole('textbox');
+    await box.fill('{"model": {"pach": 8}}');
+    await screen.getByRole('button', { name: 'Use this config' }).click();
+    await expect.element(screen.getByRole('alert')).toHaveTextContent(/unknown key "pach"/);
+    await box.fill('{"model": {"patch": 8}}');
+    await screen.getByRole('button', { name: 'Use this config' }).click();
+    await expect.element(screen.getByLabelText('Patch side')).toHaveValue('8');
+    expect(valueAt(session.draft, ['train', 'epochs'])).toBe(30);
+  });
+});

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { comparisonSentences } from '../../src-renderer/lib/format/comparison.ts';
+import {
+  bytes,
+  compact,
+  count,
+  difference,
+  quantity,
+  scaled,
+  significant,
+  siScale,
+} from '../../src-renderer/lib/format/number.ts';
+import { duration, durationRange, shortMoment } from '../../src-renderer/lib/format/time.ts';
+import { quotientHalfWidth, scoreHalfWidth } from '../../src-renderer/lib/format/uncertainty.ts';
+import { runColour, runDash } from '../../src-renderer/lib/format/words.ts';
+import { statusLine } from '../../src-renderer/lib/status-line.ts';
+import { stories, summaryOfStory } from '../mocks/link.ts';
+
+describe('numbers', () => {
+  it('show the digits that their uncertainty allows, and always a unit', () => {
+    expect(quantity(12.4132, 'Wh', 0.612)).toBe('12.4 ± 0.6 Wh');
+    expect(quantity(1.5712, 'Wh', 0.1304)).toBe('1.57 ± 0.13 Wh');
+    expect(quantity(1234, 'Wh', 61)).toBe('1.23 ± 0.06 kWh');
+    expect(quantity(41.23, 'W')).toBe('41.2 W');
+    expect(quantity(0, 'W')).toBe('0 W');
+    expect(quantity(187, 'gCO2e/kWh')).toBe('187 gCO2e/kWh');
+  });
+
+  it('never show a missing value as a number', () => {
+    for (const value of [null, undefined, NaN, Infinity]) {
+      expect(quantity(value, 'Wh')).toBe('–');
+      expect(significant(value)).toBe('–');
+      expect(count(value)).toBe('–');
+      expect(bytes(value)).toBe('–');
+    }
+  });
+
+  it('choose one prefix for a column, by its largest value', () => {
+    const scale = siScale([2400, 31, null], 'Wh');
+    expect(scale.unit).toBe('kWh');
+    expect(scaled(31, scale)).toBe('0.0310');
+    expect(siScale([0.24], 'gCO2e').unit).toBe('gCO2e');
+    expect(siScale([0.0123], 'Wh').unit).toBe('mWh');
+    expect(siScale([null], 'Wh').unit).toBe('Wh');
+    expect(siScale([5000], '%').unit).toBe('%');
+  });
+
+  it('shorten large counts and sizes', () => {
+    expect(compact(256_608)).toBe('257 k');
+    expect(compact(1_810_000_000_000)).toBe('1.81 T');
+    expect(compact(64)).toBe('64');
+    expect(bytes(24 * 2 ** 30)).toBe('24 GiB');
+    expect(bytes(170_052_171)).toBe('162 MiB');
+    expect(bytes(0)).toBe('0 B');
+  });
+
+  it('tell differences in words with their direction and worth', () => {
+    expect(difference(3.5, 2.24, 'lower')).toEqual({ text: '36 % less', verdict: 'better' });
+    expect(difference(2.24, 3.5, 'lower')).toEqual({ text: '56 % more', verdict: 'worse' });
+    expect(difference(0.896, 0.881, 'higher', 'F1')).toEqual({
+      text: '1.5 points less',
+      verdict: 'worse',
+    });
+    expect(difference(88, 90, 'higher', '%')?.text).toBe('2.0 points more');
+    expect(difference(1, 4, 'lower')?.text).toBe('4.0 times as much');
+    expect(difference(7, 7, 'lower')?.verdict).toBe('same');
+    expect(difference(7, 8, null)?.verdict).toBeNull();
+    expect(difference(null, 2, 'lower')).toBeNull();
+    expect(difference(0, 2, 'lower')).toBeNull();
+  });
+});
+
+describe('times', () => {
+  it('are written as people say them', () => {
+    expect(duration(0.84)).toBe('0.84 s');
+    expect(duration(62)).toBe('1 min 02 s');
+    expect(duration(6600)).toBe('1 h 50 min');
+    expect(duration(60 * 3600 * 5)).toBe('12 d 12 h');
+    expect(duration(null)).toBe('–');
+  });
+
+  it('as intervals share their unit', () => {
+    expect(durationRange(31, 38)).toBe('31–38 s');
+    expect(durationRange(240, 299)).toBe('4–5 min');
+    expect(durationRange(6000, 7200)).toBe('1 h 40 min – 2 h 00 min');
+    expect(durationRange(-3, 1)).toBe('0–1 s');
+  });
+
+  it('leave out the day that is today', () => {
+    const now = new Date(2026, 10, 22, 21, 44).getTime();
+    expect(shortMoment(now - 60_000, now)).toBe('21:43');
+    expect(shortMoment(now - 86_400_000, now)).toContain('21 Nov');
+  });
+});
+
+describe('uncertainty', () => {
+  it('of a score shrinks with the root of the images', () => {
+    expect(scoreHalfWidth(0.9, 1000)).toBeCloseTo(1.96 * Math.sqrt(0.09 / 1000), 12);
+    expect(scoreHalfWidth(0.9, null)).toBeNull();
+    expect(scoreHalfWidth(null, 100)).toBeNull();
+  });
+
+  it('of a quotient adds relative widths in squares', () => {
+    expect(quotientHalfWidth([90, 3], [2, 0.2])).toBeCloseTo(45 * Math.hypot(1 / 30, 0.1), 12);
+    expect(quotientHalfWidth([90, null], [2, 0.2])).toBeCloseTo(4.5, 12);
+    expect(quotientHalfWidth([90, 1], [0, 1])).toBeNull();
+  });
+});
+
+describe('runs in words', () => {
+  const [plain, drop] = stories().map(summaryOfStory);
+
+  it('come down to one sentence against the baseline', () => {
+    expect(comparisonSentences([plain!, drop!])).toEqual([
+      'Against Example: plain ViT, Example: keep 50 % of patches used 36 % less energy and reached 1.5 points less macro F1.',
+    ]);
+    expect(comparisonSentences([plain!, { ...drop!, wh: null, macroF1: null }])).toEqual([]);
+  });
+
+  it('have one status line', () => {
+    const run = {
+      ...plain!,
+      status: 'running' as const,
+      step: 840,
+      steps: 2340,
+      imagesPerSecond: 212,
+    };
+    const energy = { id: 1, time: 60, wh: 0.84, gCO2e: 0.24, watts: 41, byKind: {} };
+    expect(statusLine({ run, energy, activity: null, remaining: [240, 299] })).toBe(
+      'step 840/2,340 · 36 % · ETA 4–5 min · 212 img/s · 41.0 W · 0.840 Wh · 0.240 gCO2e',
+    );
+    const activity = { id: 1, label: 'Compiling', fraction: 0.5 };
+    expect(
+      statusLine({
+        run: { ...run, step: null, wh: null, gCO2e: null },
+        energy: null,
+        activity,
+        remaining: null,
+      }),
+    ).toBe('Compiling 50 %');
+  });
+
+  it('keep a colour and a dash by their id', () => {
+    const looks = Array.from({ length: 8 }, (_, i) => `${runColour(i + 1)} ${runDash(i + 1)}`);
+    expect(new Set(looks).size).toBe(8);
+    expect(runColour(9)).toBe(runColour(1));
+  });
+});

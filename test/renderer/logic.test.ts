@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { clock, clockStep } from '../../src-renderer/lib/chart/axes.ts';
+import { totalLine } from '../../src-renderer/lib/chart/run-lines.ts';
+import { stack } from '../../src-renderer/lib/chart/stack.ts';
+import { thin } from '../../src-renderer/lib/chart/thin.ts';
+import { Progress } from '../../src-renderer/lib/progress.ts';
+import { compareHash, parseRoute, routeHash } from '../../src-renderer/lib/route.ts';
+import { parseFilter } from '../../src-renderer/lib/table/filter.ts';
+import { sortBy } from '../../src-renderer/lib/table/sort.ts';
+import { appendTrace } from '../../src-renderer/lib/trace.ts';
+import { components, stories, summaryOfStory } from '../mocks/link.ts';
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+describe('thinning', () => {
+  it('keeps the extremes, the ends’ order and the gaps', () => {
+    const x = range(10_000);
+    const y = x.map((i) => (i >= 5000 && i < 5400 ? null : i === 1234 ? 99 : i === 7777 ? -99 : 1));
+    const thinned = thin(x, y, 100);
+    expect(thinned.x.length).toBeLessThanOrEqual(300);
+    expect(thinned.y).toContain(99);
+    expect(thinned.y).toContain(-99);
+    expect(thinned.y).toContain(null);
+    expect(thinned.x).toEqual([...thinned.x].sort((a, b) => a - b));
+  });
+
+  it('leaves alone what fits, and turns what is no number into a gap', () => {
+    expect(thin([0, 1, 2], [5, NaN, 7], 100)).toEqual({ x: [0, 1, 2], y: [5, null, 7] });
+    expect(thin([], [], 100)).toEqual({ x: [], y: [] });
+  });
+});
+
+describe('stacking', () => {
+  it('puts series of different sampling upon each other without changing their mean', () => {
+    const a = { x: range(100), y: range(100).map(() => 10) };
+    const b = { x: range(50).map((i) => i * 2), y: range(50).map(() => 5) };
+    const { tops, values } = stack([a, b], 20);
+    expect(values[0]!.every((value) => value === 10)).toBe(true);
+    expect(tops[1]!.every((value) => value === 15)).toBe(true);
+  });
+
+  it('leaves a gap where a series is missing, and the other in its place', () => {
+    const x = range(100);
+    const gap = { x, y: x.map((i) => (i > 40 && i < 60 ? null : 3)) };
+    const { tops } = stack([gap, { x, y: x.map(() => 2) }], 50);
+    expect(tops[0]).toContain(null);
+    expect(tops[1]).toContain(2);
+    expect(tops[1]).toContain(5);
+  });
+
+  it('does not call a sum smaller because a part of it is missing', () => {
+    const x = range(40);
+    const part = (y: (number | null)[]) => ({ ...components[0]!, x, watts: y, wh: y });
+    const power = {
+      components: [
+        part(x.map(() => 100)),
+        part(x.map((i) => (i > 10 && i < 20 ? null : 50))),
+        part(x.map(() => null)),
+      ],
+    };
+    const { y } = totalLine(power, 'watts', { id: 1, name: 'a' }, 40);
+    expect(new Set(y)).toEqual(new Set([150, null]));
+  });
+});
+
+describe('the clock axis', () => {
+  it('writes and divides time as clocks do', () => {
+    expect([clock(5), clock(65), clock(3725), clock(-10)]).toEqual([
+      '0:05',
+      '1:05',
+      '1:02:05',
+      '-0:10',
+    ]);
+    expect([8, 70, 500, 7000].map(clockStep)).toEqual([1, 10, 120, 900]);
+    expect(1e9 / clockStep(1e9)).toBeLessThanOrEqual(8);
+  });
+});
+
+describe('routes', () => {
+  it('survive being written and read', () => {
+    expect(parseRoute(compareHash([3, 4]))).toEqual({
+      view: 'compare',
+      id: null,
+      query: { ids: '3,4' },
+    });
+    expect(parseRoute(routeHash('runs', { filter: 'f1>=0.9 & x' })).query.filter).toBe(
+      'f1>=0.9 & x',
+    );
+    expect(parseRoute('#/run/12')).toEqual({ view: 'run', id: 12, query: {} });
+  });
+
+  it('lead home where they lead nowhere', () => {
+    for (const hash of ['', '#/', '#/nowhere', '#/run/x', '#/run/0'])
+      expect(parseRoute(hash).view).toBe('machine');
+  });
+});
+
+describe('the filter box', () => {
+  const runs = stories().map(summaryOfStory);
+  const ids = (text: string) => runs.filter(parseFilter(text).matches).map(({ id }) => id);
+
+  it('understands words, states and comparisons, all of which must hold', () => {
+    expect(ids('')).toHaveLength(8);
+    expect(ids('status:done')).toEqual([1, 2, 3, 4]);
+    expect(ids('status:done plain')).toEqual([1, 3]);
+    expect(ids('wh<2.3 status:done')).toEqual([2, 4].filter((id) => runs[id - 1]!.wh! < 2.3));
+    expect(ids('id:7')).toEqual([7]);
+    expect(ids('SEED>44')).toEqual([7, 8]);
+  });
+
+  it('leaves out what is not known, and names what it does not understand', () => {
+    expect(ids('f1>=0')).not.toContain(8);
+    expect(parseFilter('colour:red f1>=abc').unknown).toEqual(['colour:red', 'f1>=abc']);
+  });
+});
+
+describe('sorting', () => {
+  it('puts missing values last in both directions and numbers in names in order', () => {
+    const rows = [{ v: 2 }, { v: null }, { v: 10 }];
+    expect(sortBy(rows, ({ v }) => v, false).map(({ v }) => v)).toEqual([2, 10, null]);
+    expect(sortBy(rows, ({ v }) => v, true).map(({ v }) => v)).toEqual([10, 2, null]);
+    expect(sortBy(['run 10', 'Run 9'], (v) => v, false)).toEqual(['Run 9', 'run 10']);
+  });
+});
+
+describe('a power trace', () => {
+  it('grows at its end, forgets its start and fills what a sensor did not say', () => {
+    const old = { at: [0, 1000, 2000], watts: { a: [1, 2, 3] } };
+    const grown = appendTrace(old, { at: [2500, 3000], watts: { a: [4, 5], b: [7, 8] } }, 2000);
+    expect(grown).toEqual({
+      at: [1000, 2000, 2500, 3000],
+      watts: { a: [2, 3, 4, 5], b: [null, null, 7, 8] },
+    });
+    expect(appendTrace(old, { at: [], watts: {} }, 2000)).toBe(old);
+  });
+
+  it('takes the newer word where pieces overlap', () => {
+    const old = { at: [0, 1000, 2000], watts: { a: [1, 2, 3] } };
+    const joined = appendTrace(old, { at: [1000, 2000], watts: { a: [9, 9] } }, 60_000);
+    expect(joined).toEqual({ at: [0, 1000, 2000], watts: { a: [1, 9, 9] } });
+  });
+});
+
+describe('the time that is left', () => {
+  it('lies in an interval around the rates of the whole run and of the last half minute', () => {
+    const progress = new Progress();
+    const summary = { step: 100, steps: 1000, seconds: 100 };
+    expect(progress.remaining(1, { ...summary, step: null })).toBeNull();
+    expect(progress.remaining(1, summary)).toEqual([810, 990.0000000000001]);
+    for (const second of range(101))
+      progress.add(1, second < 70 ? second : 70 + (second - 70) * 2, second);
+    const [low, high] = progress.remaining(1, summary)!;
+    expect(low).toBeLessThan((1000 - 130) / 2);
+    expect(high).toBeGreaterThan(1000 - 130 - 270);
+    expect(high).toBeLessThan(1000);
+  });
+});
