@@ -1,0 +1,163 @@
+/**
+ * A new user's walk, from `npm start` on: this machine, the example live, its end on the comparison,
+ * the exports, a run's page, an experiment of one's own, and every other view, with screenshots.
+ */
+import { readFile } from 'node:fs/promises';
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+import { startProgram, type Program } from './program.ts';
+
+test.describe.configure({ mode: 'serial' });
+
+let program: Program;
+let page: Page;
+const refused: string[] = [];
+
+const shot = (name: string) =>
+  page.screenshot({ path: `test-results/screens/${name}.png`, animations: 'disabled' });
+
+/** Both themes at both sizes of the look page. */
+async function shots(name: string) {
+  for (const scheme of ['light', 'dark'] as const)
+    for (const size of [
+      { width: 1280, height: 800 },
+      { width: 1920, height: 1080 },
+    ]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize(size);
+      await page.waitForTimeout(300);
+      await shot(`${name}-${scheme}-${size.width}`);
+    }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
+
+/** Downloads one format of the export menu; resolves with its text. */
+async function download(format: string): Promise<Buffer> {
+  await page.getByRole('button', { name: 'Export' }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent('download', { timeout: 60_000 }),
+    page.getByRole('button', { name: format }).click(),
+  ]);
+  return readFile(await file.path());
+}
+
+test.beforeAll(async ({ browser }) => {
+  program = await startProgram();
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.on('console', (message) => {
+    if (message.type() === 'error') refused.push(message.text());
+  });
+  page.on('pageerror', (error) => refused.push(error.message));
+});
+
+test.afterAll(async () => {
+  await page?.close();
+  await program?.close();
+});
+
+test('npm start says in one line why there is no window, and where the interface is', () => {
+  const lines = program.output().split('\n');
+  expect(lines.filter((line) => line.includes('in your browser'))).toHaveLength(1);
+  expect(program.url).toContain('#token=');
+});
+
+test('the first page shows this machine and one button', async () => {
+  await page.goto(program.url);
+  await expect(page.getByRole('heading', { name: 'Machine' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Run the example' })).toHaveCount(1);
+  await expect(page.getByText('ONNX Runtime, processor')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Processor model')).toBeVisible();
+  await shots('machine');
+});
+
+test('the example runs live and ends on the comparison', async () => {
+  test.setTimeout(1_500_000);
+  await page.getByRole('button', { name: 'Run the example' }).click();
+  await expect(page.getByRole('heading', { name: 'Live' })).toBeVisible();
+  const status = page.getByRole('contentinfo');
+  await expect(status).toContainText(/step \d+\/\d+ · \d+ % · ETA/, { timeout: 180_000 });
+  await expect(status).toContainText('gCO2e');
+  await page.waitForTimeout(5_000);
+  await shots('live');
+
+  // reloading the page loses nothing
+  await page.reload();
+  await expect(status).toContainText(/step \d+\/\d+/, { timeout: 30_000 });
+
+  await expect(page.getByRole('heading', { name: 'Compare' })).toBeVisible({ timeout: 1_200_000 });
+  await expect(page).toHaveURL(/#\/compare\?ids=1,2/);
+  await expect(page.getByText(/less energy|more energy/).first()).toBeVisible();
+  await shots('compare');
+});
+
+test('the comparison leaves as CSV, report and PDF', async () => {
+  test.setTimeout(240_000);
+  const csv = (await download('CSV of the runs')).toString();
+  const [header, ...rows] = csv.trim().split('\r\n');
+  expect(header).toMatch(/^timestamp,project_name,run_id,/);
+  expect(rows).toHaveLength(2);
+  const energy = header!.split(',').indexOf('energy_consumed');
+  for (const row of rows) expect(Number(row.split(',')[energy])).toBeGreaterThan(0);
+
+  const html = (await download('Report (HTML)')).toString();
+  expect(html).toContain('Example: patch-dropping ViT');
+  expect(html).not.toMatch(/<(script|link|img)[^>]+(src|href)="https?:/);
+  const report = await page.context().newPage();
+  await report.setContent(html, { waitUntil: 'load' });
+  await expect(report.getByRole('heading', { level: 1 })).toBeVisible();
+  await expect(report.locator('canvas').first()).toBeVisible();
+  await report.screenshot({ path: 'test-results/screens/report.png', fullPage: true });
+  await report.close();
+
+  const pdf = await download('Report (PDF)');
+  expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
+});
+
+test('every view opens without an error and without an accessibility violation', async () => {
+  test.setTimeout(240_000);
+  for (const [key, heading] of [
+    ['1', 'Machine'],
+    ['2', 'New experiment'],
+    ['3', 'Live'],
+    ['4', 'Runs'],
+    ['6', 'Data'],
+    ['7', 'Settings'],
+  ] as const) {
+    await page.locator('body').press(key);
+    await expect(page.getByRole('heading', { level: 1, name: heading })).toBeVisible();
+    await page.waitForTimeout(500);
+    await shots(heading.toLowerCase().replace(' ', '-'));
+    await accessible(heading);
+  }
+  await page.goto(`${program.url.replace(/#.*/, '')}#/run/2`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Run 2' })).toBeVisible();
+  await page.waitForTimeout(500);
+  await shots('run');
+  await accessible('Run');
+  await page.goto(`${program.url.replace(/#.*/, '')}#/compare?ids=1,2`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Compare' })).toBeVisible();
+  await accessible('Compare');
+  expect(refused).toEqual([]);
+});
+
+test('an experiment of one’s own: a bad value is refused in the form, a good one trains', async () => {
+  test.setTimeout(240_000);
+  await page.locator('body').press('2');
+  await page.getByLabel('Patch side').fill('5');
+  await expect(page.getByText('a patch of 5 does not divide an image of 32 pixels')).toBeVisible();
+  await shot('new-experiment-error');
+});
+
+/** No serious or critical violation by axe, in both themes. */
+async function accessible(view: string) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const bad = violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${view}, ${colorScheme}: ${id} at ${nodes[0]?.target.join(' ')}`);
+    expect(bad).toEqual([]);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}
