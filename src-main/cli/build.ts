@@ -9,24 +9,48 @@ export const root = join(import.meta.dirname, '..', '..');
 export const pageDir = join(root, 'out', 'renderer');
 export const reportDir = join(root, 'out', 'report');
 
-/** Sources outside src-renderer from which something is built. */
-const shared = ['src-main', 'package.json', 'electron.vite.config.ts', 'svelte.config.js'];
+type What = 'page' | 'desktop' | 'report';
 
 interface Target {
+  /** Its age tells whether a source is newer. */
   made: string;
   sources: string[];
   command: [string, ...string[]];
+  label: string;
 }
 
-const program: Target = {
-  made: join(root, 'out', 'renderer', 'index.html'),
-  sources: ['src-renderer', ...shared],
+const page: Target = {
+  made: join(pageDir, 'index.html'),
+  sources: [
+    'src-renderer',
+    'src-main/contract.ts',
+    'src-main/experiment-config.ts',
+    'package.json',
+    'electron.vite.config.ts',
+    'svelte.config.js',
+  ],
   command: ['electron-vite', 'build', '--logLevel=error'],
+  label: 'the interface',
 };
-const report: Target = {
-  made: join(reportDir, 'report.js'),
-  sources: ['src-renderer', 'src-main/contract.ts', 'vite.report.config.ts'],
-  command: ['vite', 'build', '--config', 'vite.report.config.ts', '--logLevel=error'],
+const targets: Record<What, Target> = {
+  page,
+  // one build makes both, but only the window needs the bundles of the processes to be fresh
+  desktop: {
+    ...page,
+    made: join(root, 'out', 'main', 'index.js'),
+    sources: [...page.sources, 'src-main'],
+  },
+  report: {
+    made: join(reportDir, 'report.js'),
+    sources: [
+      'src-renderer',
+      'src-main/contract.ts',
+      'src-main/experiment-config.ts',
+      'vite.report.config.ts',
+    ],
+    command: ['vite', 'build', '--config', 'vite.report.config.ts', '--logLevel=error'],
+    label: 'the report',
+  },
 };
 
 /**
@@ -34,13 +58,10 @@ const report: Target = {
  * nothing to build.
  * @throws AppError UNAVAILABLE with the builder's own words.
  */
-export async function ensureBuilt(
-  what: 'report' | 'all',
-  say: (line: string) => void = (line) => console.error(line),
-): Promise<void> {
-  for (const target of what === 'all' ? [program, report] : [report]) {
+export async function ensureBuilt(...wanted: What[]): Promise<void> {
+  for (const target of wanted.map((what) => targets[what])) {
     if (!existsSync(join(root, 'src-renderer')) || !(await stale(target))) continue;
-    say(target === program ? 'Building the interface ...' : 'Building the report ...');
+    console.error(`Building ${target.label} ...`);
     await run(target.command);
   }
 }

@@ -58,8 +58,7 @@ export class Progress {
     if (fraction !== null && this.#steps !== null) {
       parts.push(`step ${this.#step}/${this.#steps}`, `${Math.floor(fraction * 100)} %`);
       const left = this.#secondsLeft();
-      if (left !== null && !this.#label)
-        parts.push(`ETA ${this.#epoch > 2 ? duration(left) : range(left)}`);
+      if (left && !this.#label) parts.push(`ETA ${this.#epoch > 2 ? duration(left) : range(left)}`);
       if (this.#rate !== null) parts.push(`${number(this.#rate)} img/s`);
     }
     if (this.#energy) {

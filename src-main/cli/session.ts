@@ -58,31 +58,48 @@ export async function nodeHost(program: string, options: Partial<HostOptions> = 
   });
 }
 
-/** A program that is just starting or ending holds the lock for a moment without answering. */
+/** A program that is just starting or ending, or a short command, has the data folder for a moment. */
 const patience = { tries: 25, ms: 200 };
 
-export async function openSession(command: string): Promise<Session> {
-  const home = dataHome();
-  for (let attempt = 1; ; attempt++) {
-    const owner = await lockOwner(home);
-    const link = owner && (await connectControl(home));
-    if (owner && link) {
-      const through = `${owner.program}, process ${owner.pid}`;
-      return sessionOf(link, through, link.closed, async () => link.close());
-    }
+/** Tries again for some seconds while another program has the data folder, unless it is there to stay. */
+async function whenFree<T>(home: string, attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
     try {
-      const host = await nodeHost(`hugginggreen ${command}`, { background: false });
-      const own: Link = {
-        call: (name, input) => answer(host.handlers, { id: 0, name, input }),
-        listen: (hear) => host.events.listen(hear),
-      };
-      return sessionOf(own, null, new Promise(() => {}), () => host.close());
+      return await attempt();
     } catch (cause) {
       const busy = cause instanceof AppError && cause.code === 'CONFLICT';
-      if (!busy || attempt >= patience.tries) throw cause;
+      if (!busy || tries >= patience.tries || (await lockOwner(home))?.lasting) throw cause;
       await sleep(patience.ms);
     }
   }
+}
+
+/** The host of `serve`. */
+export const lastingHost = (program: string): Promise<Host> =>
+  whenFree(dataHome(), () => nodeHost(program));
+
+/**
+ * @param starts the command starts runs: they go to a program that stays, never to another command,
+ *   which would end before them
+ */
+export async function openSession(command: string, starts = false): Promise<Session> {
+  const home = dataHome();
+  const linked = async (): Promise<Session | null> => {
+    const owner = await lockOwner(home);
+    if (!owner || (starts && !owner.lasting)) return null;
+    const link = await connectControl(home);
+    const through = `${owner.program}, process ${owner.pid}`;
+    return link && sessionOf(link, through, link.closed, async () => link.close());
+  };
+  const own = async (): Promise<Session> => {
+    const host = await nodeHost(`hugginggreen ${command}`, { background: false });
+    const link: Link = {
+      call: (name, input) => answer(host.handlers, { id: 0, name, input }),
+      listen: (hear) => host.events.listen(hear),
+    };
+    return sessionOf(link, null, new Promise(() => {}), () => host.close());
+  };
+  return whenFree(home, async () => (await linked()) ?? own());
 }
 
 function sessionOf(
@@ -113,8 +130,9 @@ function sessionOf(
 export async function withSession<T>(
   command: string,
   work: (session: Session) => Promise<T>,
+  starts = false,
 ): Promise<T> {
-  const session = await openSession(command);
+  const session = await openSession(command, starts);
   try {
     return await work(session);
   } finally {

@@ -49,7 +49,7 @@ async function start(): Promise<number> {
   const reason = whyNoDisplay(process.env);
   const binary = reason ? null : fetchElectron();
   if (binary) {
-    await ensureBuilt('all');
+    await ensureBuilt('desktop', 'report');
     return openDesktop(binary);
   }
   console.error(

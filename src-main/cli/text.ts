@@ -34,7 +34,7 @@ export function bytes(count: number | null | undefined): string {
 export const date = (at: number | null): string =>
   at === null ? missing : new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 
-const looksLikeNumber = /^[-–+]?[\d.]*([eE][-+]?\d+)?( ?[%A-Za-z/0-9]{0,8})$/;
+const looksLikeNumber = /^(–|[-+±]?\d)/;
 
 /** Columns as wide as they need to be; columns of numbers to the right. */
 export function table(head: string[], rows: string[][]): string {
@@ -47,7 +47,9 @@ export function table(head: string[], rows: string[][]): string {
       .map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
       .join('  ')
       .trimEnd();
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+  // a last column of sentences needs no rule across three screens
+  const rule = line(widths.map((width) => '-'.repeat(Math.min(width, 60))));
+  return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
 export const runsTable = (runs: RunSummary[]): string =>

@@ -31,6 +31,8 @@ export interface LockOwner {
   started: string | null;
   /** What the person started: `desktop window`, `hugginggreen serve`. */
   program: string;
+  /** It stays until it is told to end, and may be given work; a command ends with its own. */
+  lasting: boolean;
   /** Milliseconds since 1970. */
   since: number;
 }
@@ -40,13 +42,14 @@ export interface Lock {
 }
 
 /** Takes the lock of `home`, or throws CONFLICT with the owner's name. Takes over from the dead. */
-export async function lockHome(home: string, program: string): Promise<Lock> {
+export async function lockHome(home: string, program: string, lasting = true): Promise<Lock> {
   const path = await prepareHome(home);
   const own: LockOwner = {
     pid: process.pid,
     hostname: hostname(),
     started: await startOf(process.pid),
     program,
+    lasting,
     since: Date.now(),
   };
   const text = JSON.stringify(own);

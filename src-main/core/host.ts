@@ -92,8 +92,8 @@ export interface Workshop {
 
 /** @throws AppError CONFLICT when another program has the data folder, STORE when it cannot be used. */
 export async function createHost(options: HostOptions): Promise<Host> {
-  const { home, log = console.error } = options;
-  const lock = await lockHome(home, options.program);
+  const { home, log = console.error, background = true } = options;
+  const lock = await lockHome(home, options.program, background);
   const undo: (() => Promise<unknown>)[] = [() => lock.release()];
   try {
     const dataDir = join(home, 'datasets');
@@ -197,7 +197,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     });
     const control = await serveControl(home, handlers, events);
     undo.unshift(() => control.close());
-    if (options.background ?? true) {
+    if (background) {
       engines.detect();
       void metering.known;
       await adoptQueue(store, queue);

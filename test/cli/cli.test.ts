@@ -206,6 +206,27 @@ test('doctor says what can be measured and trained with', async () => {
   expect(findings.machine.autoEngine).not.toBeNull();
 });
 
+test('serve: list goes through it, a second one is refused, SIGTERM ends it in order', async () => {
+  const serving = start('serve', '--port', '0', '--json');
+  await serving.says('"token"');
+  const path = await config('tiny.json', tiny);
+  const [second, run] = await Promise.all([cli('serve', '--port', '0'), cli('run', path)]);
+  expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining('already runs on') });
+  expect(second.stderr).toContain(`process ${serving.child.pid}`);
+  expect(run).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('into the queue of the running program (hugginggreen serve'),
+  });
+  expect(await json<RunSummary[]>('list')).toMatchObject([{ status: 'done', name: 'tiny' }]);
+  serving.child.kill('SIGTERM');
+  const { code, stdout } = await serving.ended;
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{43}$/),
+  });
+  expect(await readdir(join(home, 'data'))).not.toContain('lock');
+});
+
 test('Ctrl-C stops with a checkpoint and exit code 130; --resume goes on', async () => {
   const running = start('run', await config('endless.json', endless));
   await running.says('step ');

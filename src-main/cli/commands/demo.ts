@@ -21,33 +21,37 @@ export const demo: Command = {
   run: async ({ positionals, text, json }) => {
     if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
     const out = text('out') ?? 'hugginggreen-demo';
-    return withSession('demo', async (session) => {
-      const followed = await follow(session, () => session.call('runs.example', {}), {
-        quiet: json,
-      });
-      const runs = followed.map(({ run }) => run);
-      const ids = runs.map(({ id }) => id);
-      const comparison = await session.call('runs.compare', { ids });
-      const done = runs.every(({ status }) => status === 'done');
-      if (!json) {
-        console.log(runsTable(runs));
-        if (done) console.log(`\n${comparisonTable(comparison, false)}`);
-        for (const { error } of runs)
-          if (error) console.error([error.message, error.hint].filter(Boolean).join('\n'));
-      }
-      const files = await exportTo(session, out, ids, [
-        'runs',
-        'samples',
-        'metrics',
-        'report',
-        ...((await findBrowser()) ? (['pdf'] as const) : []),
-      ]);
-      if (json) printJson({ runs, comparison, files });
-      else console.log(`\n${files.join('\n')}`);
-      if (done) return exitCode.ok;
-      return followed.some(({ interrupted }) => interrupted)
-        ? exitCode.interrupted
-        : exitCode.failed;
-    });
+    return withSession(
+      'demo',
+      async (session) => {
+        const followed = await follow(session, () => session.call('runs.example', {}), {
+          quiet: json,
+        });
+        const runs = followed.map(({ run }) => run);
+        const ids = runs.map(({ id }) => id);
+        const comparison = await session.call('runs.compare', { ids });
+        const done = runs.every(({ status }) => status === 'done');
+        if (!json) {
+          console.log(runsTable(runs));
+          if (done) console.log(`\n${comparisonTable(comparison, false)}`);
+          for (const { error } of runs)
+            if (error) console.error([error.message, error.hint].filter(Boolean).join('\n'));
+        }
+        const files = await exportTo(session, out, ids, [
+          'runs',
+          'samples',
+          'metrics',
+          'report',
+          ...((await findBrowser()) ? (['pdf'] as const) : []),
+        ]);
+        if (json) printJson({ runs, comparison, files });
+        else console.log(`\n${files.join('\n')}`);
+        if (done) return exitCode.ok;
+        return followed.some(({ interrupted }) => interrupted)
+          ? exitCode.interrupted
+          : exitCode.failed;
+      },
+      true,
+    );
   },
 };

@@ -57,6 +57,7 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
         if (interrupted && summary.status !== 'done') return exitCode.interrupted;
         return summary.status === 'done' ? exitCode.ok : exitCode.failed;
       },
+      true,
     );
   },
 };

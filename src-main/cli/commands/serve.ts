@@ -1,7 +1,7 @@
 import { startServer } from '../../server/main.ts';
 import { ensureBuilt, pageDir } from '../build.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
-import { nodeHost } from '../session.ts';
+import { lastingHost } from '../session.ts';
 
 export const serve: Command = {
   name: 'serve',
@@ -37,8 +37,8 @@ export async function serveInterface({
   address?: string;
   json: boolean;
 }): Promise<void> {
-  await ensureBuilt('all');
-  const host = await nodeHost('hugginggreen serve');
+  await ensureBuilt('page', 'report');
+  const host = await lastingHost('hugginggreen serve');
   try {
     const { handlers, events } = host;
     const server = await startServer({

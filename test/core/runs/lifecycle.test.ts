@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AppError, type EventName } from '../../../src-main/contract.ts';
+import { parseExperimentConfig } from '../../../src-main/experiment-config.ts';
+import { worldAverage } from '../../../src-main/core/energy/regions.ts';
+import type { Metering } from '../../../src-main/core/metering.ts';
+import type { RunContext } from '../../../src-main/core/runs/context.ts';
+import { startRun } from '../../../src-main/core/runs/lifecycle.ts';
+import { sampleHub } from '../../../src-main/core/runs/samples.ts';
+import { spawnNode } from '../../../src-main/core/spawn.ts';
+import { openStore, type Store } from '../../../src-main/core/store/store.ts';
+import { monotonicMicros } from '../../../src-main/port.ts';
+import { config, removeHome, temporaryHome } from '../../fixtures/host.ts';
+
+let home: string;
+let store: Store;
+beforeEach(async () => {
+  home = await temporaryHome();
+  store = await openStore({ file: join(home, 'test.sqlite') });
+});
+afterEach(async () => {
+  await store.close();
+  await removeHome(home);
+});
+
+/** A machine without a single sensor. */
+const noSensors: Metering = {
+  inventory: null,
+  sources: [],
+  components: [],
+  known: Promise.resolve(),
+  configure: () => {},
+  probe: () => {},
+  mark: () => Promise.resolve(monotonicMicros()),
+  trace: () => ({ at: [], watts: {} }),
+  close: () => Promise.resolve(),
+};
+
+function context(changes: Partial<RunContext> = {}): RunContext & { told: string[] } {
+  const told: string[] = [];
+  return {
+    told,
+    store,
+    metering: noSensors,
+    samples: sampleHub(),
+    events: { emit: (name: EventName) => void told.push(name) },
+    spawn: spawnNode,
+    trainerEntry: join(import.meta.dirname, '..', '..', 'fixtures', 'workers', 'trainer.ts'),
+    dataDir: home,
+    runDir: (id) => join(home, String(id)),
+    hz: () => 2,
+    priceOf: () => ({ region: worldAverage, warning: null }),
+    quiet: () => Promise.resolve(),
+    notice: ({ message }) => void told.push(message),
+    log: (line) => void told.push(line),
+    stopPatienceMs: 5000,
+    ...changes,
+  };
+}
+
+async function queued(name: string): Promise<number> {
+  const parsed = parseExperimentConfig(config(name));
+  if (!parsed.ok) throw new Error('the config of the test is wrong');
+  return store.createRun({
+    name,
+    config: parsed.config,
+    machine: null,
+    appVersion: 'test',
+    node: 'test',
+    intensity: worldAverage,
+    pue: 1,
+    forecast: null,
+    hz: null,
+  });
+}
+
+test('a full disk in the middle: the run ends in order, says why, and keeps what it has', async () => {
+  const id = await queued('slow');
+  const full = new AppError('DISK_FULL', 'The disk is full.', 'Free space.');
+  let written = 0;
+  const filling: Store = {
+    ...store,
+    addSteps: (run, steps) => (++written > 3 ? Promise.reject(full) : store.addSteps(run, steps)),
+  };
+  const own = context({ store: filling });
+  await startRun(own, id).ended;
+  const { status, error, step } = await store.getSummary(id);
+  expect({ status, step }).toEqual({ status: 'failed', step: 3 });
+  expect(error).toEqual({
+    code: 'DISK_FULL',
+    message: 'The run cannot be recorded any more: The disk is full.',
+    hint: 'Free space.',
+  });
+  // told at once, and not for every step that follows
+  expect(own.told.filter((line) => line.includes('cannot be recorded'))).toHaveLength(2);
+});
+
+test('without a sensor a run trains all the same; its energy is missing, not 0', async () => {
+  const id = await queued('works');
+  await startRun(context(), id).ended;
+  expect(await store.getSummary(id)).toMatchObject({ status: 'done', wh: null, gCO2e: null });
+});
+
+test('a trainer that cannot be started', async () => {
+  const id = await queued('works');
+  const own = context({ trainerEntry: join(home, 'no-such-file.ts') });
+  await startRun(own, id).ended;
+  const { status, error } = await store.getSummary(id);
+  expect(status).toBe('failed');
+  expect(error?.message).toContain('no-such-file.ts');
+});
+
+test('a region that is not known is said in the run itself', async () => {
+  const id = await queued('works');
+  const warning = 'There is no region "x": emissions use the world average.';
+  await startRun(context({ priceOf: () => ({ region: worldAverage, warning }) }), id).ended;
+  const { notes } = await store.getRun(id);
+  expect(notes).toMatchObject([{ level: 'warning', message: warning }]);
+});
