@@ -56,6 +56,9 @@ export async function train(run: TrainingRun): Promise<void> {
   }
 }
 
+/** Inside, epochs count from 0, as schedules and streams do; people, and so all messages, count from 1. */
+const shown = (epoch: number): number => epoch + 1;
+
 /** Posts start and end of a phase around some work, also where the work fails. */
 async function inPhase<Result>(
   { post }: Pick<TrainingRun, 'post'>,
@@ -63,11 +66,12 @@ async function inPhase<Result>(
   epoch: number | null,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  post({ type: 'phase', name, edge: 'start', epoch, at: monotonicMicros() });
+  const phase = { type: 'phase', name, epoch: epoch === null ? null : shown(epoch) } as const;
+  post({ ...phase, edge: 'start', at: monotonicMicros() });
   try {
     return await work();
   } finally {
-    post({ type: 'phase', name, edge: 'end', epoch, at: monotonicMicros() });
+    post({ ...phase, edge: 'end', at: monotonicMicros() });
   }
 }
 
@@ -328,7 +332,7 @@ class Training {
       this.#steps.add({
         t: monotonicMicros(),
         step,
-        epoch,
+        epoch: shown(epoch),
         loss,
         lr,
         tokens,
@@ -400,7 +404,13 @@ class Training {
   /** @returns whether it is the best evaluation on validation so far. */
   #report(result: EvaluationResult, epoch: number): boolean {
     const { step } = this.#position;
-    this.#run.post({ type: 'evaluation', at: monotonicMicros(), epoch, step, result });
+    this.#run.post({
+      type: 'evaluation',
+      at: monotonicMicros(),
+      epoch: shown(epoch),
+      step,
+      result,
+    });
     if (result.split === 'test') return false;
     if (this.#best && result.macroF1 <= this.#best.macroF1) return false;
     this.#best = { macroF1: result.macroF1, epoch, step };
@@ -430,14 +440,23 @@ class Training {
         best: this.#best,
         state,
       });
-      this.#run.post({ type: 'checkpoint', at: monotonicMicros(), epoch, step, path, bytes });
+      this.#run.post({
+        type: 'checkpoint',
+        at: monotonicMicros(),
+        epoch: shown(epoch),
+        step,
+        path,
+        bytes,
+      });
       return path;
     });
   }
 
   async #endEarly(): Promise<void> {
     const { epoch, step, imagesSeen } = this.#position;
-    const checkpoint = await this.#checkpoint(epoch, ['last']);
+    // in the test after the last epoch, the position is already past it
+    const during = Math.min(epoch, this.#config.train.epochs - 1);
+    const checkpoint = await this.#checkpoint(during, ['last']);
     this.#run.post({ type: 'stopped', at: monotonicMicros(), step, imagesSeen, checkpoint });
   }
 }

@@ -3,7 +3,7 @@
  * Electron's utilityProcess or Node's child_process alike.
  *
  * Every time stamp `at` / `t` is the monotonic clock in microseconds (`monotonicMicros`), the same
- * clock as the meter's, so that energy can be cut at exactly these moments.
+ * clock as the meter's, so that energy can be cut at exactly these moments. Steps and epochs count from 1.
  */
 import type { EngineName, ExperimentConfig } from '../experiment-config.ts';
 
@@ -39,7 +39,7 @@ export type PhaseName = 'prepare' | 'compile' | 'train' | 'evaluate' | 'test' | 
 
 export interface StepMetrics {
   t: number[];
-  /** 1-based, over the whole run. */
+  /** Over the whole run. */
   step: number[];
   epoch: number[];
   loss: number[];

@@ -79,7 +79,7 @@ describe('a run', () => {
     expect(phases.slice(0, 4)).toEqual(
       ['prepare', 'compile'].flatMap((name) => [`${name} start null`, `${name} end null`]),
     );
-    expect(phases.slice(4)).toEqual([...epoch(0), ...epoch(1), 'test start null', 'test end null']);
+    expect(phases.slice(4)).toEqual([...epoch(1), ...epoch(2), 'test start null', 'test end null']);
     expect(run.last('ready')).toMatchObject({ stepsPerEpoch: 12, steps: 24, firstStep: 1 });
     expect(run.last('note').message).toMatch(/8 of 200 training images do not fill a batch of 16/);
     expect(run.losses).toHaveLength(24);
