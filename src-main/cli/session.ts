@@ -39,7 +39,7 @@ export const appVersion = (): string =>
 /** A host that runs from the sources, with Node's own processes. */
 export async function nodeHost(program: string, options: Partial<HostOptions> = {}): Promise<Host> {
   const source = (...path: string[]): string => join(root, 'src-main', ...path);
-  return createHost({
+  const host = await createHost({
     home: dataHome(),
     resourcesDir: join(root, 'resources'),
     reportDir,
@@ -56,6 +56,8 @@ export async function nodeHost(program: string, options: Partial<HostOptions> = 
     printPdf: (html) => printWithBrowser(html),
     ...options,
   });
+  if (host.remark) console.error(host.remark);
+  return host;
 }
 
 /** A program that is just starting or ending, or a short command, has the data folder for a moment. */
@@ -92,7 +94,11 @@ export async function openSession(command: string, starts = false): Promise<Sess
     return link && sessionOf(link, through, link.closed, async () => link.close());
   };
   const own = async (): Promise<Session> => {
-    const host = await nodeHost(`hugginggreen ${command}`, { background: false });
+    const host = await nodeHost(`hugginggreen ${command}`, {
+      background: false,
+      // a line about a slow query is of no use to who asked for a list
+      log: () => {},
+    });
     const link: Link = {
       call: (name, input) => answer(host.handlers, { id: 0, name, input }),
       listen: (hear) => host.events.listen(hear),

@@ -31,7 +31,7 @@ import { createQueue, type RunQueue } from './runs/queue.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, priceOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
-import { openStore, type Store } from './store/store.ts';
+import { openStore, type Opened, type Store } from './store/store.ts';
 
 export interface HostOptions {
   /** The data folder; made when missing. */
@@ -63,6 +63,8 @@ export interface HostOptions {
 export interface Host {
   readonly handlers: Handlers;
   readonly events: EventBus;
+  /** What happened to the data on opening that the person should know; null when all was well. */
+  readonly remark: string | null;
   /** The run that trains now. */
   readonly activeRun: number | null;
   /** Called when a run starts or ends to be the active one. */
@@ -207,6 +209,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     return {
       handlers,
       events,
+      remark: remarkOn(store.opened),
       get activeRun() {
         return queue.active;
       },
@@ -219,6 +222,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
     throw cause;
   }
 }
+
+const remarkOn = ({ setAside, copy }: Opened): string | null => {
+  if (setAside)
+    return `The database was damaged and has been set aside as ${setAside}; this one is new and empty.`;
+  return copy
+    ? `The database was brought to the present format; its old state is kept as ${copy}.`
+    : null;
+};
 
 /** Every step is taken, also when one before it fails. */
 async function inTurn(steps: (() => Promise<unknown>)[]): Promise<void> {

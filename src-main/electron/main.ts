@@ -115,6 +115,7 @@ async function start(): Promise<void> {
   stayAwake(host);
   closeInOrder(host);
   showWindow();
+  if (host.remark) void dialog.showMessageBox({ type: 'warning', message: host.remark });
   app.on('activate', showWindow);
   app.on('second-instance', showWindow);
   app.on('window-all-closed', () => app.quit());

@@ -218,6 +218,15 @@ test('bad configs are refused as a whole, with the keys that are wrong', async (
   expect(await witness.call('runs.list', {})).toEqual([]);
 });
 
+test('a damaged database is set aside and said; the program starts with an empty one', async () => {
+  await witness.call('runs.start', { configs: [config('fails')] });
+  await witness.host.close();
+  await writeFile(join(home, 'hugginggreen.sqlite'), 'this is no database, and never was one');
+  witness = await startHost(fixtureOptions(home));
+  expect(witness.host.remark).toContain('damaged and has been set aside');
+  expect(await witness.call('runs.list', {})).toEqual([]);
+});
+
 test('settings are kept, and a region that is not known is refused', async () => {
   await witness.call('settings.set', { region: 'FRA', theme: 'dark' });
   await expect(witness.call('settings.set', { region: 'nowhere' })).rejects.toThrow('nowhere');

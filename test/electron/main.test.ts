@@ -22,6 +22,7 @@ const gaps: string[] = [];
 const host = {
   handlers: { 'runs.list': () => [] },
   events: createEvents(),
+  remark: 'The database was damaged.',
   activeRun: null as number | null,
   onActivity: (changed: () => void) => {
     activity = changed;
@@ -76,6 +77,7 @@ test('the window: isolated, sandboxed, hidden until drawn, remembered, on our sc
   expect(String(preload)).toMatch(/preload\.cjs$/);
   expect(Object.keys(rest).sort()).toEqual(['contextIsolation', 'nodeIntegration', 'sandbox']);
   expect(asked).not.toContain('window.show');
+  expect(asked).toContain('warning: The database was damaged.');
   window.emit('ready-to-show');
   expect(asked).toContain('window.show');
 });

@@ -114,6 +114,10 @@ export const session = { defaultSession: new Session() };
 
 export const shell = { openExternal: (url: string): void => void asked.push(`open ${url}`) };
 export const dialog = {
+  showMessageBox: ({ type, message }: { type: string; message: string }): Promise<void> => {
+    asked.push(`${type}: ${message}`);
+    return Promise.resolve();
+  },
   showErrorBox: (title: string, text: string): void => void asked.push(`${title}: ${text}`),
 };
 export const crashReporter = {
