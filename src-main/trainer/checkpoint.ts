@@ -127,13 +127,13 @@ export async function readCheckpoint(
     throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
 
   const expected = publicTensors(parameters);
-  const join_ = (prefix: string): Float32Array => assemble(expected, tensors, prefix, file);
+  const flat = (prefix: string): Float32Array => assemble(expected, tensors, prefix, file);
   return {
     config: json.config,
     classes: json.classes,
     position: json.position,
     best: json.best,
-    state: { parameters: join_(''), moment1: join_('moment1.'), moment2: join_('moment2.') },
+    state: { parameters: flat(''), moment1: flat('moment1.'), moment2: flat('moment2.') },
   };
 }
 

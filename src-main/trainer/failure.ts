@@ -21,7 +21,7 @@ export function describeFailure(cause: unknown): TrainerError {
     return {
       code: 'DIVERGED',
       message,
-      hint: 'Lower the learning rate, lengthen the warm-up or clip the gradient. The last checkpoint is from before.',
+      hint: 'Lower the learning rate, lengthen the warm-up or clip the gradient. A checkpoint written before is intact.',
     };
   if (outOfMemory.test(message))
     return {

@@ -152,8 +152,10 @@ export function selectPatches(
   return tf.tidy(() => {
     const keys = noise ? gumbelKeys(patchProbabilities(scores, options), noise) : tf.relu(scores);
     const { indices } = tf.topk(keys as Tensor2D, k, true);
-    // ascending order keeps the pooled sum of the same set the same, whatever order they were drawn in
-    const { values } = tf.topk(indices.cast('float32').neg() as Tensor2D, k, true);
+    // In ascending order, the same set gives the same sums, whatever order it was drawn in. The places
+    // come from a table of floats because ONNX Runtime's WebGPU provider casts no 64-bit indices.
+    const places = tf.range(0, scores.shape[1]).neg();
+    const { values } = tf.topk(tf.gather<tf.Tensor>(places, indices), k, true);
     return values.neg().cast('int32') as Tensor2D;
   });
 }

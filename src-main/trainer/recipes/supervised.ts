@@ -20,7 +20,7 @@ import { imagenetNormalisation, normalisePatches, pixelPatches } from '../models
 import { crossEntropy } from '../models/loss.ts';
 import { parameterCount, type Parameter } from '../models/parameters.ts';
 import { gatherPatches, keepMask, scorePatches, selectPatches } from '../models/patch-selection.ts';
-import { vitForward, vitParameters, type VitShape } from '../models/vit.ts';
+import { vitForward, vitParameters, type VitInput, type VitShape } from '../models/vit.ts';
 import { adamUpdate, clipToNorm } from '../optimiser.ts';
 
 /** What a recipe has to know of a dataset. */
@@ -107,43 +107,21 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       choice.sampled && { noise: { shape: [batch, patches], dtype: 'float32' } }),
   });
 
-  /** Images to logits, choosing patches on the way. */
-  const logitsOf = (
-    views: Tensors,
-    inputs: Tensors,
-    { keep }: Choice,
-    dropout?: (values: Tensor) => Tensor,
-  ): Tensor2D => {
+  /** Images to what the encoder sees: all patches, the kept ones, or all with the others blanked. */
+  const encoderInput = (inputs: Tensors, { keep }: Choice): Pick<VitInput, 'patches' | 'kept'> => {
     const pixels = pixelPatches(inputs.images as Tensor4D, model.image, model.patch);
-    if (keep === null)
-      return vitForward(shape, views, {
-        patches: normalisePatches(pixels, normalisation),
-        kept: null,
-        ...(dropout && { dropout }),
-      });
+    if (keep === null) return { patches: normalisePatches(pixels, normalisation), kept: null };
     const scores = (inputs.scores ?? tf.zeros([batch, patches])) as Tensor2D;
-    const chosen = selectPatches(
-      scores,
-      (inputs.noise ?? null) as Tensor2D | null,
-      keep,
-      selection,
-    );
+    const kept = selectPatches(scores, (inputs.noise ?? null) as Tensor2D | null, keep, selection);
     if (selection.mode === 'mask') {
-      const masked = normalisePatches(pixels, normalisation).mul(keepMask(chosen, patches));
-      return vitForward(shape, views, {
-        patches: masked as Tensor3D,
-        kept: null,
-        ...(dropout && { dropout }),
-      });
+      const all = normalisePatches(pixels, normalisation);
+      return { patches: all.mul<Tensor3D>(keepMask(kept, patches)), kept: null };
     }
     // dropped before normalisation and projection: nothing is computed for a dropped patch
     const [, , channels, area] = pixels.shape;
-    const few = gatherPatches(pixels.reshape([batch, patches, channels * area]), chosen);
-    return vitForward(shape, views, {
-      patches: normalisePatches(few.reshape([batch, keep, channels, area]), normalisation),
-      kept: chosen,
-      ...(dropout && { dropout }),
-    });
+    const few = gatherPatches(pixels.reshape([batch, patches, channels * area]), kept);
+    const unfolded = few.reshape<Tensor4D>([batch, keep, channels, area]);
+    return { patches: normalisePatches(unfolded, normalisation), kept };
   };
 
   const trainStep = (choice: Choice): StepDefinition => {
@@ -164,8 +142,10 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       },
       step: (state, inputs) => {
         const { value, gradient } = flatGradients(layout, state.parameters!, (views) => {
-          const dropout = inputs.dropout && dropoutFrom(inputs.dropout, model.dropout);
-          const logits = logitsOf(views, inputs, choice, dropout);
+          const logits = vitForward(shape, views, {
+            ...encoderInput(inputs, choice),
+            ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, model.dropout) }),
+          });
           const losses = crossEntropy(logits, inputs.labels as Tensor1D, train.labelSmoothing);
           return { loss: losses.mean() };
         });
@@ -189,7 +169,8 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
     tokens: tokensOf(choice),
     specs: { state: stateOf('parameters'), inputs: inputsOf(choice) },
     step: (state, inputs) => {
-      const logits = logitsOf(sliceFlat(layout, state.parameters!), inputs, choice);
+      const views = sliceFlat(layout, state.parameters!);
+      const logits = vitForward(shape, views, encoderInput(inputs, choice));
       return {
         outputs: {
           // the loss of an evaluation is plain cross-entropy, so that runs can be compared
