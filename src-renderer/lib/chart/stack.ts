@@ -47,16 +47,25 @@ function means({ x, y }: Points, n: number, from: number, span: number): (number
       counts[column] = (counts[column] ?? 0) + 1;
     }
   });
-  let last: number | null = null;
-  let held = 0;
-  return sums.map((sum, column) => {
+  const own = sums.map((sum, column) => {
     const count = counts[column] ?? 0;
-    if (count > 0) {
-      held = 0;
-      last = sum / count;
-      return last;
-    }
-    if (missing[column] || ++held > bridged) last = null;
-    return last;
+    return count > 0 ? sum / count : null;
   });
+  return bridge(own, missing);
+}
+
+/** Fills short holes between two columns with the straight line; a missing reading stays a gap. */
+function bridge(values: (number | null)[], missing: readonly boolean[]): (number | null)[] {
+  let left = -1;
+  for (let right = 0; right < values.length; right++) {
+    const to = values[right];
+    if (missing[right] && to == null) left = -1;
+    if (to == null) continue;
+    const from = values[left];
+    if (from != null && right - left - 1 <= bridged)
+      for (let i = left + 1; i < right; i++)
+        values[i] = from + ((to - from) * (i - left)) / (right - left);
+    left = right;
+  }
+  return values;
 }
