@@ -39,6 +39,13 @@ describe('stacking', () => {
     expect(tops[1]!.every((value) => value === 15)).toBe(true);
   });
 
+  it('keeps a straight line rising where its samples do not come on the beat', () => {
+    const x = range(60).map((i) => i + (i % 3 === 0 ? 0.9 : 0));
+    const { values } = stack([{ x, y: x.map((at) => 2 * at) }], 60);
+    const steps = values[0]!.slice(1).map((value, i) => value! - values[0]![i]!);
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+  });
+
   it('leaves a gap where a series is missing, and the other in its place', () => {
     const x = range(100);
     const gap = { x, y: x.map((i) => (i > 40 && i < 60 ? null : 3)) };
