@@ -225,7 +225,8 @@ test('serve: list goes through it, a second one is refused, SIGTERM ends it in o
     url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{43}$/),
   });
   expect(await readdir(join(home, 'data'))).not.toContain('lock');
-});
+  // where nothing was built yet, serve builds the page first
+}, 240_000);
 
 test('Ctrl-C stops with a checkpoint and exit code 130; --resume goes on', async () => {
   const running = start('run', await config('endless.json', endless));
