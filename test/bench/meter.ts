@@ -2,23 +2,15 @@
  * What measuring costs: processor time of the meter process at 10 Hz with 8 stub GPUs and 2 RAPL
  * packages with memory. Target: under 0.5 % of one core. A real driver adds its own time per call.
  */
-import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeterChild, nowhere } from '../meter/child.ts';
 import { compileNvml, powercap, replaceFile, temporaryFolder } from '../meter/fakes.ts';
+import { runTime } from './process-time.ts';
 
 const seconds = Number(process.env.BENCH_SECONDS ?? 20);
 const warmUpSeconds = 5;
 const targetPercent = 0.5;
-
-/** Nanoseconds that all threads of a process have run (schedstat(5)). */
-function runTime(pid: number): number {
-  let sum = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`))
-    sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-  return sum;
-}
 
 async function main(): Promise<void> {
   if (process.platform !== 'linux') {

@@ -7,8 +7,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const here = import.meta.dirname;
+/** What the benches share. */
+const helpers = ['run.ts', 'process-time.ts'];
 const names = (await readdir(here))
-  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+  .filter((file) => file.endsWith('.ts') && !helpers.includes(file))
   .map((file) => file.slice(0, -'.ts'.length))
   .sort();
 

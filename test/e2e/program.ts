@@ -8,17 +8,22 @@ const root = join(import.meta.dirname, '..', '..');
 
 export interface Program {
   url: string;
+  /** Of npm, which has the program below it. */
+  pid: number;
   home: string;
   /** What it printed so far. */
   output(): string;
   close(): Promise<void>;
 }
 
-/** `npm start` on a machine without a display. */
-export async function startProgram(env: Record<string, string> = {}): Promise<Program> {
+/** `npm start` on a machine without a display, in this checkout or another one. */
+export async function startProgram(
+  env: Record<string, string> = {},
+  checkout = root,
+): Promise<Program> {
   const home = await mkdtemp(join(tmpdir(), 'hugginggreen-e2e-'));
   const child = spawn('npm', ['start'], {
-    cwd: root,
+    cwd: checkout,
     env: {
       ...process.env,
       DISPLAY: '',
@@ -43,6 +48,7 @@ export async function startProgram(env: Record<string, string> = {}): Promise<Pr
   });
   return {
     url,
+    pid: child.pid!,
     home,
     output: () => output,
     close: async () => {
