@@ -32,6 +32,13 @@ export interface Notice {
 
 /** The last minute of power, the longest that a sparkline shows. */
 const traceMs = 60_000;
+/** A window that is only looked at redraws no faster than a person reads. */
+const redrawMs = 950;
+
+/** A reload in the middle of the example does not lose its end. */
+const exampleKey = 'hugginggreen.example';
+const rememberedExample = (): number[] | null =>
+  JSON.parse(sessionStorage.getItem(exampleKey) ?? 'null') as number[] | null;
 
 export class Session {
   readonly api: Api;
@@ -48,13 +55,16 @@ export class Session {
   power = $state.raw<PowerTrace>({ at: [], watts: {} });
   notices = $state<Notice[]>([]);
   /** The two runs of the example under way; when both are over, the comparison opens. */
-  example = $state.raw<number[] | null>(null);
+  example = $state.raw<number[] | null>(rememberedExample());
 
   /** What stands in the form of a new experiment; it survives a look at another view. */
   draft = $state.raw<Draft | null>(null);
   draftPreset = $state<string | null>(null);
 
   readonly progress = new Progress();
+  /** Power as it came in, drawn or not. */
+  #arrived: PowerTrace = { at: [], watts: {} };
+  #drawnAt = -Infinity;
   #nextNotice = 1;
 
   constructor(api: Api) {
@@ -66,7 +76,9 @@ export class Session {
     api.onStale(() => void this.refresh());
     api.on('machine', () => void this.#ask('machine.get', (value) => (this.machine = value)));
     api.on('power', (trace) => {
-      if (!document.hidden) this.power = appendTrace(this.power, trace, traceMs);
+      if (document.hidden) return;
+      this.#arrived = appendTrace(this.#arrived, trace, traceMs);
+      if (performance.now() - this.#drawnAt >= redrawMs) this.#showPower();
     });
     api.on('run', (run) => this.#put(run));
     api.on('run.removed', ({ ids }) => {
@@ -85,6 +97,11 @@ export class Session {
       if (!document.hidden) void this.#askPower();
     });
     void this.refresh();
+  }
+
+  #showPower() {
+    this.power = this.#arrived;
+    this.#drawnAt = performance.now();
   }
 
   /** The run to watch: the one that computes, else the next in the queue, else the latest. */
@@ -128,7 +145,7 @@ export class Session {
   async runExample(): Promise<boolean> {
     return this.attempt(async () => {
       const { ids } = await this.api.call('runs.example', {});
-      this.example = ids;
+      this.#setExample(ids);
     });
   }
 
@@ -167,13 +184,23 @@ export class Session {
   #followExample() {
     const ids = this.example;
     if (!ids?.every((id) => this.runs?.some((run) => run.id === id && isOver(run)))) return;
-    this.example = null;
+    this.#setExample(null);
     const done = ids.every((id) => this.run(id)?.status === 'done');
     if (done && /^#\/live/.test(location.hash)) location.hash = `#/compare?ids=${ids.join(',')}`;
   }
 
+  #setExample(ids: number[] | null) {
+    this.example = ids;
+    if (ids) sessionStorage.setItem(exampleKey, JSON.stringify(ids));
+    else sessionStorage.removeItem(exampleKey);
+  }
+
   #askPower() {
-    return this.#ask('machine.power', (trace) => (this.power = trace), { seconds: 60 });
+    const take = (trace: PowerTrace) => {
+      this.#arrived = trace;
+      this.#showPower();
+    };
+    return this.#ask('machine.power', take, { seconds: 60 });
   }
 
   async #ask<K extends CallName>(
