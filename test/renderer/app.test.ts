@@ -12,7 +12,10 @@ import { mockLink, reportOf, stories, summaryOfStory } from '../mocks/link.ts';
 beforeEach(() => {
   location.hash = '#/machine';
 });
-afterEach(() => localStorage.clear());
+afterEach(() => {
+  localStorage.clear();
+  sessionStorage.clear();
+});
 
 async function open(link = mockLink()) {
   const session = new Session(createApi(link));

@@ -24,6 +24,8 @@ describe('numbers', () => {
     expect(quantity(41.23, 'W')).toBe('41.2 W');
     expect(quantity(0, 'W')).toBe('0 W');
     expect(quantity(187, 'gCO2e/kWh')).toBe('187 gCO2e/kWh');
+    expect(scaled(-0.000189, { factor: 1, unit: 'Wh' }, 1.4)).toBe('0.0 ± 1.4');
+    expect(scaled(1e-13, { factor: 1, unit: 'Wh' })).toBe('0');
   });
 
   it('never show a missing value as a number', () => {
@@ -65,6 +67,7 @@ describe('numbers', () => {
     expect(difference(1, 4, 'lower')?.text).toBe('4.0 times as much');
     expect(difference(7, 7, 'lower')?.verdict).toBe('same');
     expect(difference(7, 8, null)?.verdict).toBeNull();
+    expect(difference(1000, 1000.4, 'lower')).toEqual({ text: 'about the same', verdict: 'same' });
     expect(difference(null, 2, 'lower')).toBeNull();
     expect(difference(0, 2, 'lower')).toBeNull();
   });

@@ -46,6 +46,14 @@ describe('stacking', () => {
     expect(Math.min(...steps)).toBeGreaterThan(0);
   });
 
+  it('crosses a short hole in a straight line, and leaves a longer one open', () => {
+    const x = range(60).filter((i) => i !== 20 && (i < 40 || i > 45));
+    const { x: at, values } = stack([{ x, y: x }], 60);
+    const near = (wanted: number) => values[0]![at.findIndex((one) => one >= wanted)];
+    expect(near(20)).toBeCloseTo(20, -1);
+    expect(near(43)).toBeNull();
+  });
+
   it('leaves a gap where a series is missing, and the other in its place', () => {
     const x = range(100);
     const gap = { x, y: x.map((i) => (i > 40 && i < 60 ? null : 3)) };

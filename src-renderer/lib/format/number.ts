@@ -7,16 +7,23 @@ export const missing = '–';
 export type Maybe = number | null | undefined;
 const known = (value: Maybe): value is number => value != null && Number.isFinite(value);
 
-const group = (value: number, decimals: number) =>
-  value.toLocaleString('en-GB', {
-    minimumFractionDigits: decimals,
-    maximumFractionDigits: decimals,
+/** Beyond this, on a scale that suits its column, a number is rounding dust. */
+const mostDecimals = 6;
+
+function group(value: number, decimals: number): string {
+  const zero = Number(value.toFixed(decimals)) === 0;
+  const digits = zero && decimals === mostDecimals ? 0 : decimals;
+  // a rounded -0.04 is no negative number
+  return (zero ? 0 : value).toLocaleString('en-GB', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
   });
+}
 
 /** Decimals that show `digits` significant digits of `value`. */
 export function decimalsFor(value: number, digits = 3): number {
   if (value === 0) return 0;
-  return Math.min(12, Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+  return Math.min(mostDecimals, Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
 }
 
 /** A bare number with `digits` significant digits: `12.4`, `0.0120`, `1,234`. */
@@ -129,5 +136,6 @@ export function difference(
   // beyond a factor of three percents stop meaning anything
   if (value / base >= 3) return { text: `${significant(value / base, 2)} times as much`, verdict };
   const share = ratio * 100;
-  return { text: `${share < 0.1 ? '< 0.1' : significant(share, 2)} % ${word}`, verdict };
+  if (share < 0.1) return { text: 'about the same', verdict: 'same' };
+  return { text: `${significant(share, 2)} % ${word}`, verdict };
 }
