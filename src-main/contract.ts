@@ -410,7 +410,10 @@ export const calls = {
   ),
   /** The built-in example: plain against patch-dropping ViT on GreenSynth. */
   'runs.example': define<{ ids: number[] }>()(nothing),
-  /** Finishes the step, writes a checkpoint, ends. A queued run just leaves the queue. */
+  /**
+   * Finishes the step, writes a checkpoint, ends. A queued run just leaves the queue. Asked again after
+   * 3 seconds or more, it ends the training process at once.
+   */
   'runs.stop': define<void>()(byId),
   /** Goes on from the last checkpoint. */
   'runs.resume': define<void>()(byId),

@@ -13,6 +13,7 @@ import { regions } from './energy/regions.ts';
 import { checkExperiment, exampleConfigs, forecast, presets } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
+import { resumePoint } from './runs/resume.ts';
 import { checkSettings, priceOf } from './settings.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
@@ -33,22 +34,26 @@ export function createHandlers(shop: Workshop): Handlers {
   /** Puts configs, complete and checked, into the queue. */
   const enqueue = async (configs: ExperimentConfig[]): Promise<{ ids: number[] }> => {
     const ids: number[] = [];
-    for (const config of configs) {
-      const id = await store.createRun({
-        name: config.name,
-        config,
-        machine: metering.inventory,
-        appVersion: options.appVersion,
-        node: process.versions.node,
-        intensity: priceOf(config.energy.region, shop.settings()).region,
-        pue: config.energy.pue,
-        forecast: forecast(config),
-        hz: shop.settings().hz,
-      });
-      ids.push(id);
-      events.emit('run', await store.getSummary(id));
+    try {
+      for (const config of configs) {
+        const id = await store.createRun({
+          name: config.name,
+          config,
+          machine: metering.inventory,
+          appVersion: options.appVersion,
+          node: process.versions.node,
+          intensity: priceOf(config.energy.region, shop.settings()).region,
+          pue: config.energy.pue,
+          forecast: forecast(config),
+          hz: shop.settings().hz,
+        });
+        ids.push(id);
+        events.emit('run', await store.getSummary(id));
+      }
+    } finally {
+      // where one could not be stored, those before it are in the line all the same
+      queue.add(ids);
     }
-    queue.add(ids);
     return { ids };
   };
 
@@ -106,17 +111,23 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.start': ({ configs }) => enqueue(configs.map((config, i) => checked(config, i, configs))),
     'runs.example': () => enqueue(exampleConfigs()),
     'runs.stop': async ({ id }) => {
+      // no wait between looking and leaving the line: it could become active meanwhile
       if (queue.stop(id)) return;
-      const { status } = await store.getSummary(id);
-      if (!queue.remove(id) && status !== 'queued')
-        throw new AppError('CONFLICT', `Run ${id} is not running (${status}).`);
+      if (!queue.remove(id)) {
+        const { status } = await store.getSummary(id);
+        if (queue.stop(id)) return;
+        if (status !== 'queued')
+          throw new AppError('CONFLICT', `Run ${id} is not running (${status}).`);
+      }
       await store.updateRun(id, { status: 'stopped' });
       events.emit('run', await store.getSummary(id));
     },
     'runs.resume': async ({ id }) => {
-      const { status } = await store.getSummary(id);
+      const run = await store.getRun(id);
+      const { status } = run.summary;
       if (!['stopped', 'failed', 'interrupted'].includes(status))
         throw new AppError('CONFLICT', `Run ${id} cannot be resumed: it is ${status}.`);
+      resumePoint(run, shop.runDir(id));
       await store.updateRun(id, { status: 'queued' });
       events.emit('run', await store.getSummary(id));
       queue.add([id]);
@@ -131,8 +142,8 @@ export function createHandlers(shop: Workshop): Handlers {
         throw new AppError('CONFLICT', `Run ${active} is active.`, 'Stop it before deleting it.');
       for (const id of ids) queue.remove(id);
       await store.deleteRuns(ids);
-      for (const id of ids) await rm(shop.runDir(id), { recursive: true, force: true });
       events.emit('run.removed', { ids });
+      for (const id of ids) await rm(shop.runDir(id), { recursive: true, force: true });
     },
     'runs.list': () => store.listRuns(),
     'runs.get': ({ id }) => store.getRun(id),

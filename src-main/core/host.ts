@@ -57,7 +57,7 @@ export interface HostOptions {
   /** Takes a line now and then. Default: stderr. */
   log?: (line: string) => void;
   /** Tests shorten these. */
-  timing?: { stopPatienceMs?: number; meterRestartMs?: number };
+  timing?: { stopPatienceMs?: number; stopInsistMs?: number; meterRestartMs?: number };
 }
 
 export interface Host {
@@ -141,6 +141,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     undo.unshift(() => metering.close());
 
     const engines = engineDetection(options, changed);
+    const closing = new AbortController();
     const context: RunContext = {
       store,
       metering,
@@ -156,10 +157,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
       quiet: engines.quiet,
       stopPatienceMs: options.timing?.stopPatienceMs ?? 120_000,
+      stopInsistMs: options.timing?.stopInsistMs ?? 3000,
+      retryMs: background ? 5000 : null,
+      closing: closing.signal,
     };
     const activity = new Set<() => void>();
     const queue = createQueue(context, () => activity.forEach((tell) => tell()));
-    undo.unshift(() => queue.close('Stopped because the program was closed.'));
+    undo.unshift(() => {
+      closing.abort();
+      return queue.close('Stopped because the program was closed.');
+    });
     const noteActive = (level: 'info' | 'warning', message: string): void => {
       if (queue.active !== null)
         void store
@@ -205,7 +212,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       await adoptQueue(store, queue);
     }
 
-    let closing: Promise<void> | null = null;
+    let closed: Promise<void> | null = null;
     return {
       handlers,
       events,
@@ -215,7 +222,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       },
       onActivity: (tell) => void activity.add(tell),
       recordGap: (message) => noteActive('warning', message),
-      close: () => (closing ??= inTurn(undo)),
+      close: () => (closed ??= inTurn(undo)),
     };
   } catch (cause) {
     await inTurn(undo);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectControl } from '../../src-main/core/control.ts';
@@ -151,6 +151,21 @@ test('a trainer that hears no stop is ended when its time is over', async () => 
   await witness.reached(ids[0]!, 'stopped');
   const { notes } = await witness.call('runs.get', { id: ids[0]! });
   expect(notes.some(({ message }) => message.includes('did not stop within 0.4 s'))).toBe(true);
+});
+
+test('a run whose checkpoint is gone is not begun anew over its records', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('slow')] });
+  const id = ids[0]!;
+  await witness.until('run.steps', ({ steps }) => steps.step.includes(5));
+  await witness.call('runs.stop', { id });
+  await witness.reached(id, 'stopped');
+  const { checkpoints } = await witness.call('runs.get', { id });
+  await rm(checkpoints[0]!.path);
+  await expect(witness.call('runs.resume', { id })).rejects.toThrow(/its checkpoint .* is gone/);
+  expect((await witness.call('runs.get', { id })).summary).toMatchObject({
+    status: 'stopped',
+    step: 5,
+  });
 });
 
 test('a run that waits leaves the queue without a trace of training', async () => {

@@ -28,4 +28,10 @@ export interface RunContext {
   log(line: string): void;
   /** A trainer that was asked to stop has this long to finish its step and write a checkpoint. */
   stopPatienceMs: number;
+  /** A stop that a person repeats after this time means: at once, without a checkpoint. */
+  stopInsistMs: number;
+  /** Pause before the end of a run is stored again that found a full disk; null: no second attempt. */
+  retryMs: number | null;
+  /** The program is being closed. */
+  closing: AbortSignal;
 }

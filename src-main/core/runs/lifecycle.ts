@@ -7,9 +7,8 @@
  * was recorded stays.
  */
 import { mkdir } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, wireError, type RunDetail, type RunSummary } from '../../contract.ts';
+import { AppError, wireError, type RunSummary } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import type { FromTrainer, StepMetrics, ToTrainer } from '../../trainer/messages.ts';
 import { utcOf } from '../clock.ts';
@@ -18,11 +17,17 @@ import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
 import { LiveEnergy } from './live-energy.ts';
 import { recordRun } from './recorder.ts';
+import { resumePoint } from './resume.ts';
 
 export interface ActiveRun {
   readonly id: number;
-  /** Ask to stop with a checkpoint; asked again, the trainer is ended at once. `why` becomes a note. */
+  /** Asks for a stop with a checkpoint. Once is enough; `why` becomes a note. */
   stop(why?: string): void;
+  /**
+   * A person asks for the stop. Asked again after some seconds, the trainer is ended at once; sooner,
+   * it was a double click or a Ctrl-C that arrived twice, which must not cost the checkpoint.
+   */
+  stopByHand(): void;
   /** Resolves when the run has ended and all is stored; never rejects. */
   readonly ended: Promise<void>;
 }
@@ -63,11 +68,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (shown) events.emit('run', (shown = { ...shown, ...now }));
   };
 
+  let stoppingSince: number | null = null;
   const stop = (why?: string): void => {
-    if (abort.signal.aborted) {
-      worker?.kill();
-      return;
-    }
+    if (stoppingSince !== null) return;
+    stoppingSince = performance.now();
     abort.abort();
     if (why) note('info', why);
     recorder.write(store.updateRun(id, { status: 'stopping' }));
@@ -83,9 +87,22 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     }, context.stopPatienceMs);
   };
 
+  const stopByHand = (): void => {
+    if (stoppingSince === null) stop();
+    else if (performance.now() - stoppingSince >= context.stopInsistMs) worker?.kill();
+  };
+
+  /** Waits for something that a stop need not wait for. */
+  const unlessStopped = async (done: Promise<unknown>): Promise<void> => {
+    const stopped = new Promise<void>((resolve) => {
+      if (abort.signal.aborted) resolve();
+      else abort.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([done, stopped]);
+  };
+
   /** Mean power while nothing runs, measured just before the run. */
   const baseline = async (seconds: number, live: LiveEnergy): Promise<void> => {
-    await context.quiet();
     const from = await metering.mark();
     recorder.write(store.startPhase(id, 'baseline', null, from));
     events.emit('run.phase', { id, name: 'baseline', epoch: null, edge: 'start', time: -seconds });
@@ -107,7 +124,9 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     const { config, summary } = detail;
     if (!config)
       throw new AppError('CONFLICT', `Run ${id} was imported: there is nothing to train.`);
-    await metering.known;
+    const resume = resumePoint(detail, context.runDir(id));
+    await unlessStopped(metering.known);
+    if (abort.signal.aborted) return { status: 'stopped' };
     const { region, warning } = context.priceOf(config);
     await store.updateRun(id, {
       status: 'baseline',
@@ -123,18 +142,17 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     );
     let ticker: NodeJS.Timeout | undefined;
     try {
-      const resume = lastCheckpoint(detail);
-      if (!resume && config.energy.baselineSeconds > 0)
+      // looking for engines takes the processor: it would be measured as idle power, or as the run's
+      await unlessStopped(context.quiet());
+      if (!abort.signal.aborted && !resume && config.energy.baselineSeconds > 0)
         await baseline(config.energy.baselineSeconds, energy);
-      if (abort.signal.aborted) return { status: 'stopped' };
-
       const from = await metering.mark();
+      if (abort.signal.aborted) return { status: 'stopped' };
       const secondsBefore = await store.startSegment(id, { micros: from, utc: utcOf(from) });
       const timeOf = (at: number): number => secondsBefore + (at - from) / 1e6;
-      await store.updateRun(id, { status: 'running' });
+      if (!abort.signal.aborted) await store.updateRun(id, { status: 'running' });
       await announce();
       if (warning) note('warning', warning);
-      if (resume) note('info', `Resumed from the checkpoint at step ${resume.step}.`);
       ticker = setInterval(() => {
         const figures = energy.since(from, summary, region, config.energy.pue);
         const time = timeOf(monotonicMicros());
@@ -151,7 +169,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
           config,
           dataDir: context.dataDir,
           runDir,
-          resume: resume?.path ?? null,
+          resume,
         },
         timeOf,
       );
@@ -166,8 +184,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     order: ToTrainer & { type: 'start' },
     timeOf: (at: number) => number,
   ): Promise<Ending> => {
+    if (abort.signal.aborted) return { status: 'stopped' };
     const said = Promise.withResolvers<Ending>();
     let heard: Ending | null = null;
+    let checkpointed = order.resume !== null;
     const settle = (ending: Ending): void => {
       heard = ending;
       said.resolve(ending);
@@ -176,8 +196,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     const hear = (message: FromTrainer): void => {
       switch (message.type) {
         case 'ready': {
-          const { engine, parameters, trainImages, stepsPerEpoch, steps, epochs } = message;
-          recorder.write(store.rewind(id, message.firstStep));
+          const { engine, parameters, trainImages, stepsPerEpoch, steps, epochs, firstStep } =
+            message;
+          recorder.write(store.rewind(id, firstStep));
+          if (order.resume) note('info', `Resumed from the checkpoint at step ${firstStep - 1}.`);
           recorder.write(
             store.updateRun(id, {
               engine: engine.name,
@@ -227,6 +249,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
         }
         case 'checkpoint': {
           const { epoch, step, path, bytes } = message;
+          checkpointed = true;
           recorder.write(store.addCheckpoint(id, { epoch, step, path, bytes }));
           break;
         }
@@ -239,9 +262,12 @@ export function startRun(context: RunContext, id: number): ActiveRun {
         case 'stopped':
           settle({ status: 'stopped', step: message.step, imagesSeen: message.imagesSeen });
           break;
-        case 'failed':
-          settle({ status: 'failed', error: message.error });
+        case 'failed': {
+          // what was broken off by the stop (drawing or reading the data) did not fail
+          const asked = abort.signal.aborted && message.error.code === 'CANCELLED';
+          settle(asked ? { status: 'stopped' } : { status: 'failed', error: message.error });
           break;
+        }
         case 'engines':
           break;
       }
@@ -250,15 +276,43 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     worker = context.spawn<ToTrainer, FromTrainer>(context.trainerEntry, `trainer ${id}`, hear);
     const own = worker;
     own.post(order);
-    // asked to stop while the process was being started
-    if (abort.signal.aborted) own.post({ type: 'stop' });
     await Promise.race([said.promise, own.exited]);
     const leave = setTimeout(() => own.kill(), exitPatienceMs);
     const exit = await own.exited;
     clearTimeout(leave);
     if (heard) return heard;
     if (abort.signal.aborted) return { status: 'stopped' };
-    return { status: 'failed', error: unexpectedEnd(exit, own.lastLines()) };
+    return { status: 'failed', error: unexpectedEnd(exit, own.lastLines(), checkpointed) };
+  };
+
+  /**
+   * While the disk is full a run that is over cannot be stored as over. A program that stays tries
+   * until there is room, and starts no other run before; otherwise the run stays active in the store
+   * and is found as interrupted at the next start.
+   */
+  const storeEnd = async (runEnd: RunEnd): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await store.endRun(id, runEnd);
+      } catch (cause) {
+        const { code, message } = wireError(cause);
+        if (attempt === 1) {
+          context.log(`The end of run ${id} could not be stored: ${message}`);
+          if (shown) {
+            const { status, error = null } = runEnd;
+            events.emit('run', (shown = { ...shown, status, error }));
+          }
+        }
+        if (code !== 'DISK_FULL' || context.retryMs === null || context.closing.aborted) return;
+        if (attempt === 1)
+          context.notice({
+            level: 'error',
+            message: `Run ${id} is over, but there is no space to store its end.`,
+            hint: 'Free some space: it is tried again every few seconds, and the next run waits for it.',
+          });
+        await sleep(context.retryMs, null, { signal: context.closing }).catch(() => {});
+      }
+    }
   };
 
   const end = async (ending: Ending): Promise<void> => {
@@ -270,42 +324,27 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (metering.inventory) recorder.write(store.updateRun(id, { machine: metering.inventory }));
     await recorder.flush();
     const problem: Ending = recordProblem ? { status: 'failed', error: recordProblem } : ending;
-    try {
-      await store.endRun(id, { at, ...problem });
-    } catch (cause) {
-      // it stays `running` in the store and is found as interrupted at the next start
-      context.log(`run ${id} could not be ended in the store: ${String(cause)}`);
-    }
     if (problem.error)
       context.notice({
         level: 'error',
         message: `Run ${id} failed: ${problem.error.message}`,
         hint: problem.error.hint,
       });
+    await storeEnd({ at, ...problem });
     await announce();
   };
 
   const ended = live()
-    .catch((cause: unknown): Ending => {
+    .catch(async (cause: unknown): Promise<Ending> => {
       worker?.kill();
+      await worker?.exited;
       const { code, message, hint } = wireError(cause);
       return { status: 'failed', error: { code, message, hint } };
     })
     .then(end);
 
-  return { id, stop, ended };
+  return { id, stop, stopByHand, ended };
 }
-
-/** The latest checkpoint whose files are still there. */
-export const lastCheckpoint = (
-  run: Pick<RunDetail, 'checkpoints'>,
-): RunDetail['checkpoints'][number] | null =>
-  run.checkpoints
-    .filter(({ path }) => existsSync(path))
-    .reduce<RunDetail['checkpoints'][number] | null>(
-      (last, next) => (last && last.step > next.step ? last : next),
-      null,
-    );
 
 function lastStep({ step, epoch, stepMs }: StepMetrics, batch: number): Partial<RunSummary> {
   const time = stepMs.reduce((sum, ms) => sum + ms, 0);
@@ -316,15 +355,18 @@ function lastStep({ step, epoch, stepMs }: StepMetrics, batch: number): Partial<
   };
 }
 
-function unexpectedEnd({ code, signal }: Exit, lines: string[]): Problem {
-  const how = signal ? `killed by ${signal}` : `exit code ${code}`;
+function unexpectedEnd({ code, signal }: Exit, lines: string[], checkpointed: boolean): Problem {
+  const how = signal ? `killed by ${signal}` : code === null ? 'not started' : `exit code ${code}`;
+  const next = checkpointed
+    ? 'Resume goes on from the last checkpoint.'
+    : 'No checkpoint had been written yet: Resume begins anew.';
   const last = lines.slice(-20).join('\n');
   return {
     code: 'ENGINE',
     message: `The training process ended unexpectedly (${how}).${last ? `\n${last}` : ''}`,
     hint:
       signal === 'SIGKILL'
-        ? 'The system may have run out of memory: try a smaller batch. Resume goes on from the last checkpoint.'
-        : 'Resume goes on from the last checkpoint.',
+        ? `The system may have run out of memory: try a smaller batch. ${next}`
+        : next,
   };
 }

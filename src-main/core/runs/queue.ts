@@ -11,7 +11,10 @@ export interface RunQueue {
   add(ids: readonly number[]): void;
   /** Resolves with true when the run was waiting and has left the line. */
   remove(id: number): boolean;
-  /** Stops the active run with a checkpoint; false when `id` is not the active one. */
+  /**
+   * A person wants the active run stopped: with a checkpoint, or, insisting, at once. False when `id`
+   * is not the active one.
+   */
   stop(id: number): boolean;
   /** Stops the active run with a checkpoint and starts no other; those that wait stay queued. */
   close(why: string): Promise<void>;
@@ -51,7 +54,7 @@ export function createQueue(context: RunContext, activeChanged: () => void): Run
     },
     stop: (id) => {
       if (current?.id !== id) return false;
-      current.stop();
+      current.stopByHand();
       return true;
     },
     close: async (why) => {

@@ -1,6 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AppError, type EventName } from '../../../src-main/contract.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { AppError, type EventName, type RunSummary } from '../../../src-main/contract.ts';
 import { parseExperimentConfig } from '../../../src-main/experiment-config.ts';
 import { worldAverage } from '../../../src-main/core/energy/regions.ts';
 import type { Metering } from '../../../src-main/core/metering.ts';
@@ -53,7 +54,10 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
     quiet: () => Promise.resolve(),
     notice: ({ message }) => void told.push(message),
     log: (line) => void told.push(line),
-    stopPatienceMs: 5000,
+    stopPatienceMs: 60_000,
+    stopInsistMs: 60_000,
+    retryMs: 1,
+    closing: new AbortController().signal,
     ...changes,
   };
 }
@@ -116,4 +120,103 @@ test('a region that is not known is said in the run itself', async () => {
   await startRun(context({ priceOf: () => ({ region: worldAverage, warning }) }), id).ended;
   const { notes } = await store.getRun(id);
   expect(notes).toMatchObject([{ level: 'warning', message: warning }]);
+});
+
+/** Resolves when the trainer has said that much. */
+const heard = (own: { told: string[] }, name: EventName, times = 1): Promise<void> =>
+  vi.waitFor(() => {
+    expect(own.told.filter((line) => line === name).length).toBeGreaterThanOrEqual(times);
+  }, 20_000);
+
+test('a double click on stop is one stop: the checkpoint is written', async () => {
+  const id = await queued('lingers');
+  const own = context();
+  const run = startRun(own, id);
+  await heard(own, 'run.steps', 5);
+  run.stopByHand();
+  run.stopByHand();
+  await run.ended;
+  const { summary, checkpoints } = await store.getRun(id);
+  expect(summary).toMatchObject({ status: 'stopped', step: 5 });
+  expect(checkpoints.at(-1)?.step).toBe(5);
+});
+
+test('closing the program does not cut short a stop that is on its way', async () => {
+  const id = await queued('lingers');
+  const own = context({ stopInsistMs: 0 });
+  const run = startRun(own, id);
+  await heard(own, 'run.steps', 5);
+  run.stopByHand();
+  run.stop('Stopped because the program was closed.');
+  await run.ended;
+  expect((await store.getRun(id)).checkpoints.at(-1)?.step).toBe(5);
+});
+
+test('a stop while the data are drawn is a stop, not a failure', async () => {
+  const id = await queued('draws');
+  const own = context();
+  const run = startRun(own, id);
+  await heard(own, 'run.progress');
+  run.stopByHand();
+  await run.ended;
+  expect(await store.getSummary(id)).toMatchObject({ status: 'stopped', error: null });
+});
+
+test('a stop does not wait until sensors and engines have been looked for', async () => {
+  const never = new Promise<never>(() => {});
+  for (const changes of [{ metering: { ...noSensors, known: never } }, { quiet: () => never }]) {
+    const id = await queued('works');
+    const run = startRun(context(changes), id);
+    run.stopByHand();
+    await run.ended;
+    expect(await store.getSummary(id)).toMatchObject({ status: 'stopped', startedAt: null });
+  }
+});
+
+test('a full disk at the end: the end is stored as soon as there is room', async () => {
+  const id = await queued('works');
+  let attempts = 0;
+  const full = new AppError('DISK_FULL', 'The disk is full.');
+  const own = context({
+    store: {
+      ...store,
+      endRun: (run, end) =>
+        ++attempts < 4 ? Promise.reject(full) : (store.endRun(run, end) as Promise<never>),
+    },
+  });
+  await startRun(own, id).ended;
+  expect(await store.getSummary(id)).toMatchObject({ status: 'done', step: 8 });
+  expect(own.told.filter((line) => line.includes('no space to store its end'))).toHaveLength(1);
+});
+
+test('a full disk at the end of a short command: it says what it knows and ends', async () => {
+  const id = await queued('works');
+  const told: RunSummary[] = [];
+  const full = new AppError('DISK_FULL', 'The disk is full.');
+  const own = context({
+    store: { ...store, endRun: () => Promise.reject(full) },
+    retryMs: null,
+    events: {
+      emit: (name, data) => void (name === 'run' && told.push(data as RunSummary)),
+    },
+  });
+  await startRun(own, id).ended;
+  expect(told.map(({ status }) => status)).toContain('done');
+});
+
+test('a trainer that dies before its first checkpoint: the hint promises none', async () => {
+  const id = await queued('dies early');
+  await startRun(context(), id).ended;
+  const { error } = await store.getSummary(id);
+  expect(error?.hint).toContain('No checkpoint had been written yet');
+});
+
+test('a checkpoint that was written and not recorded is taken up', async () => {
+  const id = await queued('dies early');
+  await startRun(context(), id).ended;
+  await writeFile(join(home, String(id), 'last.json'), JSON.stringify({ step: 2 }));
+  await startRun(context(), id).ended;
+  const { summary, notes } = await store.getRun(id);
+  expect(summary.status).toBe('done');
+  expect(notes).toMatchObject([{ message: 'Resumed from the checkpoint at step 2.' }]);
 });

@@ -1,0 +1,34 @@
+/** Where a run goes on when it is resumed. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError, type RunDetail } from '../../contract.ts';
+
+/**
+ * Path of the checkpoint to take up; null for a run that never came to one and begins anew.
+ * @throws AppError CONFLICT when a checkpoint was written and is gone: beginning anew would overwrite
+ *   what is recorded.
+ */
+export function resumePoint(
+  { summary, checkpoints }: Pick<RunDetail, 'summary' | 'checkpoints'>,
+  runDir: string,
+): string | null {
+  if (summary.startedAt === null) return null;
+  const last = checkpoints
+    .filter(({ path }) => existsSync(path))
+    .reduce<RunDetail['checkpoints'][number] | null>(
+      (best, next) => (best && best.step > next.step ? best : next),
+      null,
+    );
+  if (last) return last.path;
+  // written when nobody was left to record it: the program had gone, or the disk was full
+  const unrecorded = join(runDir, 'last.json');
+  if (existsSync(unrecorded)) return unrecorded;
+  const lost = checkpoints.at(-1);
+  if (lost)
+    throw new AppError(
+      'CONFLICT',
+      `Run ${summary.id} cannot go on: its checkpoint ${lost.path} is gone.`,
+      'Put the file back, or start a new run with the same config.',
+    );
+  return null;
+}
