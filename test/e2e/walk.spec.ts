@@ -4,12 +4,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test, type BrowserContext, type Page } from '@playwright/test';
 import { startProgram, type Program } from './program.ts';
 
 test.describe.configure({ mode: 'serial' });
 
 let program: Program;
+let context: BrowserContext;
 let page: Page;
 const refused: string[] = [];
 
@@ -44,7 +45,8 @@ async function download(format: string): Promise<Buffer> {
 
 test.beforeAll(async ({ browser }) => {
   program = await startProgram();
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  page = await context.newPage();
   page.on('console', (message) => {
     if (message.type() === 'error') refused.push(message.text());
   });
@@ -52,7 +54,7 @@ test.beforeAll(async ({ browser }) => {
 });
 
 test.afterAll(async () => {
-  await page?.close();
+  await context?.close();
   await program?.close();
 });
 
@@ -103,7 +105,7 @@ test('the comparison leaves as CSV, report and PDF', async () => {
   const html = (await download('Report (HTML)')).toString();
   expect(html).toContain('Example: patch-dropping ViT');
   expect(html).not.toMatch(/<(script|link|img)[^>]+(src|href)="https?:/);
-  const report = await page.context().newPage();
+  const report = await context.newPage();
   await report.setContent(html, { waitUntil: 'load' });
   await expect(report.getByRole('heading', { level: 1 })).toBeVisible();
   await expect(report.locator('canvas').first()).toBeVisible();

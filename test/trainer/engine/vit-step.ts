@@ -1,21 +1,14 @@
-/** One whole training step of the baseline ViT (method A) with AdamW, for the engine's tests and benches. */
-import { flatGradients, flatLayout, decayMask } from '../../../src-main/trainer/engine/flat.ts';
+/** The trainer's own training step (recipe `scratch`, AdamW) with data to feed it, for tests and benches. */
+import { parseExperimentConfig } from '../../../src-main/experiment-config.ts';
 import type {
   HostArray,
   HostTensor,
   Specs,
   Step,
 } from '../../../src-main/trainer/engine/engine.ts';
-import * as tf from '../../../src-main/trainer/engine/tf.ts';
-import {
-  imagenetNormalisation,
-  normalisePatches,
-  pixelPatches,
-} from '../../../src-main/trainer/models/images.ts';
-import { crossEntropy } from '../../../src-main/trainer/models/loss.ts';
 import { initialValues } from '../../../src-main/trainer/models/parameters.ts';
-import { vitForward, vitParameters } from '../../../src-main/trainer/models/vit.ts';
-import { adamUpdate, stepScalars } from '../../../src-main/trainer/optimiser.ts';
+import { stepScalars } from '../../../src-main/trainer/optimiser.ts';
+import { supervised } from '../../../src-main/trainer/recipes/supervised.ts';
 
 export interface VitStepOptions {
   image: number;
@@ -26,7 +19,7 @@ export interface VitStepOptions {
   dimHead: number;
   batch: number;
   classes?: number;
-  /** Patches that go through the encoder; all where left out. */
+  /** Patches that go through the encoder, sampled by variance; all where left out. */
   keep?: number;
 }
 
@@ -38,75 +31,38 @@ export interface VitStep {
   feeds: (t: number) => Record<string, HostArray>;
 }
 
-export function vitStep(options: VitStepOptions): VitStep {
-  const { image, patch, batch, keep, classes = 10, ...geometry } = options;
-  const shape = {
-    model: {
-      kind: 'vit' as const,
-      image,
-      patch,
-      mlpRatio: 4,
-      posInit: 'vit' as const,
-      qkvBias: false,
-      dropout: 0,
-      ...geometry,
+export function vitStep({ batch, keep, classes = 10, ...geometry }: VitStepOptions): VitStep {
+  const parsed = parseExperimentConfig({
+    model: geometry,
+    ...(keep !== undefined && { selection: { mode: 'drop', keep } }),
+  });
+  if (!parsed.ok) throw new Error(parsed.issues[0]?.message);
+  const { parameters, layout, patches, train } = supervised(
+    parsed.config,
+    {
+      channels: 3,
+      size: geometry.image,
+      classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
+      mean: [0.5, 0.5, 0.5],
+      std: [0.25, 0.25, 0.25],
     },
-    attention: 'standard' as const,
-    channels: 3,
-    classes,
-  };
-  const parameters = vitParameters(shape);
-  const layout = flatLayout(parameters);
-  const decay = decayMask(layout);
-  const count = (image / patch) ** 2;
+    batch,
+  );
+  const definition = keep === undefined ? train.full : train.kept;
+  if (!definition) throw new Error(`${keep} of ${patches} patches is no selection`);
 
-  const step: Step = (state, inputs) => {
-    const all = pixelPatches(inputs.images as tf.Tensor4D, image, patch);
-    const kept = keep === undefined ? null : (inputs.kept as tf.Tensor2D);
-    const seen = kept ? tf.gather(all, kept, 1, 1) : all;
-    const patches = normalisePatches(seen as tf.Tensor4D, imagenetNormalisation);
-    const { value, gradient } = flatGradients(layout, state.parameters!, (views) => {
-      const logits = vitForward(shape, views, { patches, kept });
-      return { loss: tf.mean(crossEntropy(logits, inputs.labels as tf.Tensor1D, 0.1)) };
-    });
-    const next = adamUpdate(
-      state.parameters!,
-      { moment1: state.moment1!, moment2: state.moment2! },
-      gradient,
-      tf.tensor1d(decay),
-      {
-        stepSize: inputs.stepSize!,
-        secondScale: inputs.secondScale!,
-        shrink: inputs.shrink!,
-      },
-    );
-    return { state: { ...next }, outputs: { loss: value.loss } };
-  };
-
-  const flat = { shape: [layout.size], dtype: 'float32' as const };
-  const scalar = { shape: [], dtype: 'float32' as const };
-  const specs = {
-    state: { parameters: flat, moment1: flat, moment2: flat },
-    inputs: {
-      images: { shape: [batch, 3, image, image], dtype: 'uint8' as const },
-      labels: { shape: [batch], dtype: 'int32' as const },
-      ...(keep !== undefined && { kept: { shape: [batch, keep], dtype: 'int32' as const } }),
-      stepSize: scalar,
-      secondScale: scalar,
-      shrink: scalar,
-    },
-  };
-
-  const images = Uint8Array.from({ length: batch * 3 * image * image }, (_, i) => (i * 7919) % 251);
+  const size = batch * 3 * geometry.image ** 2;
+  const images = Uint8Array.from({ length: size }, (_, i) => (i * 7919) % 251);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % classes);
-  const kept = keep && Int32Array.from({ length: batch * keep }, (_, i) => keptPatch(i % keep));
-  function keptPatch(i: number): number {
-    return Math.floor((i * count) / (keep ?? count));
-  }
+  /** Numbers in (0, 1) without a pattern that a patch grid could have. */
+  const spread = (factor: number) =>
+    Float32Array.from({ length: batch * patches }, (_, i) => ((i * factor) % 9973) / 9974 + 1e-5);
+  const selection: Record<string, HostArray> =
+    keep === undefined ? {} : { scores: spread(7907), noise: spread(3571) };
 
   return {
-    step,
-    specs,
+    step: definition.step,
+    specs: definition.specs,
     state: () => ({
       parameters: { shape: [layout.size], data: initialValues(parameters, 1) },
       moment1: { shape: [layout.size], data: new Float32Array(layout.size) },
@@ -117,7 +73,7 @@ export function vitStep(options: VitStepOptions): VitStep {
       return {
         images,
         labels,
-        ...(kept && { kept }),
+        ...selection,
         stepSize: Float32Array.of(scalars.stepSize),
         secondScale: Float32Array.of(scalars.secondScale),
         shrink: Float32Array.of(scalars.shrink),
