@@ -1,5 +1,6 @@
 /** Waits for a run to end, showing how it goes; Ctrl-C stops it with a checkpoint. */
 import { AppError, type RunSummary } from '../contract.ts';
+import { onInterrupt } from './interrupt.ts';
 import { Progress, progressLine, type ProgressLine } from './progress.ts';
 import type { Session } from './session.ts';
 import { number } from './text.ts';
@@ -51,22 +52,25 @@ export async function follow(
     if (level !== 'info') line.print(`${level}: ${message}${hint ? ` ${hint}` : ''}`);
   });
 
-  const { ids } = await start();
-  const interrupt = (): void => {
-    line.print(
-      interrupted
-        ? 'Ending at once ...'
-        : 'Stopping with a checkpoint; press Ctrl-C again to end at once ...',
-    );
-    interrupted = true;
+  let ids: number[] = [];
+  const stopAll = (): void => {
     for (const id of ids.filter((id) => !finished.has(id)))
       // a run that has ended meanwhile needs no stop
       session.call('runs.stop', { id }).catch(() => {});
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, interrupt);
+  const interrupt = (sentence: string) => (): void => {
+    line.print(sentence);
+    interrupted = true;
+    stopAll();
+  };
+  const stopListening = onInterrupt(
+    interrupt('Stopping with a checkpoint; Ctrl-C again in some seconds ends it at once ...'),
+    interrupt('Ending at once ...'),
+  );
   const ticker = setInterval(() => showCurrent(line, current, progress), 250);
   try {
+    ids = (await start()).ids;
+    if (interrupted) stopAll();
     const results: Followed[] = [];
     for (const id of ids) {
       current = id;
@@ -84,12 +88,15 @@ export async function follow(
           wake();
         }),
       ]);
-      results.push({ run: (await session.call('runs.get', { id })).summary, interrupted });
+      const { summary } = await session.call('runs.get', { id });
+      // on a full disk the store does not know the end, but it was told
+      const run = over.includes(summary.status) ? summary : (finished.get(id) ?? summary);
+      results.push({ run, interrupted });
     }
     return results;
   } finally {
     clearInterval(ticker);
-    for (const signal of signals) process.off(signal, interrupt);
+    stopListening();
     line.end();
   }
 }

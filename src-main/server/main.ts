@@ -31,6 +31,8 @@ export interface ServerOptions {
   token?: string;
   /** Largest message of a client in bytes; the largest call is a CSV of 64 MB to import. */
   maxMessageBytes?: number;
+  /** A page has shown the token and listens. */
+  connected?: () => void;
 }
 
 export interface RunningServer {
@@ -48,6 +50,8 @@ const tokenRefused = 4401;
 /** A client that has this much unsent gets no more events until it has caught up. */
 const laggingBytes = 1_000_000;
 const heartbeatMs = 30_000;
+/** Who has been refused has this long to hear why. */
+const partingMs = 1000;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const address = options.address ?? '127.0.0.1';
@@ -83,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     sockets.handleUpgrade(request, socket, head, (client) => {
       // a page learns nothing from a refused upgrade; a close code tells it to ask for the token again
       if (knowsToken(request, token)) serve(client, options);
-      else client.close(tokenRefused, 'The token is wrong.');
+      else turnAway(client);
     });
   });
   const heartbeat = setInterval(() => dropTheDead(sockets), heartbeatMs);
@@ -122,8 +126,15 @@ function refusal(request: IncomingMessage, address: string): string | null {
   return null;
 }
 
+function turnAway(client: WebSocket): void {
+  // what it sends meanwhile may be broken, and an error that nobody hears would end the program
+  client.on('error', () => {});
+  client.close(tokenRefused, 'The token is wrong.');
+  setTimeout(() => client.terminate(), partingMs).unref();
+}
+
 /** One browser: calls in, replies and events out. */
-function serve(client: WebSocket, { handlers, events }: ServerOptions): void {
+function serve(client: WebSocket, { handlers, events, connected }: ServerOptions): void {
   const stopListening = events.listen((event) => {
     if (client.readyState === client.OPEN && client.bufferedAmount < laggingBytes)
       client.send(JSON.stringify(event));
@@ -148,6 +159,7 @@ function serve(client: WebSocket, { handlers, events }: ServerOptions): void {
   // 'error' comes before 'close', for an oversize message (1009) as well
   client.on('error', () => {});
   client.on('close', stopListening);
+  connected?.();
 }
 
 const alive = new WeakSet<WebSocket>();

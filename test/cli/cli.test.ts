@@ -1,8 +1,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RunDetail, RunSummary } from '../../src-main/contract.ts';
+import { WebSocket } from 'ws';
+import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
 
 const bin = join(import.meta.dirname, '..', '..', 'src-main', 'cli', 'bin.js');
@@ -206,9 +207,32 @@ test('doctor says what can be measured and trained with', async () => {
   expect(findings.machine.autoEngine).not.toBeNull();
 });
 
+/** A page as the server sees it; resolves with the first notice. */
+async function firstNotice(url: string): Promise<string> {
+  const { host, origin, hash } = new URL(url);
+  const socket = new WebSocket(
+    `ws://${host}/link`,
+    ['hugginggreen', hash.slice(1).replace('=', '.')],
+    { origin },
+  );
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('message', (text) => {
+      const { event, data } = JSON.parse(String(text)) as WireEvent;
+      if (event !== 'notice') return;
+      socket.close();
+      resolve((data as Events['notice']).message);
+    });
+  });
+}
+
 test('serve: list goes through it, a second one is refused, SIGTERM ends it in order', async () => {
+  await mkdir(join(home, 'data'));
+  await writeFile(join(home, 'data', 'hugginggreen.sqlite'), 'this is no database');
   const serving = start('serve', '--port', '0', '--json');
-  await serving.says('"token"');
+  const said = await serving.says('"token"');
+  // what stderr says on starting, the page says to whoever opens it
+  expect(await firstNotice(/http:[^"]+/.exec(said)![0])).toContain('has been set aside');
   const path = await config('tiny.json', tiny);
   const [second, run] = await Promise.all([cli('serve', '--port', '0'), cli('run', path)]);
   expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining('already runs on') });
@@ -218,6 +242,8 @@ test('serve: list goes through it, a second one is refused, SIGTERM ends it in o
     stderr: expect.stringContaining('into the queue of the running program (hugginggreen serve'),
   });
   expect(await json<RunSummary[]>('list')).toMatchObject([{ status: 'done', name: 'tiny' }]);
+  serving.child.kill('SIGTERM');
+  await serving.says('Ending;');
   serving.child.kill('SIGTERM');
   const { code, stdout } = await serving.ended;
   expect(code).toBe(0);
@@ -231,6 +257,9 @@ test('serve: list goes through it, a second one is refused, SIGTERM ends it in o
 test('Ctrl-C stops with a checkpoint and exit code 130; --resume goes on', async () => {
   const running = start('run', await config('endless.json', endless));
   await running.says('step ');
+  // npm hands the signal on that the terminal has sent already: it comes twice
+  running.child.kill('SIGINT');
+  await running.says('Stopping with a checkpoint');
   running.child.kill('SIGINT');
   const { code, stdout } = await running.ended;
   expect(code).toBe(130);

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -214,4 +215,50 @@ test('closing tells the clients that the server goes away', async () => {
   const code = closeCode(socket);
   await server.close();
   expect(await code).toBe(1001);
+});
+
+test('who has no token cannot end the program with a broken frame', async () => {
+  const socket = connect(server.port, '127.0.0.1');
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.on('error', () => {});
+  socket.write(
+    [
+      'GET /link HTTP/1.1',
+      `Host: 127.0.0.1:${server.port}`,
+      `Origin: http://127.0.0.1:${server.port}`,
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol: hugginggreen, token.wrong',
+      '',
+      '',
+    ].join('\r\n'),
+  );
+  socket.once('data', () => socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff])));
+  await closed;
+  // an error that nobody hears would have ended this process by now
+  expect((await get('/')).status).toBe(200);
+});
+
+test('what happened before a page was there is told to the first one', async () => {
+  const connected: number[] = [];
+  const other = await startServer({
+    handlers,
+    events,
+    pageDir: join(folder, 'page'),
+    port: 0,
+    token,
+    connected: () => connected.push(1),
+  });
+  const socket = new WebSocket(
+    `ws://127.0.0.1:${other.port}/link`,
+    ['hugginggreen', `token.${token}`],
+    { origin: `http://127.0.0.1:${other.port}` },
+  );
+  await opened(socket);
+  await ask(socket, 'settings.get', {});
+  expect(connected).toHaveLength(1);
+  socket.close();
+  await other.close();
 });

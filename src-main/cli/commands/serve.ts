@@ -1,6 +1,7 @@
 import { startServer } from '../../server/main.ts';
 import { ensureBuilt, pageDir } from '../build.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
+import { onInterrupt } from '../interrupt.ts';
 import { lastingHost } from '../session.ts';
 
 export const serve: Command = {
@@ -41,10 +42,15 @@ export async function serveInterface({
   const host = await lastingHost('hugginggreen serve');
   try {
     const { handlers, events } = host;
+    let { remark } = host;
     const server = await startServer({
       handlers,
       events,
       pageDir,
+      connected: () => {
+        if (remark) events.emit('notice', { level: 'warning', message: remark, hint: null });
+        remark = null;
+      },
       exactPort: port !== undefined,
       ...(port !== undefined && { port }),
       ...(address !== undefined && { address }),
@@ -58,15 +64,15 @@ export async function serveInterface({
   }
 }
 
-/** Resolves at the first signal to end; the second one ends at once. */
+/** Resolves when the person wants it to end; insisting ends it at once. */
 function signalled(): Promise<void> {
   return new Promise((resolve) => {
-    let count = 0;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(signal, () => {
-        if (++count > 1) process.exit(exitCode.interrupted);
+    onInterrupt(
+      () => {
         console.error('Ending; a run that trains stops with a checkpoint first ...');
         resolve();
-      });
+      },
+      () => process.exit(exitCode.interrupted),
+    );
   });
 }
