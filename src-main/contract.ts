@@ -534,6 +534,16 @@ export interface Link {
   listen(hear: (event: WireEvent) => void): () => void;
 }
 
+/** A call as text off the wire; null when it is none. */
+export function parseCall(text: string): WireCall | null {
+  try {
+    const { id, name, input } = JSON.parse(text) as Partial<WireCall>;
+    return typeof id === 'number' && typeof name === 'string' ? { id, name, input } : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Answers one message against the handlers; never throws, so that every shell fails alike. */
 export async function answer(handlers: Handlers, message: WireCall): Promise<WireReply> {
   const { id, name, input } = message;
@@ -557,17 +567,54 @@ export async function answer(handlers: Handlers, message: WireCall): Promise<Wir
     const handle = handlers[key] as (input: unknown) => unknown;
     return { id, ok: (await handle(parsed.output)) ?? null };
   } catch (cause) {
-    return { id, error: wireError(cause) };
+    const error = wireError(cause);
+    if (error.code === 'INTERNAL') console.error(`${name}:`, cause);
+    return { id, error };
   }
 }
 
+/** An `AppError` as it is; what the file system says in words; anything else is a fault of ours. */
 export function wireError(cause: unknown): WireError {
-  if (cause instanceof AppError)
-    return { code: cause.code, message: cause.message, hint: cause.hint, issues: cause.issues };
-  return {
-    code: 'INTERNAL',
-    message: cause instanceof Error ? cause.message : String(cause),
-    hint: 'This is a fault of the program; the log has its trace.',
-    issues: [],
-  };
+  const { code, message, hint, issues } =
+    cause instanceof AppError ? cause : (fileError(cause) ?? fault(cause));
+  return { code, message, hint, issues };
+}
+
+const fault = (cause: unknown): AppError =>
+  new AppError(
+    'INTERNAL',
+    cause instanceof Error ? cause.message : String(cause),
+    'This is a fault of the program; the log has its trace.',
+  );
+
+/** Node's errors carry a code, the call and mostly the path: `EACCES: permission denied, mkdir '/x'`. */
+function fileError(cause: unknown): AppError | null {
+  if (!(cause instanceof Error) || !('code' in cause) || !('syscall' in cause)) return null;
+  const path = 'path' in cause && typeof cause.path === 'string' ? cause.path : 'A file';
+  switch (cause.code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new AppError(
+        'DISK_FULL',
+        `The disk is full: ${path} could not be written.`,
+        'Free some space, or let HUGGINGGREEN_HOME point to a folder on another disk.',
+      );
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new AppError(
+        'UNAVAILABLE',
+        `${path} may not be read or written (${cause.message}).`,
+        'Change its permissions, or let HUGGINGGREEN_HOME point to a folder of your own.',
+      );
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new AppError(
+        'UNAVAILABLE',
+        `${path} cannot be made: a file is where a folder should be.`,
+        'Move that file away.',
+      );
+    default:
+      return null;
+  }
 }

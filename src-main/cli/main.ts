@@ -3,7 +3,7 @@
  * that a scheduler can run it.
  */
 import { realpathSync } from 'node:fs';
-import { wireError } from '../contract.ts';
+import { AppError, wireError } from '../contract.ts';
 import { exitCode, helpOf, printJson, readLine, UsageError, type Command } from './command.ts';
 import { compare } from './commands/compare.ts';
 import { demo } from './commands/demo.ts';
@@ -67,7 +67,8 @@ function fail(cause: unknown, json: boolean, command: Command | undefined): numb
     console.error(error.message);
     if (error.hint) console.error(error.hint);
     if (usage) console.error(`Help: hugginggreen ${command ? `${command.name} ` : ''}--help`);
-    if (error.code === 'INTERNAL' && cause instanceof Error) console.error(cause.stack);
+    // a fault on the other side of the contract has been logged where it happened
+    if (error.code === 'INTERNAL' && !(cause instanceof AppError)) console.error(cause);
   }
   return error.code === 'BAD_INPUT' ? exitCode.usage : exitCode.failed;
 }

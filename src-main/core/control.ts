@@ -12,9 +12,9 @@ import { createInterface } from 'node:readline';
 import {
   AppError,
   answer,
+  parseCall,
   type Handlers,
   type Link,
-  type WireCall,
   type WireEvent,
   type WireReply,
 } from '../contract.ts';
@@ -50,7 +50,9 @@ export async function serveControl(
       open.delete(socket);
     });
     createInterface({ input: socket }).on('line', (line) => {
-      void answer(handlers, JSON.parse(line) as WireCall).then((reply) => send(socket, reply));
+      const call = parseCall(line);
+      if (call) void answer(handlers, call).then((reply) => send(socket, reply));
+      else socket.destroy();
     });
   });
   if (process.platform !== 'win32') await rm(path, { force: true });

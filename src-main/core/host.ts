@@ -6,7 +6,7 @@
  * Start: lock the data folder, open the store, mend what a crash left, then the sensors and the queue.
  * End: the other way round, a running training first, with a checkpoint.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
   AppInfo,
@@ -108,6 +108,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
     });
     undo.unshift(() => store.close());
+    const { setAside } = store.opened;
+    // a new database counts runs from 1 again: their checkpoints must not overwrite those of the old
+    if (setAside) await rename(join(home, 'runs'), `${setAside}-runs`).catch(ifThere);
     const events = createEvents();
     const changed = (): void => events.emit('machine', {});
     let settings = await loadSettings(store);
@@ -230,9 +233,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
   }
 }
 
+/** Nothing to move where no run has written a checkpoint. */
+function ifThere(cause: unknown): void {
+  if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+}
+
 const remarkOn = ({ setAside, copy }: Opened): string | null => {
   if (setAside)
-    return `The database was damaged and has been set aside as ${setAside}; this one is new and empty.`;
+    return `The database was damaged and has been set aside as ${setAside}, its checkpoints beside it; this one is new and empty.`;
   return copy
     ? `The database was brought to the present format; its old state is kept as ${copy}.`
     : null;

@@ -12,7 +12,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { AppError, answer, type Handlers, type WireCall } from '../contract.ts';
+import { AppError, answer, parseCall, type Handlers } from '../contract.ts';
 import type { EventBus } from '../core/events.ts';
 import { pageFile } from '../core/page.ts';
 import { hostAllowed, originAllowed, sameToken } from './guard.ts';
@@ -140,13 +140,12 @@ function serve(client: WebSocket, { handlers, events, connected }: ServerOptions
       client.send(JSON.stringify(event));
   });
   const reply = async (text: string): Promise<void> => {
-    const call = parse(text) as Partial<WireCall> | null;
-    if (typeof call?.id !== 'number' || typeof call.name !== 'string') {
+    const call = parseCall(text);
+    if (!call) {
       client.close(1007, 'A message is not a call.');
       return;
     }
-    const { id, name, input } = call;
-    const sent = await answer(handlers, { id, name, input });
+    const sent = await answer(handlers, call);
     if (client.readyState === client.OPEN) client.send(JSON.stringify(sent));
   };
 
@@ -168,14 +167,6 @@ function dropTheDead(sockets: WebSocketServer): void {
   for (const client of sockets.clients) {
     if (!alive.delete(client)) client.terminate();
     else client.ping();
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }
 

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { connectControl } from '../../src-main/core/control.ts';
+import { connectControl, controlPath } from '../../src-main/core/control.ts';
 import {
   config,
   fixtureOptions,
@@ -222,6 +223,23 @@ test('a second program on the same data is refused, and may ask the first', asyn
   expect(await connectControl(home)).toBeNull();
 });
 
+test('what is no call ends its connection and nothing else', async () => {
+  for (const text of ['no call', 'null', '{"id":1}']) {
+    const socket = connect(controlPath(home));
+    socket.write(`${text}\n`);
+    await new Promise((resolve) => socket.once('close', resolve).resume());
+  }
+  expect(await witness.call('runs.list', {})).toEqual([]);
+});
+
+test('a checkpoint folder that cannot be made: the run fails in words, not as a fault of ours', async () => {
+  await writeFile(join(home, 'runs'), 'a file where a folder should be');
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  const { error } = await witness.reached(ids[0]!, 'failed');
+  expect(error?.message).toContain(join(home, 'runs'));
+  expect(error?.hint).not.toContain('fault');
+});
+
 test('bad configs are refused as a whole, with the keys that are wrong', async () => {
   const bad = { ...config('works'), train: { epochz: 3 }, model: { patch: 5 } };
   await expect(
@@ -234,12 +252,17 @@ test('bad configs are refused as a whole, with the keys that are wrong', async (
 });
 
 test('a damaged database is set aside and said; the program starts with an empty one', async () => {
-  await witness.call('runs.start', { configs: [config('fails')] });
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  await witness.reached(ids[0]!, 'done');
   await witness.host.close();
   await writeFile(join(home, 'hugginggreen.sqlite'), 'this is no database, and never was one');
   witness = await startHost(fixtureOptions(home));
   expect(witness.host.remark).toContain('damaged and has been set aside');
   expect(await witness.call('runs.list', {})).toEqual([]);
+  // run 1 of the new database must not write over the checkpoints of the old one
+  expect(existsSync(join(home, 'runs', '1'))).toBe(false);
+  const kept = (await readdir(home)).find((name) => name.endsWith('-runs'));
+  expect(existsSync(join(home, kept!, '1', 'checkpoint.json'))).toBe(true);
 });
 
 test('settings are kept, and a region that is not known is refused', async () => {

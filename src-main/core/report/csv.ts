@@ -140,7 +140,7 @@ function runRow(run: RunDetail): Row {
     tracking_mode: circumstances.imported ? null : 'machine',
     cpu_utilization_percent: circumstances.load?.utilPercent.cpu,
     gpu_utilization_percent: circumstances.load?.utilPercent.gpu,
-    ram_utilization_percent: circumstances.load?.utilPercent.ram,
+    ram_utilization_percent: memoryShare(run),
     ram_used_gb: megabytesToGb(circumstances.load?.memoryMb.ram),
     hg_app_version: circumstances.appVersion,
     hg_schema: csvSchema,
@@ -172,6 +172,11 @@ function runRow(run: RunDetail): Row {
     hg_throttled_percent: percent(circumstances.load?.throttledShare),
     hg_driver_version: [...new Set(gpus.flatMap(({ driver }) => driver ?? []))].join(';'),
   };
+}
+
+function memoryShare({ circumstances: { load, machine } }: RunDetail): number | null {
+  const used = load?.memoryMb.ram;
+  return used == null || !machine ? null : (used * 1e8) / machine.memory.totalBytes;
 }
 
 /** Between model and patch selection in `hg_model`. */
@@ -426,7 +431,8 @@ function localTime(ms: number): string {
 
 const percent = (share: number | null | undefined): number | null =>
   share == null ? null : share * 100;
+/** CodeCarbon's GB are GiB; a megabyte of ours has 10^6 bytes. */
 const megabytesToGb = (mb: number | null | undefined): number | null =>
-  mb == null ? null : mb / 1024;
+  mb == null ? null : (mb * 1e6) / 2 ** 30;
 const yesNo = (share: number | null | undefined): string | null =>
   share == null ? null : share > 0 ? 'Y' : 'N';

@@ -203,11 +203,15 @@ export function deleteRuns(db: WritableDb, ids: number[]): void {
 
 /** Samples of a launch that lie in no run's time (its baseline included). */
 function dropUnusedSamples(db: WritableDb, launch: number): void {
+  // a run that measures its baseline has no segment yet; it can only be of this launch
   const used = db.rows<[number, number | null]>(
-    `select min(s.from_t, ifnull(min(p.from_t), s.from_t)), s.to_t
+    `select min(s.from_t, ifnull(min(p.from_t), s.from_t)) as start, s.to_t
      from segment s left join phase p on p.segment = s.id
-     where s.launch = ? group by s.id order by 1`,
-    launch,
+     where s.launch = @launch group by s.id
+     union all
+     select from_t, null from phase where segment is null and @launch = this_launch()
+     order by start`,
+    { launch },
   );
   // a reading on either side is kept: energy is interpolated at the edges
   const margin = 5e6;

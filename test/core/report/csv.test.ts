@@ -77,6 +77,16 @@ describe('the runs file', () => {
     expect(header.slice(38).every((name) => name.startsWith('hg_'))).toBe(true);
   });
 
+  it('has memory in GiB, as CodeCarbon has', async () => {
+    const store = await openScene();
+    const detail = await store.getRun(await finishedRun(store, 'memory'));
+    const { circumstances } = detail;
+    const load = { ...circumstances.load!, memoryMb: { ram: (8 * 2 ** 30) / 1e6 } };
+    const [row] = read(runsCsv([{ ...detail, circumstances: { ...circumstances, load } }]));
+    expect(Number(row!['ram_used_gb'])).toBeCloseTo(8, 9);
+    expect(Number(row!['ram_utilization_percent'])).toBeCloseTo(25, 9);
+  });
+
   it('has power, energy, duration, PUE and emissions that agree', async () => {
     const store = await openScene();
     const id = await finishedRun(store, 'agreeing');

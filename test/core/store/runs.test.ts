@@ -76,6 +76,23 @@ describe('runs', () => {
     expect(rows.map(({ loss }) => loss)).toEqual([1, null, null]);
   });
 
+  it('are deleted while another measures its baseline, whose samples stay', async () => {
+    const store = await openScene();
+    await meter(store, 'a', [gpu]);
+    const old = await store.createRun(newRun('old'));
+    await store.startSegment(old, { micros: seconds(0), utc });
+    await store.endRun(old, { at: seconds(50), status: 'done' });
+    const id = await store.createRun(newRun('in its baseline'));
+    await store.startPhase(id, 'baseline', null, seconds(100));
+    await store.addSamples(batch('a', 100, 110, { [gpu.key]: steady(72) }));
+    await store.deleteRuns([old]);
+    await store.endPhase(id, 'baseline', null, seconds(110));
+    await store.startSegment(id, { micros: seconds(110), utc });
+    const { phases } = await store.getRun(id);
+    expect(phases[0]).toMatchObject({ name: 'baseline', from: -10, to: 0 });
+    expect(phases[0]!.wh).toBeCloseTo(0.2, 9);
+  });
+
   it('are deleted with their samples, and no others', async () => {
     const file = join(folder(), 'data.sqlite');
     const store = await openScene(file);
