@@ -5,7 +5,7 @@
  * but no numbers; what comes out is the graph of the whole training step. See README.md beside this file.
  */
 import { Graph } from './graph.ts';
-import type { Value } from './graph.ts';
+import type { Target, Value } from './graph.ts';
 import type { Specs, Step, Tensors } from './engine.ts';
 import { Attrs, kernels, onnxType } from './kernels.ts';
 import type { OnnxGraph } from './onnx.ts';
@@ -28,9 +28,13 @@ export interface CapturedStep {
  * Runs `step` once on the capture backend. Throws where it reads a number on the host, uses a tensor from
  * outside, or calls a kernel that has no mapping; the message names the op.
  */
-export function capture(step: Step, specs: { state: Specs; inputs: Specs }): CapturedStep {
+export function capture(
+  step: Step,
+  specs: { state: Specs; inputs: Specs },
+  target: Target = 'processor',
+): CapturedStep {
   const previous = tf.engine().backendName;
-  const graph = new Graph();
+  const graph = new Graph(target);
   recorder.begin(graph);
   // synchronous in effect: the backend's factory is
   void tf.setBackend(BACKEND);

@@ -26,13 +26,21 @@ export interface NodeOptions {
 
 export type Result = Pick<OnnxValue, 'shape' | 'type'>;
 
+export type Target = 'processor' | 'gpu';
+
 export class Graph {
+  /** Where it will run: a few kernels have a faster form on one of the two. */
+  readonly target: Target;
   readonly #nodes: OnnxNode[] = [];
   readonly #inputs: Value[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #computed: Value[] = [];
   readonly #constantsByContent = new Map<string, Value>();
   #count = 0;
+
+  constructor(target: Target = 'processor') {
+    this.target = target;
+  }
 
   input(name: string, type: OnnxType, shape: readonly number[]): Value {
     const value: Value = { graph: this, name, type, shape };

@@ -6,7 +6,7 @@
  * Only operators that ONNX Runtime's `cpu` and `webgpu` providers both have are emitted; what webgpu
  * lacks (OneHot, Sign, Mod, Round, IsNaN, Or, most of int64) is composed here.
  */
-import { ATTENTION, GELU, LAYER_NORM } from './ops.ts';
+import { ATTENTION, GELU, GELU_GRADIENT, LAYER_NORM } from './ops.ts';
 import { sameShape, sizeOf, uniformNumber } from './graph.ts';
 import type { Graph, Value } from './graph.ts';
 import type { OnnxType } from './onnx.ts';
@@ -222,6 +222,7 @@ function reduceAxes(
   keepDims: boolean,
 ): Value {
   if (axes.length === 0) return x;
+  if (op === 'ReduceSum' && !keepDims && isTallSum(g, x, axes)) return sumRows(g, x, axes.length);
   const shape = keepDims
     ? x.shape.map((side, i) => (axes.includes(i) ? 1 : side))
     : x.shape.filter((_, i) => !axes.includes(i));
@@ -231,6 +232,30 @@ function reduceAxes(
     { shape, type: x.type },
     { attributes: { keepdims: { i: keepDims ? 1 : 0 } } },
   );
+}
+
+/** Rows from which on a product with ones beats ONNX Runtime's own sum over them. */
+const tall = 256;
+
+/** Whether a sum runs over all the leading axes of many rows: the gradient of every bias does. */
+const isTallSum = ({ target }: Graph, { type, shape }: Value, axes: readonly number[]): boolean =>
+  target === 'processor' &&
+  type === 'float32' &&
+  axes.length < shape.length &&
+  axes.every((axis, i) => axis === i) &&
+  sizeOf(shape.slice(0, axes.length)) >= tall;
+
+/** The sum over leading axes as a product: [1, rows] ones by [rows, columns]. */
+function sumRows(g: Graph, x: Value, leading: number): Value {
+  const rows = sizeOf(x.shape.slice(0, leading));
+  const rest = x.shape.slice(leading);
+  const columns = sizeOf(rest);
+  const ones = g.expand(g.scalar(1), [1, rows]);
+  const sums = g.node('MatMul', [ones, reshape(g, x, [rows, columns])], {
+    shape: [1, columns],
+    type: 'float32',
+  });
+  return reshape(g, sums, rest);
 }
 
 /** All and Any: ONNX has no logical reduction, the least or the largest of 0 and 1 is one. */
@@ -255,6 +280,20 @@ function argReduce(op: string): KernelMapping {
     );
     return indexToInt32(graph, index, x.shape[axis!]!);
   };
+}
+
+/**
+ * dy * (Phi(x) + x phi(x)) in nine passes over memory, which set its pace: with u = x / sqrt 2, Phi is
+ * HardSigmoid's 0.5 erf(u) + 0.5, and x phi(x) = u exp(-u^2 - log sqrt pi).
+ */
+function geluGradient({ graph: g, inputs: { dy, x } }: KernelCall): Value {
+  const u = multiply(g, x!, g.scalar(Math.SQRT1_2));
+  const distribution = g.node('HardSigmoid', [unary(g, 'Erf', u)], u, {
+    attributes: { alpha: { f: 0.5 }, beta: { f: 0.5 } },
+  });
+  const exponent = subtract(g, g.scalar(-0.5 * Math.log(Math.PI)), multiply(g, u, u));
+  const slope = add(g, distribution, multiply(g, u, unary(g, 'Exp', exponent)));
+  return multiply(g, dy!, slope);
 }
 
 function softmax(g: Graph, x: Value, axis = -1): Value {
@@ -737,6 +776,7 @@ export const kernels: Record<string, KernelMapping> = {
   [LAYER_NORM]: layerNorm,
   [GELU]: ({ graph: g, inputs: { x } }) =>
     g.node('Gelu', [x!], { shape: x!.shape, type: x!.type }, microsoft),
+  [GELU_GRADIENT]: geluGradient,
   [ATTENTION]: attention,
 };
 

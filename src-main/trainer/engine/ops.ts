@@ -9,6 +9,7 @@ import type { NamedAttrMap, Tensor } from './tf.ts';
 /** Kernel names, as the capture backend maps them (kernels.ts). */
 export const LAYER_NORM = 'HuggingGreenLayerNorm';
 export const GELU = 'HuggingGreenGelu';
+export const GELU_GRADIENT = 'HuggingGreenGeluGradient';
 export const ATTENTION = 'HuggingGreenAttention';
 
 /** Backends that execute the composition; the capture backend registers its own mapping. */
@@ -118,21 +119,20 @@ registerComposition(GELU, ({ x }) =>
 tf.registerGradient({
   kernelName: GELU,
   inputsToSave: ['x'],
-  gradFunc: (dy, saved) => {
-    const x = saved[0]!;
-    return {
-      x: () => {
-        // d/dx x Phi(x) = Phi(x) + x phi(x), phi the standard normal density
-        const distribution = tf.add(
-          tf.mul(tf.erf(tf.mul(x, tf.scalar(SQRT_HALF))), tf.scalar(0.5)),
-          tf.scalar(0.5),
-        );
-        const density = tf.exp(tf.mul(tf.square(x), tf.scalar(-0.5)));
-        const slope = tf.add(distribution, tf.mul(tf.mul(x, tf.scalar(INV_SQRT_2PI)), density));
-        return tf.mul(dy as Tensor, slope);
-      },
-    };
-  },
+  gradFunc: (dy, saved) => ({
+    x: () => runKernel(GELU_GRADIENT, { dy: dy as Tensor, x: saved[0]! }, {})[0]!,
+  }),
+});
+
+registerComposition(GELU_GRADIENT, ({ dy, x }) => {
+  // d/dx x Phi(x) = Phi(x) + x phi(x), phi the standard normal density
+  const distribution = tf.add(
+    tf.mul(tf.erf(tf.mul(x!, tf.scalar(SQRT_HALF))), tf.scalar(0.5)),
+    tf.scalar(0.5),
+  );
+  const density = tf.exp(tf.mul(tf.square(x!), tf.scalar(-0.5)));
+  const slope = tf.add(distribution, tf.mul(tf.mul(x!, tf.scalar(INV_SQRT_2PI)), density));
+  return tf.mul(dy!, slope);
 });
 
 // Outputs: the attended values, and for the gradient the attention weights

@@ -83,7 +83,7 @@ class OrtEngine implements Engine {
 
   async compile(step: Step, specs: { state: Specs; inputs: Specs }): Promise<Program> {
     const started = performance.now();
-    const captured = capture(step, specs);
+    const captured = capture(step, specs, this.name === 'cpu' ? 'processor' : 'gpu');
     const traced = performance.now();
     const onDevice = this.#device ? captured.replaces.map(nextName) : [];
     const session = await this.createSession(captured.graph, onDevice);

@@ -5,6 +5,7 @@ import {
   ATTENTION,
   gelu,
   GELU,
+  GELU_GRADIENT,
   layerNorm,
   LAYER_NORM,
 } from '../../../src-main/trainer/engine/ops.ts';
@@ -135,7 +136,14 @@ export const kernelCases: Record<string, KernelCase> = {
     run: ({ c, a, b }) => [tf.where(c!, a!, b!), tf.where(c!, a!, tf.zerosLike(b!))],
   },
 
-  Sum: reduction(tf.sum),
+  Sum: {
+    inputs: { ...reduction(tf.sum).inputs, tall: f([40, 10, 2, 3], 3) },
+    run: ({ x, tall }) => [
+      ...[reduction(tf.sum).run({ x: x! })].flat(),
+      // over many rows the processor multiplies with ones instead
+      tf.sum(tall!, [0, 1]),
+    ],
+  },
   Mean: reduction(tf.mean),
   Max: reduction(tf.max),
   Min: reduction(tf.min),
@@ -283,6 +291,7 @@ export const kernelCases: Record<string, KernelCase> = {
     run: ({ x, gamma, beta }) => layerNorm(x!, gamma!, beta!),
   },
   [GELU]: unary(gelu),
+  [GELU_GRADIENT]: unary((x) => tf.grad(gelu)(x)),
   [ATTENTION]: {
     inputs: { q: f([2, 2, 5, 3]), k: f([2, 2, 4, 3], 2), v: f([2, 2, 4, 6], 3) },
     run: ({ q, k, v }) => attention(q!, k!, v!, 0.7),
