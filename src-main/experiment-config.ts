@@ -488,6 +488,8 @@ export interface ConfigIssue {
 export function parseExperimentConfig(
   input: unknown,
 ): { ok: true; config: ExperimentConfig } | { ok: false; issues: ConfigIssue[] } {
+  const lists = listsIn(input);
+  if (lists.length > 0) return { ok: false, issues: lists };
   const result = v.safeParse(experimentConfigSchema, input);
   if (result.success) return { ok: true, config: result.output };
   return {
@@ -497,7 +499,25 @@ export function parseExperimentConfig(
       const last = issue.path?.at(-1);
       if (issue.type === 'strict_object' && issue.expected === 'never')
         return { path, message: `unknown key "${String(last?.key)}"` };
+      if (issue.message.startsWith('Invalid type'))
+        return { path, message: `must be ${typeWords[issue.expected ?? ''] ?? issue.expected}` };
       return { path, message: issue.message };
     }),
   };
+}
+
+const typeWords: Record<string, string> = {
+  Object: 'an object in braces: { }',
+  string: 'text in quotes',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+/** A list would pass as an object without a key, that is, as all the defaults. */
+function listsIn(input: unknown): ConfigIssue[] {
+  const message = 'must be an object in braces, not a list';
+  if (Array.isArray(input)) return [{ path: '', message: `a config ${message}` }];
+  return Object.entries(input ?? {})
+    .filter(([, value]) => Array.isArray(value))
+    .map(([path]) => ({ path, message }));
 }

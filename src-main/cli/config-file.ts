@@ -17,7 +17,7 @@ export async function readConfig(path: string): Promise<ExperimentConfig> {
   const result = parseExperimentConfig(input);
   if (!result.ok) {
     const lines = result.issues.map(
-      ({ path: key, message }) => `  ${key || '(whole)'}: ${message}`,
+      ({ path: key, message }) => `  ${key ? `${key}: ` : ''}${message}`,
     );
     throw new AppError(
       'BAD_INPUT',

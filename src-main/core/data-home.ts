@@ -8,7 +8,7 @@
  */
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AppError } from '../contract.ts';
 
 /** HUGGINGGREEN_HOME, else the platform's folder for the data of programs. */
@@ -55,7 +55,9 @@ export async function lockHome(home: string, program: string, lasting = true): P
   const text = JSON.stringify(own);
   // written apart and linked: whoever sees the lock sees all of it, and link() refuses an existing one
   const draft = `${path}.${process.pid}`;
-  await writeFile(draft, text);
+  await writeFile(draft, text).catch((cause: unknown): never => {
+    throw cannotLock(home, cause as NodeJS.ErrnoException);
+  });
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
       if (await tryLink(draft, path))
@@ -100,12 +102,22 @@ async function tryLink(from: string, to: string): Promise<boolean> {
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new AppError(
-      'STORE',
-      `The data folder cannot be locked: ${(cause as Error).message}.`,
-      'Set HUGGINGGREEN_HOME to a folder on a local disk that can be written.',
-    );
+    throw cannotLock(dirname(to), cause as NodeJS.ErrnoException);
   }
+}
+
+function cannotLock(home: string, { code, message }: NodeJS.ErrnoException): AppError {
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new AppError(
+      'DISK_FULL',
+      `The disk that holds the data folder ${home} is full.`,
+      'Free some space, or set HUGGINGGREEN_HOME to a folder on another disk.',
+    );
+  return new AppError(
+    'STORE',
+    `The data folder ${home} cannot be written: ${message}.`,
+    'Change its permissions, or set HUGGINGGREEN_HOME to a folder on a local disk that can be written.',
+  );
 }
 
 async function readOwner(path: string): Promise<{ text: string; owner: LockOwner | null } | null> {

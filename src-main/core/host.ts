@@ -259,7 +259,7 @@ async function mendCrash(store: Store): Promise<void> {
       at: monotonicMicros(),
       level: 'warning',
       message:
-        'The program ended while this run was active. What was recorded until then is kept; resume goes on from the last checkpoint.',
+        'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.',
     });
 }
 

@@ -163,6 +163,16 @@ test('a bad config: exit code 2 and a sentence with the key, nothing recorded', 
   await expect(stat(join(home, 'data'))).rejects.toThrow();
 });
 
+test('a dataset that is not there: said before anything is measured, and how to get it', async () => {
+  const { code, stderr } = await cli(
+    'run',
+    await config('c.json', { dataset: { kind: 'cifar10' } }),
+  );
+  expect(code).toBe(1);
+  expect(stderr).toContain('CIFAR-10 is not on this computer.\nAdd --download');
+  expect(await json('list')).toEqual([]);
+});
+
 test('options: every key with its default', async () => {
   const all = await json<{ key: string; default: unknown; choices: object | null }[]>('options');
   const byKey = new Map(all.map((option) => [option.key, option]));

@@ -6,7 +6,7 @@ import { exportTo, save } from '../files.ts';
 import { follow } from '../follow.ts';
 import { withSession, type Session } from '../session.ts';
 import { runsTable } from '../text.ts';
-import { fetchDataset } from './fetch-dataset.ts';
+import { needDataset } from './need-dataset.ts';
 
 export const run: Command = {
   name: 'run',
@@ -39,7 +39,11 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
       async (session) => {
         if (session.through && !line.json)
           console.error(`The run goes into the queue of the running program (${session.through}).`);
-        if (config && line.flag('download')) await fetchDataset(session, config, line.json);
+        if (config)
+          await needDataset(session, config, {
+            fetch: line.flag('download'),
+            quiet: line.json,
+          });
         const start = async (): Promise<{ ids: number[] }> => {
           if (config) return session.call('runs.start', { configs: [config] });
           const id = Number(resume);

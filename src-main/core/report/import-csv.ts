@@ -101,7 +101,8 @@ function table(csv: string): { header: string[]; rows: string[][] } {
   } catch (cause) {
     throw new AppError(
       'BAD_INPUT',
-      `This is not a CSV file: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      `This is not a CSV file: ${reasonOf(cause)}.`,
+      'Choose an emissions.csv of CodeCarbon 2 or 3, or a runs CSV exported here.',
     );
   }
   const header = (records.shift() ?? []).map((name) => name.trim());
@@ -125,6 +126,10 @@ function table(csv: string): { header: string[]; rows: string[][] } {
     );
   return { header, rows: records };
 }
+
+/** The parser's words, without the piece of the file that it quotes. */
+const reasonOf = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).replace(/, value is .*$/s, '');
 
 /** The cells of a row by column name; remembers which were used. */
 class Row {

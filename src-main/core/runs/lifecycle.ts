@@ -49,8 +49,16 @@ export function startRun(context: RunContext, id: number): ActiveRun {
 
   const recorder = recordRun(context, (cause) => {
     const { code, message, hint } = wireError(cause);
-    recordProblem = { code, message: `The run cannot be recorded any more: ${message}`, hint };
-    context.notice({ level: 'error', message: `Run ${id}: ${recordProblem.message}`, hint });
+    recordProblem = {
+      code,
+      message: `The run cannot be recorded any more: ${message}`,
+      hint: [hint, 'Then resume the run.'].filter(Boolean).join(' '),
+    };
+    context.notice({
+      level: 'error',
+      message: `Run ${id} is ended: ${recordProblem.message}`,
+      hint: recordProblem.hint,
+    });
     stop();
   });
 
@@ -324,7 +332,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (metering.inventory) recorder.write(store.updateRun(id, { machine: metering.inventory }));
     await recorder.flush();
     const problem: Ending = recordProblem ? { status: 'failed', error: recordProblem } : ending;
-    if (problem.error)
+    // a record that could not be written has been told when it happened
+    if (problem.error && problem.error !== recordProblem)
       context.notice({
         level: 'error',
         message: `Run ${id} failed: ${problem.error.message}`,

@@ -18,8 +18,8 @@ export function storeError(cause: unknown, file: string): unknown {
   if (code === 'SQLITE_FULL' || (code.startsWith('SQLITE_IOERR') && /full|space/i.test(message)))
     return new AppError(
       'DISK_FULL',
-      `The disk that holds ${file} is full: the last readings could not be stored.`,
-      'Free some space; what was recorded before is safe, and storing goes on by itself.',
+      `The disk that holds ${file} is full: nothing more can be stored.`,
+      'Free some space; what was recorded before is safe.',
     );
   if (isCorruption(cause))
     return new AppError(

@@ -25,6 +25,19 @@ describe('check', () => {
     });
   });
 
+  it.each<[unknown, string, RegExp]>([
+    [[], '', /not a list/],
+    ['train', '', /must be an object in braces/],
+    [null, '', /must be an object in braces/],
+    [{ train: [] }, 'train', /not a list/],
+    [{ name: 5 }, 'name', /must be text in quotes/],
+  ])('says of what is no config what it must be: %j', (input, path, words) => {
+    expect(checkExperiment(input)).toMatchObject({
+      ok: false,
+      issues: [{ path, message: expect.stringMatching(words) }],
+    });
+  });
+
   it('has nothing to say about a sound config', () => {
     const config = configOf({ selection: { mode: 'drop' } });
     expect(warningsOf(config, forecast(config), 16e9)).toEqual([]);

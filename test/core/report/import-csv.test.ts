@@ -111,6 +111,8 @@ describe('rows that are not taken', () => {
     );
     expect(() => importCsvText('x', '')).toThrow(/not a CodeCarbon file/);
     expect(() => importCsvText('x', '"open\n')).toThrow(/not a CSV file/);
+    // no binary rubbish on the screen
+    expect(() => importCsvText('x', 'a\u0007\u001b"b\n')).toThrow(/^[\x20-\x7e]+$/);
     expect(() => importCsvText('x', old.replace('cloud_region', 'cloud_provider'))).toThrow(
       /there twice/,
     );

@@ -93,10 +93,10 @@ test('a full disk in the middle: the run ends in order, says why, and keeps what
   expect(error).toEqual({
     code: 'DISK_FULL',
     message: 'The run cannot be recorded any more: The disk is full.',
-    hint: 'Free space.',
+    hint: 'Free space. Then resume the run.',
   });
   // told at once, and not for every step that follows
-  expect(own.told.filter((line) => line.includes('cannot be recorded'))).toHaveLength(2);
+  expect(own.told.filter((line) => line.includes('cannot be recorded'))).toHaveLength(1);
 });
 
 test('without a sensor a run trains all the same; its energy is missing, not 0', async () => {

@@ -3,17 +3,29 @@ import { progressLine } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { bytes } from '../text.ts';
 
-/** Fetches the dataset of a config where it is missing, and waits for it. */
-export async function fetchDataset(
+/**
+ * Sees to it that the dataset of a config is there before anything is measured.
+ * @param fetch download it where it is missing, and wait for it
+ * @throws AppError DATASET where it is missing or cannot be had
+ */
+export async function needDataset(
   session: Session,
   { dataset }: ExperimentConfig,
-  quiet: boolean,
+  { fetch, quiet }: { fetch: boolean; quiet: boolean },
 ): Promise<void> {
   if (dataset.kind === 'greensynth' || dataset.path !== null) return;
   const { kind: id } = dataset;
   const stateNow = async (): Promise<DatasetState | undefined> =>
     (await session.call('datasets.list', {})).find((state) => state.id === id);
-  if ((await stateNow())?.state === 'ready') return;
+  const found = await stateNow();
+  if (!found || found.state === 'ready') return;
+  if (!fetch && found.state === 'missing')
+    throw new AppError(
+      'DATASET',
+      `${found.title} is not on this computer.`,
+      `Add --download to fetch it first (${bytes(found.downloadBytes)}), or name its place as dataset.path.`,
+    );
+  if (!fetch) return;
 
   const line = progressLine(process.stderr, quiet);
   const ended = new Promise<DatasetState>((resolve) => {
