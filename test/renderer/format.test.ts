@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { comparisonSentences } from '../../src-renderer/lib/format/comparison.ts';
+import { comparisonCaveat, comparisonSentences } from '../../src-renderer/lib/format/comparison.ts';
 import {
   bytes,
   compact,
@@ -14,7 +14,7 @@ import { duration, durationRange, shortMoment } from '../../src-renderer/lib/for
 import { quotientHalfWidth, scoreHalfWidth } from '../../src-renderer/lib/format/uncertainty.ts';
 import { runColour, runDash } from '../../src-renderer/lib/format/words.ts';
 import { statusLine } from '../../src-renderer/lib/status-line.ts';
-import { stories, summaryOfStory } from '../mocks/link.ts';
+import { reportOf, stories, summaryOfStory } from '../mocks/link.ts';
 
 describe('numbers', () => {
   it('show the digits that their uncertainty allows, and always a unit', () => {
@@ -118,6 +118,16 @@ describe('runs in words', () => {
       'Against Example: plain ViT, Example: keep 50 % of patches used 36 % less energy and reached 1.5 points less macro F1.',
     ]);
     expect(comparisonSentences([plain!, { ...drop!, wh: null, macroF1: null }])).toEqual([]);
+  });
+
+  it('say what they leave open', () => {
+    const [first, second] = reportOf([1, 2]).runs.map(({ detail }) => detail);
+    const caveat = comparisonCaveat([first!, second!]);
+    expect(caveat).toMatch(/^One run of each/);
+    expect(caveat).toContain('RAM energy is constant');
+    const sameGroup = { ...second!, summary: { ...second!.summary, group: first!.summary.group } };
+    expect(comparisonCaveat([first!, sameGroup])).toMatch(/differ by their seed only/);
+    expect(comparisonCaveat([])).toBeNull();
   });
 
   it('have one status line', () => {

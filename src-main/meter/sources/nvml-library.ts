@@ -181,7 +181,10 @@ export function libraryPaths(given: string | null, env = process.env): string[] 
   return ['libnvidia-ml.so.1', '/usr/lib/wsl/lib/libnvidia-ml.so.1'];
 }
 
-/** @throws Error when no library can be loaded, with the reason for each name. */
+/**
+ * @throws Error when no library can be loaded: in a few words where there is none, with the loader's own
+ * reason for each one that is there but broken.
+ */
 export function loadNvml(paths: readonly string[]): Nvml {
   const reasons: string[] = [];
   for (const path of paths) {
@@ -189,10 +192,11 @@ export function loadNvml(paths: readonly string[]): Nvml {
       return bind(koffi.load(path), path);
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
+      if (/cannot open shared object file|module could not be found/i.test(text)) continue;
       reasons.push(text.includes(path) ? text : `${path}: ${text}`);
     }
   }
-  throw new Error(reasons.join('; '));
+  throw new Error(reasons.length > 0 ? reasons.join('; ') : `${paths[0]} is not on this machine.`);
 }
 
 function bind(library: LibraryHandle, path: string): Nvml {
