@@ -7,12 +7,14 @@
  * x PUE)). RFC 4180; a value that is missing is an empty cell.
  */
 import { createHash } from 'node:crypto';
-import { stringify } from 'csv-stringify/sync';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { ComponentEnergy, ComponentKind, RunDetail } from '../../contract.ts';
 import type { MetricRow, SampleColumns } from '../store/types.ts';
 
 type Cell = string | number | boolean | null | undefined;
 type Row = Record<string, Cell>;
+/** Runs with their long columns, one at a time: all of them together may not fit into memory. */
+type InTurn<Item> = Iterable<Item> | AsyncIterable<Item>;
 
 /** Raised when a column changes its meaning. */
 export const csvSchema = 1;
@@ -106,15 +108,13 @@ const joulesPerKwh = 3_600_000;
 /** One row per run. */
 export function runsCsv(runs: readonly RunDetail[]): string {
   const columns = [...codeCarbonColumns, ...ownColumns];
-  return text(
-    columns,
-    runs.map((run) => {
-      const row = runRow(run);
-      // an imported run keeps what its file said and we have no field for
-      const { imported } = run.circumstances;
-      return columns.map((name) => row[name] ?? imported?.[name]);
-    }),
-  );
+  const rows = runs.map((run) => {
+    const row = runRow(run);
+    // an imported run keeps what its file said and we have no field for
+    const { imported } = run.circumstances;
+    return columns.map((name) => row[name] ?? imported?.[name]);
+  });
+  return [columns, ...rows].map(line).join('');
 }
 
 function runRow(run: RunDetail): Row {
@@ -306,45 +306,47 @@ export function runUuid(run: RunDetail): string {
 
 // --- samples and metrics -------------------------------------------------------------------------
 
+const sampleColumns = [
+  'run_id',
+  't_utc',
+  't_rel_s',
+  'component',
+  'source',
+  'power_w',
+  'energy_wh_cum',
+  'util_percent',
+  'mem_mb',
+  'temp_c',
+  'valid',
+];
+
+interface RunSamples {
+  run: RunDetail;
+  samples: readonly SampleColumns[];
+}
+
 /** Long format: one row per sample and component. */
-export function samplesCsv(
-  runs: readonly { run: RunDetail; samples: readonly SampleColumns[] }[],
-): string {
-  const columns = [
-    'run_id',
-    't_utc',
-    't_rel_s',
-    'component',
-    'source',
-    'power_w',
-    'energy_wh_cum',
-    'util_percent',
-    'mem_mb',
-    'temp_c',
-    'valid',
-  ];
-  return text(
-    columns,
-    runs.flatMap(({ run, samples }) => {
-      const id = runUuid(run);
-      const names = componentNames(samples);
-      return samples.flatMap((of) =>
-        of.utc.map((utc, i) => [
-          id,
-          new Date(utc).toISOString(),
-          of.seconds[i],
-          names.get(of.key),
-          of.source,
-          of.watts[i],
-          of.wh[i],
-          of.utilPercent[i],
-          of.memoryMb[i],
-          of.tempC[i],
-          of.valid[i],
-        ]),
-      );
-    }),
-  );
+export const samplesCsv = (runs: InTurn<RunSamples>): Promise<string> =>
+  longText(sampleColumns, runs, sampleRows);
+
+function* sampleRows({ run, samples }: RunSamples): Iterable<Cell[]> {
+  const id = runUuid(run);
+  const names = componentNames(samples);
+  for (const of of samples)
+    for (const [i, utc] of of.utc.entries())
+      yield [
+        id,
+        new Date(utc).toISOString(),
+        of.seconds[i],
+        names.get(of.key),
+        of.source,
+        of.watts[i],
+        of.wh[i],
+        of.utilPercent[i],
+        of.memoryMb[i],
+        of.tempC[i],
+        of.valid[i],
+      ];
 }
 
 /** `gpu0`, `gpu1`; `cpu` and `ram` alone, or numbered where there are several. */
@@ -356,67 +358,91 @@ function componentNames(samples: readonly SampleColumns[]): Map<string, string> 
   return names;
 }
 
+const metricColumns = [
+  'run_id',
+  'run_name',
+  'kind',
+  'step',
+  'epoch',
+  't_rel_s',
+  'loss',
+  'lr',
+  'tokens',
+  'step_ms',
+  'wait_ms',
+  'accuracy',
+  'f1_micro',
+  'f1_macro',
+];
+
+interface RunMetrics {
+  run: RunDetail;
+  metrics: readonly MetricRow[];
+}
+
 /** One row per step and per evaluation. */
-export function metricsCsv(
-  runs: readonly { run: RunDetail; metrics: readonly MetricRow[] }[],
-): string {
-  const columns = [
-    'run_id',
-    'run_name',
-    'kind',
-    'step',
-    'epoch',
-    't_rel_s',
-    'loss',
-    'lr',
-    'tokens',
-    'step_ms',
-    'wait_ms',
-    'accuracy',
-    'f1_micro',
-    'f1_macro',
-  ];
-  return text(
-    columns,
-    runs.flatMap(({ run, metrics }) => {
-      const id = runUuid(run);
-      return metrics.map((row) => [
-        id,
-        run.summary.name,
-        row.kind,
-        row.step,
-        row.epoch,
-        row.seconds,
-        row.loss,
-        row.lr,
-        row.tokens,
-        row.stepMs,
-        row.waitMs,
-        row.accuracy,
-        row.microF1,
-        row.macroF1,
-      ]);
-    }),
-  );
+export const metricsCsv = (runs: InTurn<RunMetrics>): Promise<string> =>
+  longText(metricColumns, runs, metricRows);
+
+function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[]> {
+  const id = runUuid(run);
+  for (const row of metrics)
+    yield [
+      id,
+      run.summary.name,
+      row.kind,
+      row.step,
+      row.epoch,
+      row.seconds,
+      row.loss,
+      row.lr,
+      row.tokens,
+      row.stepMs,
+      row.waitMs,
+      row.accuracy,
+      row.microF1,
+      row.macroF1,
+    ];
+}
+
+/** A day of samples is a million rows; between two pieces the program attends to its trainer and page. */
+const rowsPerPiece = 2000;
+
+async function longText<Item>(
+  columns: readonly string[],
+  items: InTurn<Item>,
+  rowsOf: (item: Item) => Iterable<readonly Cell[]>,
+): Promise<string> {
+  const pieces: string[] = [];
+  let piece = line(columns);
+  let rows = 0;
+  for await (const item of items)
+    for (const row of rowsOf(item)) {
+      piece += line(row);
+      if (++rows % rowsPerPiece !== 0) continue;
+      pieces.push(piece);
+      piece = '';
+      await turn();
+    }
+  return pieces.join('') + piece;
 }
 
 // --- cells ---------------------------------------------------------------------------------------
 
-/** Header and all rows at once, every row as long as the header. */
-const text = (columns: readonly string[], rows: readonly (readonly Cell[])[]): string =>
-  stringify([[...columns], ...rows.map((row) => row.map(safe))], {
-    record_delimiter: 'windows',
-    cast: { number: String, boolean: String },
-  });
+const line = (cells: readonly Cell[]): string => `${cells.map(written).join(',')}\r\n`;
+
+/** RFC 4180; numbers with all the digits that they have. */
+function written(cell: Cell): string {
+  if (typeof cell === 'string') {
+    const text = formula.test(cell) ? `'${cell}` : cell;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  }
+  if (typeof cell === 'number') return Number.isFinite(cell) ? String(cell) : '';
+  return cell == null ? '' : String(cell);
+}
 
 /** A spreadsheet runs what begins like a formula; a quote before it makes it text. */
 const formula = /^[=+\-@\t\r]/;
-
-function safe(cell: Cell): string | number | boolean | null {
-  if (typeof cell === 'number') return Number.isFinite(cell) ? cell : null;
-  if (typeof cell === 'string' && formula.test(cell)) return `'${cell}`;
-  return cell ?? null;
-}
 
 const utcTime = (ms: number | null): string | null =>
   ms === null ? null : new Date(ms).toISOString();

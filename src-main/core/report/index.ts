@@ -53,20 +53,18 @@ async function csv(
       return runsCsv(runs);
     case 'samples':
       return samplesCsv(
-        await inTurn(runs, async (run) => ({ run, samples: await store.samples(run.summary.id) })),
+        inTurn(runs, async (run) => ({ run, samples: await store.samples(run.summary.id) })),
       );
     case 'metrics':
       return metricsCsv(
-        await inTurn(runs, async (run) => ({ run, metrics: await store.metrics(run.summary.id) })),
+        inTurn(runs, async (run) => ({ run, metrics: await store.metrics(run.summary.id) })),
       );
   }
 }
 
 /** One after the other: a long run is large, and the store has other callers. */
-async function inTurn<A, B>(items: readonly A[], ask: (item: A) => Promise<B>): Promise<B[]> {
-  const answers: B[] = [];
-  for (const item of items) answers.push(await ask(item));
-  return answers;
+async function* inTurn<A, B>(items: readonly A[], ask: (item: A) => Promise<B>): AsyncIterable<B> {
+  for (const item of items) yield await ask(item);
 }
 
 async function reportBundle(dir: string): Promise<ReportBundle> {

@@ -1,7 +1,7 @@
 /** What the samples of a run say beside energy: how many, how many gaps, how busy the machine was. */
 import type { ComponentKind, RunDetail } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
-import { segmentsOf } from './readings.ts';
+import { componentsOf, segmentsOf } from './readings.ts';
 
 export interface SampleFacts {
   samples: number;
@@ -9,27 +9,52 @@ export interface SampleFacts {
   load?: RunDetail['circumstances']['load'];
 }
 
-/** How many samples there are of a run's active time, and their means; one pass over each component. */
+/**
+ * What was counted of runs that go on, by segment and component: a page asks again and again, and only
+ * the samples since then are counted anew.
+ */
+const counted = new Map<string, KindFacts>();
+
+/** How many samples there are of a run's active time, and their means. */
 export function sampleFacts(db: ReadableDb, id: number): SampleFacts {
-  const facts = { samples: 0, gaps: 0 };
-  const rows: KindFacts[] = segmentsOf(db, id).flatMap(({ launch, from, to }) =>
-    db.all<KindFacts>(
-      `select c.kind, count(*) as samples, sum(p.flags & 1) as gaps,
-         sum(p.flags & 2 <> 0) as otherUsers, sum(p.flags & 4 <> 0) as throttled,
-         sum(p.util_percent) as util, count(p.util_percent) as utils,
-         sum(p.memory_mb) as memory, count(p.memory_mb) as memories
-       from session s join component c on c.session = s.id join power_sample p on p.component = c.id
-       where s.launch = @launch and p.t >= @from and p.t <= @to group by c.id`,
-      { launch, from, to },
-    ),
+  const rows = segmentsOf(db, id).flatMap(({ id: segment, launch, from, to, open }) =>
+    componentsOf(db, launch).map(({ id: component, kind }) => {
+      const key = `${segment} ${component}`;
+      // the end may lie before samples that were counted meanwhile: then all are counted anew
+      const known = open ? counted.get(key) : undefined;
+      const before = known ?? { ...nothingYet, kind, upTo: from };
+      const now = withLater(db, component, before, to);
+      // what has ended is written into the run's row
+      if (open) counted.set(key, now);
+      else counted.delete(key);
+      return now;
+    }),
   );
-  for (const row of rows) {
-    facts.samples += row.samples;
-    facts.gaps += row.gaps;
-  }
+  return summed(rows);
+}
+
+/** Adds the samples after `before.upTo`, the one at the very start included. */
+function withLater(db: ReadableDb, component: number, before: KindFacts, to: number): KindFacts {
+  const later = db.get<Counts & { last: number | null }>(
+    `select count(*) as samples, total(flags & 1) as gaps, total(flags & 2 <> 0) as otherUsers,
+       total(flags & 4 <> 0) as throttled, total(util_percent) as util,
+       count(util_percent) as utils, total(memory_mb) as memory, count(memory_mb) as memories,
+       max(t) as last
+     from power_sample
+     where component = @component and t <= @to and (t > @upTo or (t = @upTo and @fresh))`,
+    { component, to, upTo: before.upTo, fresh: before.samples === 0 ? 1 : 0 },
+  )!;
+  const sums = Object.fromEntries(
+    counts.map((name) => [name, before[name] + later[name]]),
+  ) as unknown as Counts;
+  return { ...sums, kind: before.kind, upTo: later.last ?? before.upTo };
+}
+
+function summed(rows: KindFacts[]): SampleFacts {
+  const total = (of: KindFacts[], column: keyof Counts) =>
+    of.reduce((sum, row) => sum + row[column], 0);
+  const facts = { samples: total(rows, 'samples'), gaps: total(rows, 'gaps') };
   if (facts.samples === 0) return facts;
-  const total = (of: KindFacts[], column: Exclude<keyof KindFacts, 'kind'>) =>
-    of.reduce((sum, row) => sum + (row[column] ?? 0), 0);
   const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null);
   const load: NonNullable<SampleFacts['load']> = {
     utilPercent: {},
@@ -37,7 +62,8 @@ export function sampleFacts(db: ReadableDb, id: number): SampleFacts {
     foreignShare: null,
     throttledShare: null,
   };
-  for (const [kind, of] of Map.groupBy(rows, ({ kind }) => kind)) {
+  const read = rows.filter(({ samples }) => samples > 0);
+  for (const [kind, of] of Map.groupBy(read, ({ kind }) => kind)) {
     load.utilPercent[kind] = ratio(total(of, 'util'), total(of, 'utils'));
     load.memoryMb[kind] = ratio(total(of, 'memory'), total(of, 'memories'));
     if (kind !== 'gpu') continue;
@@ -47,14 +73,31 @@ export function sampleFacts(db: ReadableDb, id: number): SampleFacts {
   return { ...facts, load };
 }
 
-interface KindFacts {
+const counts = [
+  'samples',
+  'gaps',
+  'otherUsers',
+  'throttled',
+  'util',
+  'utils',
+  'memory',
+  'memories',
+] as const;
+type Counts = Record<(typeof counts)[number], number>;
+
+interface KindFacts extends Counts {
   kind: ComponentKind;
-  samples: number;
-  gaps: number;
-  otherUsers: number;
-  throttled: number;
-  util: number | null;
-  utils: number;
-  memory: number | null;
-  memories: number;
+  /** Time of the last sample that is counted. */
+  upTo: number;
 }
+
+const nothingYet: Counts = {
+  samples: 0,
+  gaps: 0,
+  otherUsers: 0,
+  throttled: 0,
+  util: 0,
+  utils: 0,
+  memory: 0,
+  memories: 0,
+};

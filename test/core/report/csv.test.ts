@@ -21,7 +21,7 @@ import {
   steps,
   utc,
 } from '../store/scene.ts';
-import type { Store } from '../../../src-main/core/store/store.ts';
+import type { MetricRow, Store } from '../../../src-main/core/store/store.ts';
 import type { Inventory } from '../../../src-main/contract.ts';
 
 const inventory: Inventory = {
@@ -175,7 +175,7 @@ describe('the long files', () => {
     const store = await openScene();
     const id = await finishedRun(store, 'long');
     const run = await store.getRun(id);
-    const samples = read(samplesCsv([{ run, samples: await store.samples(id) }]));
+    const samples = read(await samplesCsv([{ run, samples: await store.samples(id) }]));
     expect(samples).toHaveLength(2 * 361);
     expect(Object.keys(samples[0]!)).toEqual(
       'run_id,t_utc,t_rel_s,component,source,power_w,energy_wh_cum,util_percent,mem_mb,temp_c,valid'.split(
@@ -193,7 +193,7 @@ describe('the long files', () => {
     expect(Number(last.energy_wh_cum)).toBeCloseTo(0.7, 9);
     expect(new Set(samples.map(({ component }) => component))).toEqual(new Set(['gpu0', 'cpu']));
 
-    const metrics = read(metricsCsv([{ run, metrics: await store.metrics(id) }]));
+    const metrics = read(await metricsCsv([{ run, metrics: await store.metrics(id) }]));
     expect(metrics.map(({ kind, step }) => [kind, step])).toEqual([
       ['step', '1'],
       ['step', '2'],
@@ -204,5 +204,18 @@ describe('the long files', () => {
     ]);
     expect(metrics[5]).toMatchObject({ f1_macro: '0.8', lr: '', t_rel_s: '30' });
     expect(metrics[0]!.run_id).toBe(samples[0]!.run_id);
+  });
+
+  it('of a long run leave the program time for everything else', async () => {
+    const store = await openScene();
+    const run = await store.getRun(await finishedRun(store, 'day'));
+    const row = { run: 1, epoch: 1, seconds: 1, kind: 'step', loss: 1, lr: 1 } as MetricRow;
+    const metrics = Array.from({ length: 10_000 }, (_, i) => ({ ...row, step: i + 1 }));
+    let turns = 0;
+    const ticking = setInterval(() => turns++, 0);
+    const text = await metricsCsv([{ run, metrics }]);
+    clearInterval(ticking);
+    expect(read(text)).toHaveLength(10_000);
+    expect(turns).toBeGreaterThan(0);
   });
 });

@@ -76,6 +76,25 @@ describe('runs', () => {
     expect(rows.map(({ loss }) => loss)).toEqual([1, null, null]);
   });
 
+  it('count their samples as they come, and in the end', async () => {
+    const store = await openScene();
+    await meter(store, 'a', [gpu]);
+    const id = await store.createRun(newRun('counted'));
+    const other = (s: number) => (s > 15 ? 2 : 0);
+    const facts = async () => (await store.getRun(id)).circumstances;
+    await store.addSamples(batch('a', 5, 9.9, { [gpu.key]: steady(72) }));
+    await store.startSegment(id, { micros: seconds(10), utc });
+    expect(await facts()).toMatchObject({ samples: 0, gaps: 0 });
+    await store.addSamples(batch('a', 10, 19.9, { [gpu.key]: { ...steady(72), flags: other } }));
+    expect(await facts()).toMatchObject({ samples: 100, load: { foreignShare: 0.49 } });
+    expect(await facts()).toMatchObject({ samples: 100 });
+    const gap = (s: number) => (s === 20 ? 1 : 0);
+    await store.addSamples(batch('a', 20, 29.9, { [gpu.key]: { ...steady(72), flags: gap } }));
+    expect(await facts()).toMatchObject({ samples: 200, gaps: 1, load: { foreignShare: 0.245 } });
+    await store.endRun(id, { at: seconds(25), status: 'done' });
+    expect(await facts()).toMatchObject({ samples: 151, gaps: 1 });
+  });
+
   it('are deleted while another measures its baseline, whose samples stay', async () => {
     const store = await openScene();
     await meter(store, 'a', [gpu]);
