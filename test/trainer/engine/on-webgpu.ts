@@ -5,7 +5,7 @@
 import type { Step } from '../../../src-main/trainer/engine/engine.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
-import { smallVit } from './small-vit.ts';
+import { exampleStep } from './example-step.ts';
 
 const engine = openOrtEngine('webgpu', { threads: 1 });
 
@@ -38,7 +38,7 @@ const step: Step = (_state, tensors) => ({
 const all = await engine.compile(step, { state: {}, inputs });
 const results = await all.run(await engine.createState({}), feeds);
 
-const vit = smallVit();
+const vit = exampleStep();
 const state = await engine.createState(vit.state());
 const program = await engine.compile(vit.step, vit.specs);
 const losses: number[] = [];

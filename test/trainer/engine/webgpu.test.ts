@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { largestError, reference } from './reference.ts';
-import { smallVit } from './small-vit.ts';
+import { exampleStep } from './example-step.ts';
 
 /** What Vulkan allows sin and cos to be wrong by within [-pi, pi]. */
 const SINE_ERROR = 2 ** -11;
@@ -41,7 +41,7 @@ describe.runIf(driver)('webgpu', () => {
       },
     );
     onWebGpu = JSON.parse(stdout.trim().split('\n').at(-1)!) as typeof onWebGpu;
-  }, 120_000);
+  }, 240_000);
 
   it.each(Object.keys(kernelCases))('%s computes what tfjs does', async (name) => {
     const { specs, feeds } = feedsOf(kernelCases[name]!);
@@ -61,9 +61,9 @@ describe.runIf(driver)('webgpu', () => {
       ).toBeLessThan(/^(Sin|Cos)$/.test(name) ? SINE_ERROR : 1e-4);
   });
 
-  it('trains a patch-dropping ViT as cpu does', async () => {
+  it('trains the example’s patch-dropping ViT as cpu does', async () => {
     const cpu = openOrtEngine('cpu', { threads: 1 });
-    const vit = smallVit();
+    const vit = exampleStep();
     const state = await cpu.createState(vit.state());
     const program = await cpu.compile(vit.step, vit.specs);
     const losses: number[] = [];

@@ -1,0 +1,15 @@
+/** The training step of the built-in example's patch-dropping ViT, in a batch that a GPU imitated in software can bear. */
+import { exampleConfigs } from '../../../src-main/core/experiments/example.ts';
+import { keptPatches } from '../../../src-main/experiment-config.ts';
+import { vitStep } from './vit-step.ts';
+import type { VitStep } from './vit-step.ts';
+
+export function exampleStep(): VitStep {
+  const [, dropping] = exampleConfigs();
+  const { image, patch, dim, layers, heads, dimHead } = dropping!.model;
+  return vitStep({
+    ...{ image, patch, dim, layers, heads, dimHead },
+    batch: 2,
+    keep: keptPatches(dropping!),
+  });
+}
