@@ -1,5 +1,5 @@
 /** Results as files in a folder of the person's choice. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError, type ExportedFile } from '../contract.ts';
 import { ensureBuilt } from './build.ts';
@@ -21,6 +21,20 @@ export async function exportTo(
     paths.push(await save(folder, basename(file.name), decoded(file)));
   }
   return paths;
+}
+
+/** @throws AppError UNAVAILABLE when files could not be written there. */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw new AppError(
+      'UNAVAILABLE',
+      `Results cannot be written to ${folder}: ${(cause as Error).message}.`,
+      'Choose another folder with --out.',
+    );
+  }
 }
 
 export async function save(

@@ -39,7 +39,8 @@ export function createDatasets(
     });
 
   const tell = async (id: DownloadableId): Promise<void> => {
-    const state = (await list()).find((candidate) => candidate.id === id);
+    // a folder that cannot be looked at is an error for who asks, not for the download
+    const state = (await list().catch(() => [])).find((candidate) => candidate.id === id);
     if (state) changed(state);
   };
 

@@ -143,7 +143,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
     );
     undo.unshift(() => metering.close());
 
-    const engines = engineDetection(options, changed);
+    const engines = engineDetection(options, changed, (message) =>
+      events.emit('notice', {
+        level: 'error',
+        message,
+        hint: 'Look for engines again on the page of this machine; "hugginggreen doctor" says more.',
+      }),
+    );
     const closing = new AbortController();
     const context: RunContext = {
       store,
@@ -207,8 +213,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
         if (queue.active === null) engines.detect();
       },
     });
-    const control = await serveControl(home, handlers, events);
-    undo.unshift(() => control.close());
+    // a folder on a network share may have no room for a socket; all else works without it
+    const control = await serveControl(home, handlers, events).catch((cause: unknown) => {
+      log(`Other commands cannot reach this program: ${(cause as Error).message}`);
+      return null;
+    });
+    if (control) undo.unshift(() => control.close());
     if (background) {
       engines.detect();
       void metering.known;
@@ -274,13 +284,18 @@ async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {
 }
 
 /** The engines of this machine, looked for once, when first asked. */
-function engineDetection({ spawn, entries }: HostOptions, changed: () => void) {
+function engineDetection(
+  { spawn, entries }: HostOptions,
+  changed: () => void,
+  failed: (message: string) => void,
+) {
   let found: { engines: EngineStatus[]; autoEngine: EngineName | null } | null = null;
   let detection: Promise<void> | null = null;
   const detect = (): void => {
-    detection ??= detectEngines(spawn, entries.trainer).then((result) => {
+    detection ??= detectEngines(spawn, entries.trainer).then(({ engines, autoEngine, failure }) => {
       detection = null;
-      found = result;
+      found = { engines, autoEngine };
+      if (failure) failed(failure);
       changed();
     });
   };

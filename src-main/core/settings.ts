@@ -1,7 +1,7 @@
 /** What the person chose, kept in the store and completed with defaults. */
 import * as v from 'valibot';
 import { AppError, settingsSchema, type Region, type Settings } from '../contract.ts';
-import { customRegion, findRegion } from './energy/regions.ts';
+import { customRegion, findRegion, worldAverage } from './energy/regions.ts';
 import type { Store } from './store/store.ts';
 
 export const defaultSettings: Settings = {
@@ -46,10 +46,14 @@ export function priceOf(
   settings: Settings,
 ): { region: Region; warning: string | null } {
   const code = region ?? settings.region;
-  if (code === 'custom' && settings.customGPerKwh !== null)
+  if (code !== 'custom') return findRegion(code);
+  if (settings.customGPerKwh !== null)
     return {
       region: customRegion(settings.customGPerKwh, new Date().getFullYear()),
       warning: null,
     };
-  return findRegion(code);
+  return {
+    region: worldAverage,
+    warning: `The region is a figure of your own, but the settings have none: emissions use the world average of ${worldAverage.gPerKwh} g/kWh (${worldAverage.year}).`,
+  };
 }

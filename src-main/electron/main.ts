@@ -59,11 +59,17 @@ function stayAwake(host: Host): void {
   powerMonitor.on('resume', () => host.recordGap('The computer woke up; power is missing since.'));
 }
 
+/** A page that dies again this soon after it was loaded again would go on so for ever. */
+const crashLoopMs = 5000;
+
 /** Dumps stay on this computer. A page that died is loaded again: training is another process. */
 function surviveCrashes(): void {
+  let reloadedAt = -Infinity;
   app.on('render-process-gone', (_event, contents, { reason }) => {
     console.error(`The page ended (${reason}).`);
-    if (reason !== 'clean-exit') BrowserWindow.fromWebContents(contents)?.reload();
+    if (reason === 'clean-exit' || performance.now() - reloadedAt < crashLoopMs) return;
+    reloadedAt = performance.now();
+    BrowserWindow.fromWebContents(contents)?.reload();
   });
   app.on('child-process-gone', (_event, { type, name, reason }) => {
     if (reason !== 'clean-exit') console.error(`${name ?? type} ended (${reason}).`);

@@ -22,7 +22,11 @@ export const spawnUtility: Spawn = (entry, name, hear) => {
     lastLines: log,
     kill: () => {
       // utilityProcess.kill() asks with SIGTERM; a process stuck in a driver does not listen
-      if (child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
+      try {
+        if (child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
+      } catch {
+        // it has ended a moment ago
+      }
     },
     exited: new Promise((resolve) => {
       child.once('exit', (code) => {

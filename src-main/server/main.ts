@@ -9,6 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -94,7 +95,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   heartbeat.unref();
 
   const port = await listen(http, address, options.port ?? 8765, options.exactPort ?? false);
-  const shown = address.includes(':') ? `[${address}]` : address;
+  const open = outside(address);
+  const shown = open.includes(':') ? `[${open}]` : open;
   return {
     port,
     token,
@@ -110,6 +112,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       });
     },
   };
+}
+
+/** Where others find a server that listens on every address of this machine. */
+function outside(address: string): string {
+  if (address !== '0.0.0.0' && address !== '::') return address;
+  const all = Object.values(networkInterfaces()).flatMap((some) => some ?? []);
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1';
 }
 
 /** A browser can send no header of its own with a WebSocket, but it can offer subprotocols. */

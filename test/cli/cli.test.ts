@@ -173,6 +173,14 @@ test('a dataset that is not there: said before anything is measured, and how to 
   expect(await json('list')).toEqual([]);
 });
 
+test('a folder for results that cannot be made: said before the training, not after', async () => {
+  const out = join(await config('a-file', 'x'), 'out');
+  const { code, stderr } = await cli('run', await config('tiny.json', tiny), '--out', out);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`Results cannot be written to ${out}`);
+  await expect(stat(join(home, 'data'))).rejects.toThrow();
+});
+
 test('options: every key with its default', async () => {
   const all = await json<{ key: string; default: unknown; choices: object | null }[]>('options');
   const byKey = new Map(all.map((option) => [option.key, option]));

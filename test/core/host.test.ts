@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -221,6 +221,34 @@ test('a second program on the same data is refused, and may ask the first', asyn
   await link!.closed;
   expect(await link!.call('runs.list', {})).toMatchObject({ error: { code: 'UNAVAILABLE' } });
   expect(await connectControl(home)).toBeNull();
+});
+
+test('without room for its socket the program starts all the same', async () => {
+  await witness.host.close();
+  await mkdir(join(home, 'control.sock'));
+  const said: string[] = [];
+  witness = await startHost({ ...fixtureOptions(home), log: (line) => void said.push(line) });
+  expect(await witness.call('runs.list', {})).toEqual([]);
+  expect(said.join()).toContain('cannot reach this program');
+});
+
+test('engines that cannot be looked for are said to be so', async () => {
+  await witness.host.close();
+  const options = fixtureOptions(home);
+  const trainer = join(home, 'no-such-trainer.ts');
+  witness = await startHost({ ...options, entries: { ...options.entries, trainer } });
+  const { message } = await witness.until('notice', ({ level }) => level === 'error');
+  expect(message).toContain('Looking for engines ended with exit code 1');
+});
+
+test("a price of one's own that nobody has named is the world average, and says so", async () => {
+  const { ids } = await witness.call('runs.start', {
+    configs: [{ ...config('works'), energy: { baselineSeconds: 0, region: 'custom' } }],
+  });
+  await witness.reached(ids[0]!, 'done');
+  const { notes, energy } = await witness.call('runs.get', { id: ids[0]! });
+  expect(notes.map(({ message }) => message).join()).toContain('the settings have none');
+  expect(energy!.emissions.regionCode).toBe('world');
 });
 
 test('what is no call ends its connection and nothing else', async () => {

@@ -262,3 +262,17 @@ test('what happened before a page was there is told to the first one', async () 
   socket.close();
   await other.close();
 });
+
+test('open to the network, it names an address at which others find it', async () => {
+  const open = await startServer({
+    handlers,
+    events,
+    pageDir: join(folder, 'page'),
+    address: '0.0.0.0',
+    port: 0,
+    token,
+  });
+  expect(new URL(open.url).hostname).not.toBe('0.0.0.0');
+  expect((await fetch(open.url)).status).toBe(200);
+  await open.close();
+});

@@ -1,6 +1,6 @@
 import { findBrowser } from '../../core/print.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
-import { exportTo } from '../files.ts';
+import { exportTo, makeFolder } from '../files.ts';
 import { follow } from '../follow.ts';
 import { withSession } from '../session.ts';
 import { runsTable } from '../text.ts';
@@ -21,6 +21,7 @@ export const demo: Command = {
   run: async ({ positionals, text, json }) => {
     if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
     const out = text('out') ?? 'hugginggreen-demo';
+    await makeFolder(out);
     return withSession(
       'demo',
       async (session) => {

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { RunSummary } from '../../contract.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { readConfig } from '../config-file.ts';
-import { exportTo, save } from '../files.ts';
+import { exportTo, makeFolder, save } from '../files.ts';
 import { follow } from '../follow.ts';
 import { withSession, type Session } from '../session.ts';
 import { runsTable } from '../text.ts';
@@ -33,6 +33,9 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
     if (resume !== undefined && !/^[1-9]\d*$/.test(resume))
       throw new UsageError(`"${resume}" is not the number of a run.`);
     const config = path === undefined ? null : await readConfig(path);
+    const out = line.text('out');
+    // better now than after hours of training
+    if (out !== undefined) await makeFolder(out);
 
     return withSession(
       `run ${path === undefined ? `--resume ${resume}` : basename(path)}`,
@@ -54,7 +57,6 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
         const { run: summary, interrupted } = followed!;
         // what is known first: writing the files may fail
         if (!line.json) report(summary);
-        const out = line.text('out');
         const files = out === undefined ? [] : await results(session, out, summary.id);
         if (line.json) printJson({ run: summary, files });
         else for (const file of files) console.log(file);
