@@ -266,9 +266,14 @@ function componentEnergy(
     uncertaintyWh: wh === null ? null : band(info, wh, covered),
     coverage,
     idleWatts,
-    netWh: wh === null || idleWatts === null ? null : wh - (idleWatts * covered) / joulesPerWh,
+    netWh:
+      wh === null || idleWatts === null ? null : above(wh, (idleWatts * covered) / joulesPerWh),
   };
 }
+
+/** A difference that is nothing but rounding is none. */
+const above = (wh: number, idleWh: number): number =>
+  Math.abs(wh - idleWh) < 1e-9 * wh ? 0 : wh - idleWh;
 
 function band(info: PowerComponent, wh: number, covered: number): number | null {
   if (info.uncertaintyPercent !== null) return (wh * info.uncertaintyPercent) / 100;

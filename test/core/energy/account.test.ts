@@ -211,6 +211,12 @@ describe('energy of a run', () => {
     expect(energy.emissions).toMatchObject({ regionCode: 'ITA', year: 2025, pue: 1.5 });
   });
 
+  it('has a net energy of 0 where only rounding is left of it', () => {
+    const idle = { info: component({}), energy: { joules: 0.3, coverage: 1, gaps: 0 } };
+    const run = { seconds: 3, components: [{ ...idle, idleWatts: 0.1 }], region: italy, pue: 1 };
+    expect(runEnergy(run).netWh).toBe(0);
+  });
+
   it('leaves out what was not read and says so by the coverage', () => {
     const energy = runEnergy({
       seconds: 10,
