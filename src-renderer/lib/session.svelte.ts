@@ -59,7 +59,6 @@ export class Session {
 
   /** What stands in the form of a new experiment; it survives a look at another view. */
   draft = $state.raw<Draft | null>(null);
-  draftPreset = $state<string | null>(null);
 
   readonly progress = new Progress();
   /** Power as it came in, drawn or not. */

@@ -133,16 +133,51 @@ describe('the new-experiment view', () => {
     expect(configs.map(({ train }) => train.seed)).toEqual([42, 43, 44]);
   });
 
-  it('refuses JSON with an unknown key by name and takes it once mended', async () => {
+  it('starts the JSON that stands in the box, and nothing while it is broken', async () => {
+    const { screen, link } = await show();
+    await screen.getByRole('button', { name: 'Edit as JSON' }).click();
+    const box = screen.getByRole('textbox');
+    const start = screen.getByRole('button', { name: /^Queue 1 run/ });
+    await box.fill('{"model": {"patch": 8');
+    await expect.element(screen.getByText(/This is not JSON/)).toBeVisible();
+    await expect.element(start).toBeDisabled();
+    await box.fill('{"model": {"pach": 8}, "train": {"epochs": 0, "batch": "x"}}');
+    await expect.element(screen.getByText(/unknown key "pach"/)).toBeVisible();
+    for (const path of ['train.epochs', 'train.batch'])
+      await expect.element(screen.getByText(path, { exact: true })).toBeVisible();
+    await expect.element(start).toBeDisabled();
+    await box.fill('{"name": "typed", "model": {"patch": 8}, "train": {"epochs": 3}}');
+    await start.click();
+    await expect.poll(() => link.asked.find(({ name }) => name === 'runs.start')).toBeDefined();
+    const { input } = link.asked.find(({ name }) => name === 'runs.start')!;
+    expect(input).toMatchObject({
+      configs: [{ name: 'typed', model: { patch: 8, dim: 64 }, train: { epochs: 3 } }],
+    });
+  });
+
+  it('takes JSON into the form once it is a config', async () => {
     const { screen, session } = await show();
     await screen.getByRole('button', { name: 'Edit as JSON' }).click();
     const box = screen.getByRole('textbox');
+    const back = screen.getByRole('button', { name: 'Back to the form' });
     await box.fill('{"model": {"pach": 8}}');
-    await screen.getByRole('button', { name: 'Use this config' }).click();
-    await expect.element(screen.getByText(/unknown key "pach"/)).toBeVisible();
+    await expect.element(back).toBeDisabled();
     await box.fill('{"model": {"patch": 8}}');
-    await screen.getByRole('button', { name: 'Use this config' }).click();
+    await back.click();
     await expect.element(screen.getByLabelText('Patch side')).toHaveValue('8');
     expect(valueAt(session.draft, ['train', 'epochs'])).toBe(30);
+  });
+
+  it('marks a preset only while its values stand, and keeps those of a dataset left behind', async () => {
+    const { screen, session } = await show();
+    const preset = screen.getByRole('button', { name: /^Plain ViT, 32 px/ });
+    await expect.element(preset).toHaveAttribute('aria-pressed', 'true');
+    await screen.getByLabelText('Training images').fill('777');
+    await expect.element(preset).toHaveAttribute('aria-pressed', 'false');
+    const dataset = screen.getByLabelText('Dataset', { exact: true });
+    await dataset.selectOptions('cifar100');
+    await dataset.selectOptions('greensynth');
+    await expect.element(screen.getByLabelText('Training images')).toHaveValue('777');
+    expect(valueAt(session.draft, ['dataset', 'train'])).toBe(777);
   });
 });
