@@ -232,7 +232,9 @@ export interface RunDetail {
     appVersion: string;
     node: string;
     hz: number | null;
+    /** Per component: of the one that was sampled most. */
     samples: number;
+    /** Stretches without readings, of the component that has most of them. */
     gaps: number;
     classes: string[];
     graphNodes: number | null;

@@ -120,7 +120,7 @@ function measurement(runs: readonly MeasuredRun[]): string {
   const gaps = runs.reduce((sum, { detail }) => sum + detail.circumstances.gaps, 0);
   return (
     `Power was read in a process of its own${rates.length > 0 ? ` at ${list(rates)}` : ''}: ` +
-    `${sensors.join('; ')}. ${count(samples, 'sample')}, ${count(gaps, 'gap')}. ` +
+    `${sensors.join('; ')}. ${count(samples, 'sample')} per component, ${count(gaps, 'gap')}. ` +
     'The energy of a run or phase is the difference of cumulative joules between its ends, ' +
     'interpolated between the readings around each; pauses are not counted. Bands of components ' +
     'are taken as independent and added as the root of the sum of squares.'

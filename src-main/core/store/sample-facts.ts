@@ -1,10 +1,12 @@
 /** What the samples of a run say beside energy: how many, how many gaps, how busy the machine was. */
 import type { ComponentKind, RunDetail } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
-import { componentsOf, segmentsOf } from './readings.ts';
+import { componentsOf, readingsFor, segmentsOf, type Segment } from './readings.ts';
 
 export interface SampleFacts {
+  /** Per component: of the one that was sampled most. */
   samples: number;
+  /** Stretches without readings, of the component that has most of them. */
   gaps: number;
   load?: RunDetail['circumstances']['load'];
 }
@@ -17,12 +19,13 @@ const counted = new Map<string, KindFacts>();
 
 /** How many samples there are of a run's active time, and their means. */
 export function sampleFacts(db: ReadableDb, id: number): SampleFacts {
-  const rows = segmentsOf(db, id).flatMap(({ id: segment, launch, from, to, open }) =>
-    componentsOf(db, launch).map(({ id: component, kind }) => {
+  const segments = segmentsOf(db, id);
+  const rows = segments.flatMap(({ id: segment, launch, from, to, open }) =>
+    componentsOf(db, launch).map(({ id: component, key: name, kind }) => {
       const key = `${segment} ${component}`;
       // the end may lie before samples that were counted meanwhile: then all are counted anew
       const known = open ? counted.get(key) : undefined;
-      const before = known ?? { ...nothingYet, kind, upTo: from };
+      const before = known ?? { ...nothingYet, name, kind, upTo: from };
       const now = withLater(db, component, before, to);
       // what has ended is written into the run's row
       if (open) counted.set(key, now);
@@ -30,13 +33,48 @@ export function sampleFacts(db: ReadableDb, id: number): SampleFacts {
       return now;
     }),
   );
-  return summed(rows);
+  return { ...summed(rows), gaps: gapsOf(db, segments) };
+}
+
+/** A sample that is due at an edge may come this much later: twice the slowest rate's period. */
+const edgeMicros = 4e6;
+
+/**
+ * Gaps that the meter flagged, holes between its sessions, and what was not read at either end of a
+ * segment.
+ */
+function gapsOf(db: ReadableDb, segments: readonly Segment[]): number {
+  const moments = segments.map((segment) => {
+    const { from, to } = segment;
+    const at = (t: number) => ({ segment, from: t, to: t });
+    const edges =
+      to - from > 2 * edgeMicros
+        ? [at(from + edgeMicros), at(to - edgeMicros)]
+        : [at((from + to) / 2)];
+    return { whole: { segment, from, to }, edges };
+  });
+  const readings = readingsFor(
+    db,
+    moments.flatMap(({ whole, edges }) => [whole, ...edges]),
+  );
+  const most = readings.components.map(({ key }) =>
+    moments.reduce((sum, { whole, edges }) => {
+      const inside = readings.of(key, [whole]);
+      if (inside.joules === null) return sum + Math.max(whole.to > whole.from ? 1 : 0, inside.gaps);
+      const unread = edges.filter((edge) => {
+        const { joules, gaps } = readings.of(key, [edge]);
+        return joules === null && gaps === 0;
+      });
+      return sum + inside.gaps + unread.length;
+    }, 0),
+  );
+  return Math.max(0, ...most);
 }
 
 /** Adds the samples after `before.upTo`, the one at the very start included. */
 function withLater(db: ReadableDb, component: number, before: KindFacts, to: number): KindFacts {
   const later = db.get<Counts & { last: number | null }>(
-    `select count(*) as samples, total(flags & 1) as gaps, total(flags & 2 <> 0) as otherUsers,
+    `select count(*) as samples, total(flags & 2 <> 0) as otherUsers,
        total(flags & 4 <> 0) as throttled, total(util_percent) as util,
        count(util_percent) as utils, total(memory_mb) as memory, count(memory_mb) as memories,
        max(t) as last
@@ -47,13 +85,15 @@ function withLater(db: ReadableDb, component: number, before: KindFacts, to: num
   const sums = Object.fromEntries(
     counts.map((name) => [name, before[name] + later[name]]),
   ) as unknown as Counts;
-  return { ...sums, kind: before.kind, upTo: later.last ?? before.upTo };
+  return { ...sums, name: before.name, kind: before.kind, upTo: later.last ?? before.upTo };
 }
 
-function summed(rows: KindFacts[]): SampleFacts {
+function summed(rows: KindFacts[]): Omit<SampleFacts, 'gaps'> {
   const total = (of: KindFacts[], column: keyof Counts) =>
     of.reduce((sum, row) => sum + row[column], 0);
-  const facts = { samples: total(rows, 'samples'), gaps: total(rows, 'gaps') };
+  // a component has a row per session of the meter
+  const perComponent = [...Map.groupBy(rows, ({ name }) => name).values()];
+  const facts = { samples: Math.max(0, ...perComponent.map((of) => total(of, 'samples'))) };
   if (facts.samples === 0) return facts;
   const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null);
   const load: NonNullable<SampleFacts['load']> = {
@@ -75,7 +115,6 @@ function summed(rows: KindFacts[]): SampleFacts {
 
 const counts = [
   'samples',
-  'gaps',
   'otherUsers',
   'throttled',
   'util',
@@ -86,6 +125,7 @@ const counts = [
 type Counts = Record<(typeof counts)[number], number>;
 
 interface KindFacts extends Counts {
+  name: string;
   kind: ComponentKind;
   /** Time of the last sample that is counted. */
   upTo: number;
@@ -93,7 +133,6 @@ interface KindFacts extends Counts {
 
 const nothingYet: Counts = {
   samples: 0,
-  gaps: 0,
   otherUsers: 0,
   throttled: 0,
   util: 0,

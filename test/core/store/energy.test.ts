@@ -100,14 +100,27 @@ describe('energy of a run and its parts', () => {
     await meter(store, 'b', [gpu]);
     await store.addSamples(batch('b', 12, 20, { [gpu.key]: { joules: (s) => 50 * (s - 12) } }));
     await store.endRun(id, { at: seconds(20), status: 'done' });
-    const energy = (await store.energy(id))!;
-    expect(energy.wh).toBeCloseTo(wh(50 * 18), 9);
-    expect(energy.coverage).toBeCloseTo(0.9, 9);
+    const { energy, circumstances } = await store.getRun(id);
+    expect(energy!.wh).toBeCloseTo(wh(50 * 18), 9);
+    expect(energy!.coverage).toBeCloseTo(0.9, 9);
+    expect(circumstances).toMatchObject({ gaps: 1, samples: 101 + 81 });
 
     const blind = await store.createRun(newRun('blind'));
     await store.startSegment(blind, { micros: seconds(100), utc });
     await store.endRun(blind, { at: seconds(110), status: 'done' });
     expect(await store.getSummary(blind)).toMatchObject({ wh: null, gCO2e: null, seconds: 10 });
+  });
+
+  it('counts samples per component, and what was not read at the ends as gaps', async () => {
+    const store = await openScene();
+    await meter(store, 'a');
+    const id = await store.createRun(newRun('late'));
+    await store.startSegment(id, { micros: seconds(0), utc });
+    await store.addSamples(batch('a', 0, 40, { [gpu.key]: steady(50) }));
+    await store.addSamples(batch('a', 10, 30, { cpu: steady(50) }));
+    await store.endRun(id, { at: seconds(40), status: 'done' });
+    const { circumstances } = await store.getRun(id);
+    expect(circumstances).toMatchObject({ samples: 401, gaps: 2 });
   });
 
   it('counts a running run up to now, and prices a copy when region or PUE change', async () => {
