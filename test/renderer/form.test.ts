@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
+import { userEvent } from 'vitest/browser';
 import { parseExperimentConfig } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../src-renderer/lib/form/fields.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
+import Settings from '../../src-renderer/views/Settings.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
 import { completeConfig, mockLink } from '../mocks/link.ts';
@@ -179,5 +181,66 @@ describe('the new-experiment view', () => {
     await dataset.selectOptions('greensynth');
     await expect.element(screen.getByLabelText('Training images')).toHaveValue('777');
     expect(valueAt(session.draft, ['dataset', 'train'])).toBe(777);
+  });
+});
+
+describe('a region', () => {
+  const show = async () => {
+    const link = mockLink();
+    const session = new Session(createApi(link));
+    const screen = await render(Settings, { session });
+    const box = screen.getByLabelText('Region', { exact: true });
+    await expect.element(box).toHaveValue('Germany');
+    return { link, session, screen, box };
+  };
+
+  it('is taken by its name or code when the field is left', async () => {
+    const { session, box } = await show();
+    for (const [text, code, name] of [
+      ['fra', 'FRA', 'France'],
+      ['india', 'IND', 'India'],
+    ] as const) {
+      await box.click();
+      await box.fill(text);
+      await userEvent.keyboard('{Tab}');
+      await expect.poll(() => session.settings?.region).toBe(code);
+      await expect.element(box).toHaveValue(name);
+    }
+  });
+
+  it('is taken from the list', async () => {
+    const { session, screen, box } = await show();
+    await box.click();
+    await box.fill('calif');
+    await screen.getByRole('option', { name: /California/ }).click();
+    await expect.poll(() => session.settings?.region).toBe('US-CA');
+    await expect.element(box).toHaveValue('California');
+  });
+
+  it('says that there is none of that name and keeps what was valid', async () => {
+    const { session, screen, box } = await show();
+    await box.click();
+    await box.fill('atlantis');
+    await userEvent.keyboard('{Tab}');
+    await expect
+      .element(screen.getByRole('alert'))
+      .toHaveTextContent('No region is called “atlantis”. Kept: Germany.');
+    await expect.element(box).toHaveValue('Germany');
+    expect(session.settings?.region).toBe('DEU');
+  });
+
+  it('of one’s own is saved with its figure, not before', async () => {
+    const { link, session, screen } = await show();
+    await screen.getByRole('button', { name: 'Own figure' }).click();
+    const figure = screen.getByLabelText('Carbon intensity');
+    await figure.fill('-3');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(screen.getByText('must be a number from 0 to 5000')).toBeVisible();
+    expect(link.asked.some(({ name }) => name === 'settings.set')).toBe(false);
+    await figure.fill('120');
+    await userEvent.keyboard('{Tab}');
+    await expect
+      .poll(() => session.settings)
+      .toMatchObject({ region: 'custom', customGPerKwh: 120 });
   });
 });
