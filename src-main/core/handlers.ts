@@ -13,6 +13,7 @@ import { regions } from './energy/regions.ts';
 import { checkExperiment, exampleConfigs, forecast, presets } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
+import { presentIdle } from './runs/idle.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, priceOf } from './settings.ts';
 
@@ -27,7 +28,7 @@ export function createHandlers(shop: Workshop): Handlers {
       components: metering.components,
       ...shop.engines(),
       hz: shop.settings().hz,
-      idle: (idle as Machine['idle']) ?? null,
+      idle: presentIdle(idle, metering.components),
     };
   };
 

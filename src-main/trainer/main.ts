@@ -42,9 +42,18 @@ function start({ config, dataDir, runDir, resume }: ToTrainer & { type: 'start' 
     runDir,
     resume,
     openEngine: () => open(config.compute),
-    post: (message) => port.post(message),
+    post: (message) => {
+      if (message.type === 'done' || message.type === 'stopped') postUsage();
+      port.post(message);
+    },
     stop: stop.signal,
   });
+}
+
+/** The host tells by it what other programs took of the processor. */
+function postUsage(): void {
+  const { user, system } = process.cpuUsage();
+  port.post({ type: 'usage', at: monotonicMicros(), processorMicros: user + system });
 }
 
 /** The engine the config names, or the fastest that works here; and why this one. */

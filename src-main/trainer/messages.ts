@@ -94,6 +94,8 @@ export type FromTrainer =
   | { type: 'steps'; steps: StepMetrics }
   | { type: 'evaluation'; at: number; epoch: number; step: number; result: EvaluationResult }
   | { type: 'checkpoint'; at: number; epoch: number; step: number; path: string; bytes: number }
+  /** Processor time of the whole trainer process, all threads, in µs; sent just before its last word. */
+  | { type: 'usage'; at: number; processorMicros: number }
   | { type: 'note'; at: number; level: 'info' | 'warning'; message: string }
   | { type: 'done'; at: number; step: number; imagesSeen: number }
   | { type: 'stopped'; at: number; step: number; imagesSeen: number; checkpoint: string }

@@ -230,8 +230,9 @@ const coverageLimits = (runs: readonly RunDetail[]): string[] =>
 
 function circumstanceLimits(runs: readonly RunDetail[]): string[] {
   return runs.flatMap(
-    ({ summary: { name, status }, circumstances: { load, machine }, evaluations }) => {
-      const limits: string[] = [];
+    ({ summary: { name, status }, circumstances: { load, machine }, evaluations, notes }) => {
+      const warnings = notes.flatMap(({ level, message }) => (level === 'warning' ? message : []));
+      const limits = distinct(warnings).map((message) => `${name}: ${message}`);
       if (load?.foreignShare)
         limits.push(
           `${name}: another process used the GPU in ${significant(load.foreignShare * 100, 2)} % of the samples; its energy is included.`,

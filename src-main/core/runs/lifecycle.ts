@@ -15,7 +15,9 @@ import { utcOf } from '../clock.ts';
 import type { Exit, Worker } from '../spawn.ts';
 import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
+import { rememberedIdle } from './idle.ts';
 import { LiveEnergy } from './live-energy.ts';
+import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
 import { recordRun } from './recorder.ts';
 import { resumePoint } from './resume.ts';
 
@@ -44,6 +46,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   const abort = new AbortController();
   let worker: Worker<ToTrainer> | null = null;
   let killTimer: NodeJS.Timeout | null = null;
+  /** What the trainer says of itself at its end. */
+  let trainerUsage: { at: number; processorMicros: number } | null = null;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
 
@@ -112,18 +116,25 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   /** Mean power while nothing runs, measured just before the run. */
   const baseline = async (seconds: number, live: LiveEnergy): Promise<void> => {
     const from = await metering.mark();
+    const load = new ProcessorLoad(from);
+    const stopListening = context.samples.listen((batch) =>
+      load.append(batch, metering.components),
+    );
     recorder.write(store.startPhase(id, 'baseline', null, from));
     events.emit('run.phase', { id, name: 'baseline', epoch: null, edge: 'start', time: -seconds });
     events.emit('run.progress', { id, label: 'Measuring idle power', fraction: null });
     await sleep(seconds * 1000, null, { signal: abort.signal }).catch(() => {});
     const to = await metering.mark();
+    stopListening();
     recorder.write(store.endPhase(id, 'baseline', null, to));
     events.emit('run.phase', { id, name: 'baseline', epoch: null, edge: 'end', time: 0 });
     // a baseline that was cut short is too short to be an idle power
     if (abort.signal.aborted) return;
     const watts = live.meanWatts(from, to);
     recorder.write(store.setIdle(id, watts));
-    recorder.write(store.remember({ idle: { at: Date.now(), watts } }));
+    const problem = baselineProblem(watts, load.meanPercent);
+    if (problem) return note('warning', problem, from);
+    recorder.write(store.remember({ idle: rememberedIdle(watts, metering.components) }));
     events.emit('machine', {});
   };
 
@@ -171,7 +182,12 @@ export function startRun(context: RunContext, id: number): ActiveRun {
 
       const runDir = context.runDir(id);
       await mkdir(runDir, { recursive: true });
-      return await train(
+      const load = new ProcessorLoad(from);
+      const stopWatching = context.samples.listen((batch) =>
+        load.append(batch, metering.components),
+      );
+      const hostBefore = process.cpuUsage();
+      const ending = await train(
         {
           type: 'start',
           config,
@@ -181,6 +197,15 @@ export function startRun(context: RunContext, id: number): ActiveRun {
         },
         timeOf,
       );
+      stopWatching();
+      // a trainer that was killed has not said what it used
+      if (trainerUsage) {
+        const { user, system } = process.cpuUsage(hostBefore);
+        const own = trainerUsage.processorMicros + user + system;
+        const others = othersNote(load.meanPercent, own, trainerUsage.at - from);
+        if (others) note('warning', others);
+      }
+      return ending;
     } finally {
       clearInterval(ticker);
       stopSampling();
@@ -276,6 +301,9 @@ export function startRun(context: RunContext, id: number): ActiveRun {
           settle(asked ? { status: 'stopped' } : { status: 'failed', error: message.error });
           break;
         }
+        case 'usage':
+          trainerUsage = message;
+          break;
         case 'engines':
           break;
       }

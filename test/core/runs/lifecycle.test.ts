@@ -10,6 +10,7 @@ import { startRun } from '../../../src-main/core/runs/lifecycle.ts';
 import { sampleHub } from '../../../src-main/core/runs/samples.ts';
 import { spawnNode } from '../../../src-main/core/spawn.ts';
 import { openStore, type Store } from '../../../src-main/core/store/store.ts';
+import type { ComponentInfo } from '../../../src-main/meter/messages.ts';
 import { monotonicMicros } from '../../../src-main/port.ts';
 import { config, removeHome, temporaryHome } from '../../fixtures/host.ts';
 
@@ -62,8 +63,8 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
   };
 }
 
-async function queued(name: string): Promise<number> {
-  const parsed = parseExperimentConfig(config(name));
+async function queued(name: string, baselineSeconds = 0): Promise<number> {
+  const parsed = parseExperimentConfig(config(name, baselineSeconds));
   if (!parsed.ok) throw new Error('the config of the test is wrong');
   return store.createRun({
     name,
@@ -120,6 +121,56 @@ test('a region that is not known is said in the run itself', async () => {
   await startRun(context({ priceOf: () => ({ region: worldAverage, warning }) }), id).ended;
   const { notes } = await store.getRun(id);
   expect(notes).toMatchObject([{ level: 'warning', message: warning }]);
+});
+
+/** A machine whose processor is as busy as that, read at every mark. */
+function busyMachine(percent: number): Pick<RunContext, 'metering' | 'samples'> {
+  const samples = sampleHub();
+  const cpu: ComponentInfo = {
+    key: 'cpu',
+    kind: 'cpu',
+    name: 'Test CPU',
+    source: 'cpu-model',
+    provenance: 'modelled',
+    uncertaintyPercent: null,
+    uncertaintyWatts: 10,
+    method: 'TDP of 100 W',
+  };
+  const mark = (): Promise<number> => {
+    const at = monotonicMicros();
+    const series = {
+      key: 'cpu',
+      joules: [at / 1e5],
+      watts: [10],
+      flags: [0],
+      utilPercent: [percent],
+      memoryMb: [null],
+      tempC: [null],
+    };
+    samples.push({ session: 'a', t: [at], series: [series] });
+    return Promise.resolve(at);
+  };
+  return { metering: { ...noSensors, components: [cpu], mark }, samples };
+}
+
+test.each([
+  [85, ['idle baseline (processor 85 %)', 'about 8'], false],
+  [5, [], true],
+])('a processor that is %i %% busy', async (percent, said, remembered) => {
+  const id = await queued('works', 1);
+  await startRun(context(busyMachine(percent)), id).ended;
+  const { notes } = await store.getRun(id);
+  expect(notes).toHaveLength(said.length);
+  said.forEach((words, i) => expect(notes[i]!.message).toContain(words));
+  expect('idle' in (await store.recall(['idle']))).toBe(remembered);
+});
+
+test('a baseline without a reading is said, not remembered', async () => {
+  const id = await queued('works', 1);
+  await startRun(context(), id).ended;
+  const { notes } = await store.getRun(id);
+  expect(notes[0]!.message).toContain('No power was read during the idle baseline');
+  expect('idle' in (await store.recall(['idle']))).toBe(false);
 });
 
 /** Resolves when the trainer has said that much. */
