@@ -137,6 +137,7 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
       (line): ChartDataset<'line', { x: number; y: number | null }[]> => {
         const colour = resolve(line.colour);
         const { x, y } = thin(line.x, line.y, columns);
+        const marked = x.length < sparse && !line.faint;
         own.push(y);
         return {
           label: line.label,
@@ -145,7 +146,9 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
           backgroundColor: colour,
           borderWidth: line.faint ? 1 : 1.6,
           borderDash: line.dash ?? [],
-          pointRadius: x.length < sparse && !line.faint ? 2 : 0,
+          pointRadius: marked ? 2 : 0,
+          // the first and last marks lie on the edge of the plot and are whole there
+          clip: marked ? 4 : undefined,
           pointHoverRadius: 3,
           fill: false,
         };
@@ -206,6 +209,7 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
       caretSize: 0,
       boxWidth: 8,
       boxHeight: 8,
+      boxPadding: 4,
       itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
       callbacks: {
         title: ([item]) => (item ? `${look.xTitle}: ${look.formatX(item.parsed.x ?? 0)}` : ''),

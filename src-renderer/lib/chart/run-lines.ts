@@ -81,6 +81,14 @@ export const runLook = ({ id, name }: { id: number; name: string }) => ({
   dash: runDash(id),
 });
 
+/** Whether a chart of these lines would show anything. */
+export const drawable = (lines: readonly Line[]): boolean =>
+  lines.some(({ y }) => y.some((value) => value !== null));
+
+/** Whether a run recorded any curve; an imported one brings totals only. */
+export const hasCurves = (series: SeriesByName, power: PowerSeries): boolean =>
+  drawable([...lossLines(series), ...f1Lines(series), ...powerLines(power, 'watts')]);
+
 export function finding(lines: readonly Line[], unit: string): string {
   if (lines.length === 0) return 'Nothing to show yet.';
   const parts = lines.map(({ label, y }) => {
