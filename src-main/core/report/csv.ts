@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ComponentEnergy, ComponentKind, RunDetail } from '../../contract.ts';
-import type { MetricRow, SampleColumns } from '../store/types.ts';
+import type { MetricRow, RunIdentity, SampleColumns } from '../store/types.ts';
 
 type Cell = string | number | boolean | null | undefined;
 type Row = Record<string, Cell>;
@@ -288,10 +288,23 @@ function gpuModel(names: string[]): string | null {
 /** The file's own id for an imported run; else made of what never changes about a run. */
 export function runUuid(run: RunDetail): string {
   const { imported, machine } = run.circumstances;
-  if (imported?.run_id) return imported.run_id;
-  const { id, createdAt, group } = run.summary;
+  return uuidOf({
+    ...run.summary,
+    hostname: machine?.hostname ?? null,
+    importedRunId: imported?.run_id ?? null,
+  });
+}
+
+export function uuidOf({
+  id,
+  createdAt,
+  group,
+  hostname,
+  importedRunId,
+}: Omit<RunIdentity, 'endedAt'>): string {
+  if (importedRunId) return importedRunId;
   const digest = createHash('sha256')
-    .update(JSON.stringify([machine?.hostname ?? null, id, createdAt, group]))
+    .update(JSON.stringify([hostname, id, createdAt, group]))
     .digest('hex');
   // the form of RFC 9562, version 8: made by a rule of our own
   const variant = '89ab'[Number.parseInt(digest[16]!, 16) % 4];

@@ -12,6 +12,8 @@ import { selectionMark } from './csv.ts';
 
 export interface Imported {
   runs: ImportedRun[];
+  /** Row of each of `runs`. */
+  rows: number[];
   /** `row` counts as a spreadsheet does: the header is row 1. */
   refused: { row: number; reason: string }[];
 }
@@ -49,6 +51,7 @@ const numeric = [
   'hg_idle_gpu_w',
   'hg_idle_cpu_w',
   'hg_coverage_percent',
+  'hg_uncertainty_percent',
   'hg_samples',
   'hg_gaps',
   'hg_sample_interval_ms',
@@ -72,18 +75,20 @@ export function importCsvText(file: string, csv: string): Imported {
   const { header, rows } = table(csv);
   const base = file.replace(/^.*[\\/]/, '').replace(/\.csv$/i, '') || 'imported';
   const runs: ImportedRun[] = [];
+  const taken: number[] = [];
   const refused: Imported['refused'] = [];
   rows.forEach((cells, index) => {
     const row = index + 2;
     try {
       const name = rows.length === 1 ? base : `${base} ${index + 1}`;
       runs.push(readRow(new Row(header, cells), name));
+      taken.push(row);
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
       refused.push({ row, reason: cause.message });
     }
   });
-  return { runs, refused };
+  return { runs, rows: taken, refused };
 }
 
 function table(csv: string): { header: string[]; rows: string[][] } {
@@ -108,6 +113,12 @@ function table(csv: string): { header: string[]; rows: string[][] } {
   const header = (records.shift() ?? []).map((name) => name.trim());
   // the blank line at the end is nobody's row
   if (records.at(-1)?.every((cell) => cell.trim() === '')) records.pop();
+  if (header.includes('t_rel_s') && header.includes('run_id'))
+    throw new AppError(
+      'BAD_INPUT',
+      `These are the ${header.includes('component') ? 'samples' : 'metrics'} of runs, exported here; they hold no totals to import.`,
+      'Import the runs CSV (its name ends in -runs.csv) instead.',
+    );
   const missing = required.filter((name) => !header.includes(name));
   if (missing.length > 0)
     throw new AppError(
@@ -245,6 +256,7 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
     },
     idleWatts: { gpu: number('hg_idle_gpu_w'), cpu: number('hg_idle_cpu_w') },
     coverage: coverage === null ? null : Math.min(1, coverage / 100),
+    uncertaintyPercent: number('hg_uncertainty_percent'),
     gCO2e,
     intensity: intensity(row, number, gCO2e, kwh, endedAt),
     pue,

@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, type CallOutput, type RunDetail } from '../../contract.ts';
+import type { ImportedRun } from '../store/types.ts';
 import type { Store } from '../store/store.ts';
-import { metricsCsv, runsCsv, samplesCsv } from './csv.ts';
+import { metricsCsv, runsCsv, samplesCsv, uuidOf } from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
 import { importCsvText } from './import-csv.ts';
 import { reportData } from './report-data.ts';
@@ -95,13 +96,35 @@ function fileName(runs: readonly RunDetail[]): string {
   return runs.length > 1 ? `${plain}-and-${runs.length - 1}-more` : plain;
 }
 
-/** Rows that cannot be believed are refused one by one, with the reason; the others become runs. */
+/**
+ * Rows that cannot be believed, and runs that are here already, are refused one by one, with the reason;
+ * the others become runs.
+ */
 export async function importCsv(
   store: Store,
   name: string,
   text: string,
 ): Promise<CallOutput<'runs.import'>> {
-  const { runs, refused } = importCsvText(name, text);
-  const ids = runs.length > 0 ? await store.addImported(runs) : [];
-  return { ids, taken: ids.length, refused };
+  const { runs, rows, refused } = importCsvText(name, text);
+  const known = new Map(
+    (await store.runIdentities()).map((run) => [
+      identity(uuidOf(run), run.importedRunId === null ? null : run.endedAt),
+      run.id,
+    ]),
+  );
+  const hereAs = (run: ImportedRun): number | undefined => {
+    const uuid = run.columns['run_id'];
+    if (uuid === undefined) return undefined;
+    return known.get(identity(uuid, null)) ?? known.get(identity(uuid, run.endedAt));
+  };
+  const fresh = runs.filter((run, i) => {
+    const id = hereAs(run);
+    if (id !== undefined) refused.push({ row: rows[i]!, reason: `already here as run ${id}` });
+    return id === undefined;
+  });
+  const ids = fresh.length > 0 ? await store.addImported(fresh) : [];
+  return { ids, taken: ids.length, refused: refused.sort((a, b) => a.row - b.row) };
 }
+
+/** CodeCarbon writes several rows of one run, each with its own end; our runs have one row each. */
+const identity = (uuid: string, endedAt: number | null): string => `${uuid} ${endedAt ?? ''}`;

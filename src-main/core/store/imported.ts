@@ -5,9 +5,12 @@ import type { ImportedRun } from './types.ts';
 
 const kinds: ComponentKind[] = ['gpu', 'cpu', 'ram'];
 
-/** What a source word of the file says about its numbers; a word we do not know is a model. */
-function provenance(source: string | null): Provenance {
-  if (source === null) return 'modelled';
+/**
+ * What a source word of the file says about its numbers; a word we do not know is a model. CodeCarbon
+ * writes no such word: it reads the GPU's counter (its `gpu.py`), and the rest may be a model.
+ */
+function provenance(kind: ComponentKind, source: string | null): Provenance {
+  if (source === null) return kind === 'gpu' ? 'counted' : 'modelled';
   if (['counter', 'rapl', 'emi', 'ioreport'].includes(source)) return 'counted';
   if (source === 'integrated') return 'integrated';
   if (source === 'constant' || source === 'dimm' || source === 'guess') return 'constant';
@@ -26,10 +29,12 @@ export function importedEnergy(run: ImportedRun): Energy {
         kind,
         name: kind.toUpperCase(),
         source: run.sources[kind] ?? 'imported',
-        provenance: provenance(run.sources[kind]),
+        provenance: provenance(kind, run.sources[kind]),
         uncertaintyPercent: null,
         uncertaintyWatts: null,
-        method: 'taken from a CSV file',
+        method: run.sources[kind]
+          ? `as the CSV file says: ${run.sources[kind]}`
+          : 'as the CSV file says; how it was read is not in it',
       },
       energy: { joules: run.wh[kind]! * joulesPerWh, coverage, gaps: 0 },
       idleWatts: kind === 'ram' ? null : run.idleWatts[kind],
@@ -38,5 +43,7 @@ export function importedEnergy(run: ImportedRun): Energy {
     pue: run.pue,
   });
   // the file's own emissions stand; its factor may have changed while it ran
-  return { ...energy, emissions: { ...energy.emissions, gCO2e: run.gCO2e } };
+  const { uncertaintyPercent: percent = null } = run;
+  const uncertaintyWh = energy.wh === null || percent === null ? null : (energy.wh * percent) / 100;
+  return { ...energy, uncertaintyWh, emissions: { ...energy.emissions, gCO2e: run.gCO2e } };
 }

@@ -27,7 +27,7 @@ import {
 import { energyOf, phasesOf } from './run-energy.ts';
 import { sampleFacts, type SampleFacts } from './sample-facts.ts';
 import { byKind } from './totals.ts';
-import type { ImportedRun, MetricRow, SampleColumns } from './types.ts';
+import type { ImportedRun, MetricRow, RunIdentity, SampleColumns } from './types.ts';
 
 // --- summaries -----------------------------------------------------------------------------------
 
@@ -76,6 +76,14 @@ const summaryColumns = `
 /** All runs, the newest first. */
 export const listRuns = (db: ReadableDb): RunSummary[] =>
   db.all<SummaryRow>(`select ${summaryColumns} order by r.id desc`).map((row) => summary(db, row));
+
+export const runIdentities = (db: ReadableDb): RunIdentity[] =>
+  db.all<RunIdentity>(
+    `select r.id, r.created_ms as createdAt, e.key as "group", r.ended_ms as endedAt,
+       json_extract(m.inventory, '$.hostname') as hostname,
+       json_extract(r.imported, '$.columns.run_id') as importedRunId
+     from run r join experiment e on e.id = r.experiment left join machine m on m.id = r.machine`,
+  );
 
 /** @throws AppError NOT_FOUND */
 export const getSummary = (db: ReadableDb, id: number): RunSummary =>

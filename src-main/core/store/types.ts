@@ -99,6 +99,8 @@ export interface ImportedRun {
   sources: { gpu: string | null; cpu: string | null; ram: string | null };
   idleWatts: { gpu: number | null; cpu: number | null };
   coverage: number | null;
+  /** Half width of the band around the energy; null where the file has none. */
+  uncertaintyPercent: number | null;
   gCO2e: number | null;
   intensity: Region;
   pue: number;
@@ -143,4 +145,15 @@ export interface MetricRow {
   accuracy: number | null;
   microF1: number | null;
   macroF1: number | null;
+}
+
+/** What tells one run from every other, on this computer and elsewhere. */
+export interface RunIdentity {
+  id: number;
+  createdAt: number;
+  group: string;
+  hostname: string | null;
+  endedAt: number | null;
+  /** The file's own id of an imported run. */
+  importedRunId: string | null;
 }

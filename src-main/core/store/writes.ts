@@ -14,6 +14,7 @@ import { SampleFlag, type ComponentInfo, type SampleBatch } from '../../meter/me
 import type { StepMetrics } from '../../trainer/messages.ts';
 import { describeConfig, groupOf } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';
+import { importedEnergy } from './imported.ts';
 import { storeTotals } from './totals.ts';
 import type { Checkpoint, ClockPair, ImportedRun, NewRun, RunEnd, RunPatch } from './types.ts';
 
@@ -502,7 +503,7 @@ function sessionId(db: WritableDb, name: string): number {
 /** Runs taken from a CSV file. They have no samples; their figures are those of the file. */
 export function addImported(db: WritableDb, runs: ImportedRun[]): number[] {
   return runs.map((run) => {
-    const known = Object.values(run.wh).filter((wh) => wh !== null);
+    const { wh, uncertaintyWh } = importedEnergy(run);
     return insert(db, 'run', {
       experiment: experiment(db, run.group, run.name),
       machine: null,
@@ -528,7 +529,8 @@ export function addImported(db: WritableDb, runs: ImportedRun[]): number[] {
       loss: run.loss,
       macro_f1: run.macroF1,
       seconds: run.seconds,
-      wh: known.length === 0 ? null : known.reduce((sum, wh) => sum + wh, 0),
+      wh,
+      uncertainty_wh: uncertaintyWh,
       g_co2e: run.gCO2e,
       wh_by_kind: JSON.stringify(run.wh),
       imported: JSON.stringify(run),

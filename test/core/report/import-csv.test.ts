@@ -51,6 +51,16 @@ describe('files of CodeCarbon', () => {
       gpu_model: '1 x Tesla T4',
       python_version: '3.9.16',
     });
+    expect(first.energy!.components.map(({ kind, provenance }) => [kind, provenance])).toEqual([
+      ['gpu', 'counted'],
+      ['cpu', 'modelled'],
+      ['ram', 'modelled'],
+    ]);
+    // the same file once more brings nothing new
+    expect((await importCsv(store, 'copy.csv', old)).refused).toEqual([
+      { row: 2, reason: `already here as run ${ids[0]}` },
+      { row: 3, reason: `already here as run ${ids[1]}` },
+    ]);
     const second = await store.getRun(ids[1]!);
     // the file has 0 for a GPU that it does not have
     expect(second.summary).toMatchObject({ name: 'vit-no-gpu', whByKind: { gpu: null } });
@@ -120,6 +130,15 @@ describe('rows that are not taken', () => {
 });
 
 describe('our own file', () => {
+  it('of samples or metrics is told from one of runs', async () => {
+    expect(() => importCsvText('x', 'run_id,t_utc,t_rel_s,component\n')).toThrow(
+      'the samples of runs',
+    );
+    expect(() => importCsvText('x', 'run_id,run_name,kind,t_rel_s\n')).toThrow(
+      'the metrics of runs',
+    );
+  });
+
   it('comes back as it went out', async () => {
     const store = await openScene();
     await meter(store, 'a', [gpu, cpu]);
@@ -135,9 +154,13 @@ describe('our own file', () => {
     });
     await store.endRun(id, { at: seconds(36.6), status: 'done', imagesSeen: 999 });
     const before = await store.getRun(id);
-    const { ids, refused } = await importCsv(store, 'x.csv', runsCsv([before]));
+    const csv = runsCsv([before]);
+    const here = { row: 2, reason: `already here as run ${id}` };
+    expect(await importCsv(store, 'x.csv', csv)).toEqual({ ids: [], taken: 0, refused: [here] });
+    const other = await openScene();
+    const { ids, refused } = await importCsv(other, 'x.csv', csv);
     expect(refused).toEqual([]);
-    const after = await store.getRun(ids[0]!);
+    const after = await other.getRun(ids[0]!);
     const kept = [
       'name',
       'group',
@@ -145,6 +168,7 @@ describe('our own file', () => {
       'model',
       'selection',
       'seed',
+      'epochs',
       'startedAt',
       'endedAt',
       'seconds',
@@ -154,6 +178,8 @@ describe('our own file', () => {
     for (const key of kept) expect([key, after.summary[key]]).toEqual([key, before.summary[key]]);
     expect(after.summary.wh).toBeCloseTo(before.summary.wh!, 12);
     expect(after.summary.gCO2e).toBeCloseTo(before.summary.gCO2e!, 12);
+    expect(after.summary.uncertaintyWh).toBeCloseTo(before.summary.uncertaintyWh!, 12);
+    expect(after.energy!.uncertaintyWh).toBeCloseTo(before.energy!.uncertaintyWh!, 12);
     expect(after.energy!.netWh).toBeCloseTo(before.energy!.netWh!, 12);
     expect(after.energy!.components.map(({ provenance }) => provenance)).toEqual([
       'counted',
