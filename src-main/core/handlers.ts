@@ -10,6 +10,7 @@ import {
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
 import { regions } from './energy/regions.ts';
+import { asWarning, lacks } from './experiments/availability.ts';
 import { checkExperiment, exampleConfigs, forecast, presets } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
@@ -107,7 +108,12 @@ export function createHandlers(shop: Workshop): Handlers {
     'datasets.cancel': ({ id }) => datasets.cancel(id),
 
     'experiments.presets': () => presets(),
-    'experiments.check': ({ config }) => checkExperiment(config),
+    'experiments.check': async ({ config }) => {
+      const result = checkExperiment(config);
+      if (!result.ok) return result;
+      const missing = lacks(result.config, await datasets.list(), shop.engines().engines);
+      return { ...result, warnings: [...missing.map(asWarning), ...result.warnings] };
+    },
 
     'runs.start': ({ configs }) => enqueue(configs.map((config, i) => checked(config, i, configs))),
     'runs.example': () => enqueue(exampleConfigs()),

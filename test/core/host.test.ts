@@ -73,6 +73,12 @@ test('a run goes through baseline, training and end, and all of it is told and k
   expect(machine.idle?.watts['cpu']).toBeCloseTo(36, 6);
 });
 
+test('a check says what this machine lacks, before anything is queued', async () => {
+  const input = { config: { ...config('x'), dataset: { kind: 'cifar10' } } };
+  const checked = await witness.call('experiments.check', input);
+  expect(checked.ok && checked.warnings[0]).toContain('CIFAR-10 is not on this computer');
+});
+
 test('runs train one at a time, in order', async () => {
   const { ids } = await witness.call('runs.start', {
     configs: [config('works'), config('works'), config('works')],

@@ -7,6 +7,7 @@ import { follow } from '../follow.ts';
 import { withSession, type Session } from '../session.ts';
 import { runsTable } from '../text.ts';
 import { needDataset } from './need-dataset.ts';
+import { needEngine } from './need-engine.ts';
 
 export const run: Command = {
   name: 'run',
@@ -42,11 +43,13 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
       async (session) => {
         if (session.through && !line.json)
           console.error(`The run goes into the queue of the running program (${session.through}).`);
-        if (config)
+        if (config) {
+          await needEngine(session, config);
           await needDataset(session, config, {
             fetch: line.flag('download'),
             quiet: line.json,
           });
+        }
         const start = async (): Promise<{ ids: number[] }> => {
           if (config) return session.call('runs.start', { configs: [config] });
           const id = Number(resume);
@@ -74,7 +77,9 @@ function report(run: RunSummary): void {
     console.error(`\n${run.error.message}`);
     if (run.error.hint) console.error(run.error.hint);
   }
-  if (run.status === 'stopped') console.log(`\nTo go on: hugginggreen run --resume ${run.id}`);
+  // stopped before it had started: there is nothing to go on with
+  if (run.status === 'stopped' && run.startedAt !== null)
+    console.log(`\nTo go on: hugginggreen run --resume ${run.id}`);
 }
 
 /** All there is of one run, so that it can be kept, merged or read elsewhere. */
