@@ -35,6 +35,9 @@ const traceMs = 60_000;
 /** A window that is only looked at redraws no faster than a person reads. */
 const redrawMs = 950;
 
+/** Information leaves by itself; warnings and errors stay until they are closed. */
+const informMs = 6000;
+
 /** A reload in the middle of the example does not lose its end. */
 const exampleKey = 'hugginggreen.example';
 const rememberedExample = (): number[] | null =>
@@ -48,6 +51,10 @@ export class Session {
   settings = $state.raw<Settings | null>(null);
   runs = $state.raw<RunSummary[] | null>(null);
   datasets = $state.raw<DatasetState[] | null>(null);
+  /** Why the last download of a dataset ended without it. */
+  downloadErrors = $state.raw<
+    Partial<Record<DatasetState['id'], Pick<Notice, 'message' | 'hint'> | null>>
+  >({});
   /** Last energy event of each active run. */
   energy = $state.raw<Record<number, Events['run.energy']>>({});
   /** What a run does where there are no steps to count: preparing, compiling. */
@@ -65,6 +72,8 @@ export class Session {
   #arrived: PowerTrace = { at: [], watts: {} };
   #drawnAt = -Infinity;
   #nextNotice = 1;
+  /** The host says what failed first, then that the dataset downloads no more. */
+  #lastError: Pick<Notice, 'message' | 'hint'> | null = null;
 
   constructor(api: Api) {
     this.api = api;
@@ -89,9 +98,13 @@ export class Session {
     api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
     api.on('run.progress', (event) => (this.activity = { ...this.activity, [event.id]: event }));
     api.on('datasets', (dataset) => {
+      this.#settleDownload(dataset);
       this.datasets = this.datasets?.map((old) => (old.id === dataset.id ? dataset : old)) ?? null;
     });
-    api.on('notice', ({ level, message, hint }) => this.notify(level, message, hint));
+    api.on('notice', ({ level, message, hint }) => {
+      if (level === 'error') this.#lastError = { message, hint };
+      this.notify(level, message, hint);
+    });
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) void this.#askPower();
     });
@@ -161,11 +174,10 @@ export class Session {
   }
 
   notify(level: Notice['level'], message: string, hint: string | null = null) {
-    const same = (notice: Notice) => notice.message === message;
-    this.notices = [
-      ...this.notices.filter((notice) => !same(notice)).slice(-3),
-      { id: this.#nextNotice++, level, message, hint },
-    ];
+    const id = this.#nextNotice++;
+    const others = this.notices.filter((notice) => notice.message !== message);
+    this.notices = [...others, { id, level, message, hint }];
+    if (level === 'info') setTimeout(() => this.dismiss(id), informMs);
   }
 
   dismiss(id: number) {
@@ -178,6 +190,14 @@ export class Session {
     this.runs = known ? runs.map((old) => (old.id === run.id ? run : old)) : [...runs, run];
     if (isOver(run)) this.progress.forget(run.id);
     this.#followExample();
+  }
+
+  #settleDownload({ id, state }: DatasetState) {
+    const before = this.datasets?.find((dataset) => dataset.id === id)?.state;
+    if ((before === 'downloading') === (state === 'downloading')) return;
+    const failed = before === 'downloading' && state !== 'ready';
+    this.downloadErrors = { ...this.downloadErrors, [id]: failed ? this.#lastError : null };
+    this.#lastError = null;
   }
 
   #followExample() {

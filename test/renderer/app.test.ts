@@ -102,6 +102,66 @@ describe('the frame', () => {
     await expect.element(screen.getByRole('button', { name: 'Reload' })).toBeVisible();
   });
 
+  it('shows nothing of a host that refuses this page', async () => {
+    let tell: (state: Connection) => void = () => {};
+    const refusing = Object.assign(mockLink(), {
+      call: () => new Promise<never>(() => {}),
+      watch: (hear: (state: Connection) => void) => {
+        tell = hear;
+        return () => {};
+      },
+    });
+    const { screen } = await open(refusing);
+    tell('refused');
+    await expect.element(screen.getByText('Nothing can be shown without the token.')).toBeVisible();
+    expect(screen.getByText(/Looking for sensors/).query()).toBeNull();
+  });
+
+  it('shows three notices at most; the older come back as those are closed', async () => {
+    const { screen, session } = await open();
+    for (const n of [1, 2, 3, 4]) session.notify('error', `failure ${n}`);
+    await expect.element(screen.getByText(/failure 4/)).toBeVisible();
+    expect(screen.getByText(/failure 1/).query()).toBeNull();
+    await screen.getByRole('button', { name: 'Dismiss' }).first().click();
+    await expect.element(screen.getByText(/failure 1/)).toBeVisible();
+  });
+
+  it('says beside the dataset why its download failed', async () => {
+    const { screen, link, session } = await open();
+    location.hash = '#/data';
+    await expect.element(screen.getByRole('button', { name: 'Cancel' })).toBeVisible();
+    const hint = 'Check the connection.';
+    link.emit('notice', { level: 'error', message: 'The server did not answer.', hint });
+    const cifar = session.datasets!.find(({ id }) => id === 'cifar10')!;
+    link.emit('datasets', { ...cifar, state: 'missing', progress: null });
+    const failure = screen.getByText('The download failed: The server did not answer.');
+    await expect.element(failure).toBeVisible();
+    link.emit('datasets', cifar);
+    await expect.element(failure).not.toBeInTheDocument();
+  });
+
+  it('resumes a stopped run from where one watches it', async () => {
+    const [run] = stories();
+    const stopped = { ...run!, status: 'stopped' as const, done: 0.5 };
+    const { screen, link } = await open(mockLink({ runs: [stopped] }));
+    location.hash = '#/live';
+    await expect.element(screen.getByText(/^stopped after 192 of 384 steps/)).toBeVisible();
+    await screen.getByRole('button', { name: /^Resume from step 192/ }).click();
+    await expect.poll(() => link.asked.some(({ name }) => name === 'runs.resume')).toBe(true);
+  });
+
+  it('shows the end of a run that recorded nothing, and no empty charts', async () => {
+    const [run] = stories();
+    const failed = { ...run!, status: 'failed' as const, done: 0 };
+    const { screen, link } = await open(mockLink({ runs: [failed] }));
+    location.hash = '#/live';
+    await expect.element(screen.getByText('failed before its first step')).toBeVisible();
+    link.emit('run.progress', { id: 1, label: 'Compiling', fraction: 0.88 });
+    await expect.element(screen.getByText('It ended before it recorded a curve.')).toBeVisible();
+    expect(screen.getByRole('progressbar').query()).toBeNull();
+    expect(screen.getByText(/ended without a word/).elements()).toHaveLength(1);
+  });
+
   it('shows a failed action with the way out', async () => {
     const { screen, session } = await open();
     await session.attempt(() => session.api.call('runs.get', { id: 4711 }));

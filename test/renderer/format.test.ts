@@ -5,6 +5,7 @@ import {
   compact,
   count,
   difference,
+  memory,
   quantity,
   scaled,
   significant,
@@ -51,8 +52,10 @@ describe('numbers', () => {
     expect(compact(256_608)).toBe('257 k');
     expect(compact(1_810_000_000_000)).toBe('1.81 T');
     expect(compact(64)).toBe('64');
-    expect(bytes(24 * 2 ** 30)).toBe('24 GiB');
-    expect(bytes(170_052_171)).toBe('162 MiB');
+    expect(memory(24 * 2 ** 30)).toBe('24 GiB');
+    expect(memory(2 ** 20)).toBe('1 MiB');
+    expect(bytes(170_052_171)).toBe('170 MB');
+    expect(bytes(1000)).toBe('1 kB');
     expect(bytes(0)).toBe('0 B');
   });
 

@@ -97,12 +97,18 @@ export function compact(value: Maybe): string {
   return `${significant(value / from)} ${suffix}`;
 }
 
-/** Binary prefixes: `187 MiB`. */
-export function bytes(value: Maybe): string {
+/** Memory, which comes in powers of two: `24 GiB`. */
+export const memory = (value: Maybe): string =>
+  sized(value, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']);
+
+/** Files and downloads, as disks and networks count them: `170 MB`. */
+export const bytes = (value: Maybe): string => sized(value, 1000, ['B', 'kB', 'MB', 'GB', 'TB']);
+
+function sized(value: Maybe, base: number, units: readonly string[]): string {
   if (!known(value)) return missing;
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));
-  const shown = value / 1024 ** power;
+  const most = units.length - 1;
+  const power = value < 1 ? 0 : Math.min(most, Math.floor(Math.log(value) / Math.log(base) + 1e-9));
+  const shown = value / base ** power;
   const text = shown.toLocaleString('en-GB', { maximumSignificantDigits: 3, useGrouping: false });
   return `${text} ${units[power]}`;
 }
