@@ -52,8 +52,11 @@ export function readLine(command: Command, argv: string[]): Line & { help: boole
   );
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {
+    for (const token of parseArgs({ args: argv, options, strict: false, tokens: true }).tokens)
+      if (token.kind === 'option') understand(token, described);
     parsed = parseArgs({ args: argv, options, allowPositionals: true, strict: true });
   } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
     throw new UsageError((cause as Error).message);
   }
   const { values, positionals } = parsed;
@@ -64,6 +67,49 @@ export function readLine(command: Command, argv: string[]): Line & { help: boole
     json: values['json'] === true,
     help: values['help'] === true,
   };
+}
+
+/** Our own words for what parseArgs would refuse in its own. @throws UsageError */
+function understand(
+  { name, rawName, value }: { name: string; rawName: string; value: string | undefined },
+  options: Record<string, Option>,
+): void {
+  const option = Object.hasOwn(options, name) ? options[name] : undefined;
+  if (!option) {
+    const near = nearest(name, Object.keys(options));
+    throw new UsageError(
+      `There is no option "${rawName}"${near === null ? '.' : `; did you mean --${near}?`}`,
+    );
+  }
+  if (option.type === 'string' && value === undefined)
+    throw new UsageError(`${rawName} needs a value: --${name} ${option.value ?? 'VALUE'}`);
+  if (option.type === 'boolean' && value !== undefined)
+    throw new UsageError(`${rawName} takes no value.`);
+}
+
+/** The word that differs in the fewest letters, if in few. */
+export function nearest(word: string, words: readonly string[]): string | null {
+  const ranked = words
+    .map((candidate) => ({ candidate, edits: edits(word, candidate) }))
+    .sort((a, b) => a.edits - b.edits);
+  const [best] = ranked;
+  return best && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : null;
+}
+
+/** Levenshtein's distance, a row at a time. */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(
+        next[j - 1]! + 1,
+        row[j]! + 1,
+        row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+    row = next;
+  }
+  return row[b.length]!;
 }
 
 export function helpOf({ name, usage, summary, details, options }: Command): string {

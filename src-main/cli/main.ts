@@ -4,7 +4,15 @@
  */
 import { realpathSync } from 'node:fs';
 import { AppError, wireError } from '../contract.ts';
-import { exitCode, helpOf, printJson, readLine, UsageError, type Command } from './command.ts';
+import {
+  exitCode,
+  helpOf,
+  nearest,
+  printJson,
+  readLine,
+  UsageError,
+  type Command,
+} from './command.ts';
 import { compare } from './commands/compare.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -45,7 +53,15 @@ export async function main(argv: string[]): Promise<number> {
   const command = commands.find((candidate) => candidate.name === name);
   const json = rest.includes('--json');
   try {
-    if (!command) throw new UsageError(`There is no command "${name}".`);
+    if (!command) {
+      const near = nearest(
+        name,
+        commands.map(({ name }) => name),
+      );
+      throw new UsageError(
+        `There is no command "${name}"${near === null ? '.' : `; did you mean ${near}?`}`,
+      );
+    }
     const line = readLine(command, rest);
     if (line.help) {
       console.log(helpOf(command));
@@ -70,7 +86,9 @@ function fail(cause: unknown, json: boolean, command: Command | undefined): numb
     // a fault on the other side of the contract has been logged where it happened
     if (error.code === 'INTERNAL' && !(cause instanceof AppError)) console.error(cause);
   }
-  return error.code === 'BAD_INPUT' ? exitCode.usage : exitCode.failed;
+  // a run that is not there is as much a slip of the line as an option that is not
+  const slip = error.code === 'BAD_INPUT' || error.code === 'NOT_FOUND';
+  return slip ? exitCode.usage : exitCode.failed;
 }
 
 function overview(): string {

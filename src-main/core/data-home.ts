@@ -174,7 +174,7 @@ function occupied(home: string, owner: LockOwner): AppError {
       : ` If nothing runs on ${owner.hostname} any more, delete the file ${join(home, 'lock')}.`;
   return new AppError(
     'CONFLICT',
-    `HuggingGreen already runs on the data folder ${home}: ${owner.program}, process ${owner.pid} on ${owner.hostname}, since ${new Date(owner.since).toLocaleString()}.`,
+    `HuggingGreen already runs on the data folder ${home}: ${owner.program}, process ${owner.pid} on ${owner.hostname}, since ${new Date(owner.since).toISOString().replace(/\.\d+/, '')}.`,
     `Use that one, end it, or set HUGGINGGREEN_HOME to another folder.${elsewhere}`,
   );
 }

@@ -110,14 +110,15 @@ async function workers(parent: number, entry: string): Promise<number[]> {
 }
 
 test('help, and honest exit codes for what cannot be meant', async () => {
-  const [help, none, unknown, option, runHelp, badId, badFormat] = await Promise.all([
+  const [help, none, unknown, option, runHelp, badId, badFormat, missing] = await Promise.all([
     cli('--help'),
     cli(),
     cli('trian'),
-    cli('list', '--bogus'),
+    cli('list', '--jsn'),
     cli('run', '--help'),
     cli('show', 'one'),
     cli('export', '1', '--format', 'docx'),
+    cli('import', 'gone.csv'),
   ]);
   expect(help.code).toBe(0);
   for (const name of [
@@ -134,7 +135,11 @@ test('help, and honest exit codes for what cannot be meant', async () => {
     expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
   expect(none.code).toBe(2);
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no command "trian"') });
-  expect(option).toMatchObject({ code: 2, stderr: expect.stringContaining("'--bogus'") });
+  expect(option).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('There is no option "--jsn"; did you mean --json?'),
+  });
+  expect(missing).toMatchObject({ code: 2, stderr: 'There is no file gone.csv.\n' });
   expect(runHelp).toMatchObject({ code: 0, stdout: expect.stringContaining('--out DIR') });
   expect(badId).toMatchObject({ code: 2, stderr: expect.stringContaining('"one"') });
   expect(badFormat).toMatchObject({ code: 2, stderr: expect.stringContaining('"docx"') });
@@ -211,13 +216,25 @@ test('run, list, show, compare, export, import: one run after the other, all of 
   expect(files).toHaveLength(3);
   const csv = files.find((file) => file.endsWith('-runs.csv'))!;
   expect((await readFile(csv, 'utf8')).trim().split('\n')).toHaveLength(3);
-  const taken = await json<{ taken: number }[]>('import', csv);
-  expect(taken[0]!.taken).toBe(2);
+  const again = await cli('import', csv);
+  expect(again.code).toBe(1);
+  expect(again.stdout).toContain('row 2: already here as run 2');
+  await json('import', await foreign(csv));
   expect(
     (await json<RunSummary[]>('list')).filter(({ status }) => status === 'imported'),
   ).toHaveLength(2);
-  expect(await cli('show', '99')).toMatchObject({ code: 1, stderr: 'There is no run 99.\n' });
+  expect(await cli('show', '99')).toMatchObject({ code: 2, stderr: 'There is no run 99.\n' });
 });
+
+/** The file as if another computer had written it: its runs have other ids. */
+async function foreign(csv: string): Promise<string> {
+  const path = join(home, 'foreign-runs.csv');
+  const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+  let other = 0;
+  const id = (): string => `00000000-0000-8000-8000-${String(++other).padStart(12, '0')}`;
+  await writeFile(path, (await readFile(csv, 'utf8')).replace(uuid, id));
+  return path;
+}
 
 test('doctor says what can be measured and trained with', async () => {
   const findings = await json<{ healthy: boolean; machine: { autoEngine: string } }>('doctor');

@@ -1,4 +1,4 @@
-import type { Comparison } from '../../contract.ts';
+import type { Comparison, ComparisonRow } from '../../contract.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { missing, number, table } from '../text.ts';
@@ -19,28 +19,62 @@ export const compare: Command = {
   },
 };
 
-export function comparisonTable({ runs, rows }: Comparison, all: boolean): string {
+/** As wide as the terminal; a file or a pipe gets names in full. */
+export function comparisonTable(
+  { runs, rows }: Comparison,
+  all: boolean,
+  columns: number = process.stdout.columns ?? Infinity,
+): string {
   const shown = rows.filter(({ differs, group }) => all || differs || group !== 'config');
-  return table(
-    ['', ...runs.map(({ id, name }) => `${id} ${name}`.slice(0, 28)), 'difference'],
-    shown.map(({ label, unit, values, uncertainty }) => [
-      unit ? `${label} (${unit})` : label,
-      ...values.map((value, i) => cell(value, uncertainty[i] ?? null)),
-      change(values),
-    ]),
-  );
+  const lines = shown.map((row) => [
+    row.unit ? `${row.label} (${row.unit})` : row.label,
+    ...row.values.map((value, i) => cell(value, row.uncertainty[i] ?? null)),
+    change(row),
+  ]);
+  const titles = runs.map(({ id, name }) => `${id} ${name}`);
+  const laidOut = (width: number): string =>
+    table(['', ...titles.map((title) => shortened(title, width)), 'difference'], lines);
+  const longest = Math.max(...titles.map(({ length }) => length));
+  // names are shortened only as far as the terminal demands
+  for (let width = longest; width > shortestName; width--) {
+    const text = laidOut(width);
+    if (text.split('\n').every((line) => line.length <= columns)) return text;
+  }
+  return laidOut(shortestName);
 }
+
+const shortestName = 12;
+
+const shortened = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 
 function cell(value: number | string | boolean | null, uncertainty: number | null): string {
   if (typeof value !== 'number') return value === null ? missing : String(value);
-  const text = Number.isInteger(value) ? String(value) : number(value, 4);
+  const text = value >= 1e6 ? withPrefix(value) : plain(value);
   return uncertainty === null ? text : `${text} ± ${number(uncertainty, 2)}`;
 }
 
-/** Of the last run against the first. */
-function change(values: Comparison['rows'][number]['values']): string {
+const plain = (value: number): string =>
+  Number.isInteger(value) ? String(value) : number(value, 4);
+
+const prefixes = ['M', 'G', 'T', 'P', 'E'];
+
+/** Counts of millions and more: 3.21 G. */
+function withPrefix(value: number): string {
+  const power = Math.min(prefixes.length + 1, Math.floor(Math.log10(value) / 3));
+  return `${number(value / 1000 ** power)} ${prefixes[power - 2]}`;
+}
+
+/** Of the last run against the first: shares in points, what may be near 0 as it is, else per cent. */
+function change({ key, unit, values }: ComparisonRow): string {
   const [first, last] = [values[0], values.at(-1)];
-  if (typeof first !== 'number' || typeof last !== 'number' || first === 0) return '';
-  const percent = (last / first - 1) * 100;
-  return `${percent > 0 ? '+' : ''}${percent.toFixed(1)} %`;
+  if (typeof first !== 'number' || typeof last !== 'number') return '';
+  const difference = last - first;
+  const sign = difference > 0 ? '+' : '';
+  if (unit === '%') return `${sign}${difference.toFixed(1)} points`;
+  // a ratio of two differences says nothing
+  if (key === 'netWh') return `${sign}${number(difference)} ${unit}`;
+  if (first === 0) return '';
+  const percent = (difference / first) * 100;
+  return `${sign}${percent.toFixed(1)} %`;
 }

@@ -37,6 +37,10 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new AppError('BAD_INPUT', `${path} cannot be read: ${(cause as Error).message}.`);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new AppError(
+      'BAD_INPUT',
+      code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}.`,
+    );
   }
 }

@@ -37,7 +37,7 @@ export interface StoreOptions {
   file: string;
   /** `thread.ts`, or its bundle. */
   threadEntry?: URL | string;
-  /** Takes one line per slow query. */
+  /** Takes one line per slow query, where HUGGINGGREEN_LOG is `debug`. */
   log?: (line: string) => void;
 }
 
@@ -106,7 +106,9 @@ export function openStore({
           take(reply.id)?.reject(appError(reply.error));
           break;
         case 'slow':
-          log(`store: ${reply.name} took ${Math.round(reply.ms)} ms`);
+          // for whoever looks into it, not for a person's terminal
+          if (process.env.HUGGINGGREEN_LOG === 'debug')
+            log(`store: ${reply.name} took ${Math.round(reply.ms)} ms`);
       }
     });
     worker.on('error', (cause) => end(new AppError('STORE', `The store failed: ${cause.message}`)));

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import type { Comparison, ComparisonRow, RunSummary } from '../../src-main/contract.ts';
+import { comparisonTable } from '../../src-main/cli/commands/compare.ts';
+
+const row = (key: string, unit: string | null, ...values: number[]): ComparisonRow => ({
+  key,
+  label: key,
+  unit,
+  group: 'result',
+  values,
+  uncertainty: values.map(() => null),
+  better: null,
+  differs: true,
+});
+const name = 'a vision transformer with a very long name';
+const comparison: Comparison = {
+  runs: [1, 2].map((id) => ({ id, name }) as RunSummary),
+  rows: [
+    row('macroF1', '%', 71.2, 74.9),
+    row('netWh', 'Wh', 0.001, 0.5),
+    row('trainMacs', null, 3_210_000_000, 1_605_000_000),
+  ],
+};
+const lineOf = (text: string, key: string): string =>
+  text.split('\n').find((line) => line.startsWith(key))!;
+
+test('differences are in points for shares, in Wh above idle, else in per cent', () => {
+  const text = comparisonTable(comparison, false, Infinity);
+  expect(lineOf(text, 'macroF1')).toMatch(/\+3\.7 points$/);
+  expect(lineOf(text, 'netWh')).toMatch(/\+0\.499 Wh$/);
+  expect(lineOf(text, 'trainMacs')).toMatch(/3\.21 G.*1\.60 G.*-50\.0 %$/);
+});
+
+test('names are whole where there is room and shortened where there is not', () => {
+  expect(comparisonTable(comparison, false, Infinity)).toContain(`1 ${name}`);
+  const [head, rule] = comparisonTable(comparison, false, 80).split('\n');
+  expect(rule!.length).toBeLessThanOrEqual(80);
+  expect(head).toContain('1 a vision tran');
+  expect(head).toContain('…');
+});
