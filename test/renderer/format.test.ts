@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { comparisonCaveat, comparisonSentences } from '../../src-renderer/lib/format/comparison.ts';
+import {
+  comparisonCaution,
+  comparisonCaveat,
+  comparisonSentences,
+  meaningfulRows,
+} from '../../src-renderer/lib/format/comparison.ts';
 import {
   bytes,
   compact,
@@ -131,6 +136,28 @@ describe('runs in words', () => {
     const sameGroup = { ...second!, summary: { ...second!.summary, group: first!.summary.group } };
     expect(comparisonCaveat([first!, sameGroup])).toMatch(/differ by their seed only/);
     expect(comparisonCaveat([])).toBeNull();
+  });
+
+  it('are called unlike where dataset, model, machine or origin differ', () => {
+    const [first, second] = reportOf([1, 2]).runs.map(({ detail }) => detail);
+    expect(comparisonCaution([first!, second!])).toBeNull();
+    const other = structuredClone(second!);
+    other.config!.dataset = { kind: 'cifar10', path: null };
+    other.summary.parameters = 7;
+    expect(comparisonCaution([first!, other])).toBe(
+      'These runs differ in dataset and model size: the comparison is not like for like.',
+    );
+    const imported = { ...second!, summary: { ...second!.summary, status: 'imported' as const } };
+    expect(comparisonCaution([first!, imported])).toContain('origin');
+    expect(comparisonCaution([imported, imported])).toMatch(/^These runs are imported/);
+  });
+
+  it('list no options of a selection that is off', () => {
+    const { comparison } = reportOf([1, 2]);
+    const ratio = (row: { key: string }) => row.key === 'selection.keepRatio';
+    expect(comparison!.rows.find(ratio)!.values).toEqual([0.7, 0.5]);
+    expect(meaningfulRows(comparison!).find(ratio)!.values).toEqual([null, 0.5]);
+    expect(meaningfulRows(reportOf([1, 3]).comparison!).find(ratio)).toBeUndefined();
   });
 
   it('have one status line', () => {

@@ -1,5 +1,11 @@
 /** What a comparison comes down to, as sentences: each run against the baseline, in energy and F1. */
-import type { RunDetail, RunSummary } from '../../../src-main/contract.ts';
+import type {
+  Comparison,
+  ComparisonRow,
+  Inventory,
+  RunDetail,
+  RunSummary,
+} from '../../../src-main/contract.ts';
 import { difference } from './number.ts';
 
 export function comparisonSentences(runs: readonly RunSummary[]): string[] {
@@ -13,6 +19,41 @@ export function comparisonSentences(runs: readonly RunSummary[]): string[] {
       f1 && `reached ${f1.text} macro F1`,
     ].filter((part) => part !== null);
     return parts.length > 0 ? [`Against ${base.name}, ${run.name} ${parts.join(' and ')}.`] : [];
+  });
+}
+
+/** Says where runs cannot be compared like for like; null where they can. */
+export function comparisonCaution(details: readonly RunDetail[]): string | null {
+  const differ = (of: (run: RunDetail) => string | number | null | undefined) =>
+    new Set(details.map(of).filter((value) => value != null)).size > 1;
+  const imported = details.filter(({ summary }) => summary.status === 'imported').length;
+  const parts = [
+    differ(({ summary, config }) =>
+      config ? JSON.stringify({ ...config.dataset, seed: null, path: null }) : summary.dataset,
+    ) && 'dataset',
+    differ(({ summary }) => summary.parameters) && 'model size',
+    differ(({ circumstances: { machine } }) => machine && machineKey(machine)) && 'machine',
+    imported > 0 && imported < details.length && 'origin (imported or measured here)',
+  ].filter((part) => part !== false);
+  const last = parts.pop();
+  const unlike = 'the comparison is not like for like.';
+  if (last !== undefined) {
+    const list = parts.length > 0 ? `${parts.join(', ')} and ${last}` : last;
+    return `These runs differ in ${list}: ${unlike}`;
+  }
+  return imported > 0 ? `These runs are imported, their circumstances not known: ${unlike}` : null;
+}
+const machineKey = ({ hostname, cpu, gpus }: Inventory) =>
+  [hostname, cpu.brand, ...gpus.map(({ name }) => name)].join();
+
+/** The rows without the options of a selection that is off: they say nothing of that run. */
+export function meaningfulRows({ rows }: Comparison): ComparisonRow[] {
+  const modes = rows.find(({ key }) => key === 'selection.mode')?.values ?? [];
+  const selects = modes.some((mode) => mode !== null && mode !== 'off');
+  return rows.flatMap((row) => {
+    if (!row.key.startsWith('selection.') || row.key === 'selection.mode') return [row];
+    const values = row.values.map((value, i) => (modes[i] === 'off' ? null : value));
+    return selects ? [{ ...row, values }] : [];
   });
 }
 

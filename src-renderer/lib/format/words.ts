@@ -49,6 +49,30 @@ export const isOver = (run: RunSummary) => !isActive(run) && run.status !== 'que
 export const canResume = (run: RunSummary) =>
   run.status === 'stopped' || run.status === 'interrupted' || run.status === 'failed';
 
+/** Keys of the config that are no words, in words; the key itself stands in the title. */
+const choiceWords: Record<string, string> = {
+  greensynth: 'GreenSynth',
+  cifar10: 'CIFAR-10',
+  cifar100: 'CIFAR-100',
+  vit: 'ViT',
+  variance_channel_mean: 'variance, mean of channels',
+  variance_luma: 'variance of luma',
+  contrast_guarded: 'contrast, guarded',
+  minmax: 'min to max',
+  'authors-compounding': 'compounding, as the authors',
+  'authors-bug': 'as in training, as the authors',
+  topk: 'best patches',
+  adamw: 'AdamW',
+  adam: 'Adam',
+  webgpu: 'WebGPU',
+  cpu: 'CPU',
+  cuda: 'CUDA',
+  tensorflow: 'TensorFlow',
+  wasm: 'WebAssembly',
+};
+export const choiceLabel = (value: string | number): string =>
+  choiceWords[value] ?? String(value).replaceAll('_', ' ');
+
 export const kindColour = (kind: ComponentKind): string => `var(--${kind})`;
 
 /** A run keeps its colour in every chart; the dash pattern is the second cue. */
