@@ -19,8 +19,12 @@ async function script(name: string, text: string): Promise<string> {
 
 const browser = await findBrowser();
 test.runIf(browser)('a browser of this machine prints a page', async () => {
-  const pdf = await printWithBrowser('<!doctype html><h1>42 Wh</h1>');
+  const pdf = await printWithBrowser(
+    '<!doctype html><style>@page { size: A4 }</style><h1>42 Wh</h1>',
+  );
   expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
+  // A4 in points, whatever paper the browser takes by itself
+  expect(pdf.toString('latin1')).toMatch(/\/MediaBox \[0 0 59[45](\.\d+)? 84[12](\.\d+)?\]/);
   expect(pdf.toString('latin1')).toMatch(/\/Count 1\b/);
 });
 

@@ -35,7 +35,8 @@ export function reportHtml(data: ReportData, bundle: ReportBundle): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="HuggingGreen ${escaped(data.appVersion)}">
 <title>${escaped(data.title)} - energy report</title>
-<style>${styleText(bundle.css)}</style>
+<style>@page { size: A4 }
+${styleText(bundle.css)}</style>
 </head>
 <body>
 <div id="report"></div>
