@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { userEvent } from 'vitest/browser';
 import App from '../../src-renderer/App.svelte';
@@ -126,6 +126,20 @@ describe('the frame', () => {
     await expect.element(screen.getByText(/failure 1/)).toBeVisible();
   });
 
+  it('lets information leave by itself and errors stay', () => {
+    vi.useFakeTimers();
+    try {
+      const session = new Session(createApi(mockLink()));
+      session.notify('info', 'done');
+      session.notify('error', 'failed');
+      expect(session.notices).toHaveLength(2);
+      vi.advanceTimersByTime(7000);
+      expect(session.notices.map(({ message }) => message)).toEqual(['failed']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('says beside the dataset why its download failed', async () => {
     const { screen, link, session } = await open();
     location.hash = '#/data';
@@ -160,6 +174,42 @@ describe('the frame', () => {
     await expect.element(screen.getByText('It ended before it recorded a curve.')).toBeVisible();
     expect(screen.getByRole('progressbar').query()).toBeNull();
     expect(screen.getByText(/ended without a word/).elements()).toHaveLength(1);
+  });
+
+  it('shows an imported run by what it brought, without empty charts', async () => {
+    const { detail } = reportOf([1]).runs[0]!;
+    const summary = {
+      ...detail.summary,
+      status: 'imported' as const,
+      macroF1: null,
+      f1PerWh: null,
+    };
+    const imported = {
+      ...detail,
+      summary,
+      config: null,
+      phases: [],
+      phaseTotals: [],
+      evaluations: [],
+      checkpoints: [],
+    };
+    const { screen } = await open(
+      mockLink({
+        replace: {
+          'runs.list': () => [summary],
+          'runs.get': () => imported,
+          'runs.series': () => [],
+          'runs.power': () => ({ components: [] }),
+        },
+      }),
+    );
+    location.hash = '#/run/1';
+    await expect.element(screen.getByText('not in the imported file')).toBeVisible();
+    await expect
+      .element(screen.getByRole('heading', { name: 'Energy', exact: true }))
+      .toBeVisible();
+    for (const word of [/after the first/, /appears? here/, /Checkpoints/, /Phases/])
+      expect(screen.getByText(word).query()).toBeNull();
   });
 
   it('shows a failed action with the way out', async () => {
