@@ -135,8 +135,8 @@ export interface ComponentEnergy {
   /** Energy over time. */
   meanWatts: number | null;
   uncertaintyWh: number | null;
-  /** Share of the time with readings, 0..1. */
-  coverage: number;
+  /** Share of the time with readings, 0..1; null where an imported file does not say. */
+  coverage: number | null;
   idleWatts: number | null;
   /** Gross minus idle power x time; null without a baseline. */
   netWh: number | null;
@@ -159,7 +159,7 @@ export interface Energy {
   wh: number | null;
   uncertaintyWh: number | null;
   netWh: number | null;
-  coverage: number;
+  coverage: number | null;
   components: ComponentEnergy[];
   emissions: Emissions;
 }

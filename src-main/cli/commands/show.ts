@@ -52,7 +52,7 @@ function describe({
           number(c.uncertaintyWh, 2),
           number(c.meanWatts),
           number(c.idleWatts),
-          `${(c.coverage * 100).toFixed(1)} %`,
+          c.coverage === null ? missing : `${(c.coverage * 100).toFixed(1)} %`,
         ]),
       ),
       `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}, net of idle ${withUnit(energy.netWh, 'Wh')}; ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(emissions.gPerKwh)} g/kWh (${emissions.regionName} ${emissions.year}), PUE ${emissions.pue}`,

@@ -229,7 +229,10 @@ export function runEnergy(run: {
     wh,
     uncertaintyWh: rootSumOfSquares(read.map((component) => component.uncertaintyWh)),
     netWh: read.length === 0 ? null : sum(read.map((component) => component.netWh)),
-    coverage: components.length === 0 ? 0 : Math.min(...components.map((c) => c.coverage)),
+    coverage:
+      components.length === 0
+        ? 0
+        : Math.min(...run.components.map(({ energy }) => energy.coverage)),
     components,
     emissions: {
       gCO2e: emissions(wh, region, pue),

@@ -213,7 +213,7 @@ function energyCells({ summary, energy, circumstances }: RunDetail): Row {
     hg_gpu_energy_net_wh: sumOf(energy.components, 'gpu', ({ netWh }) => netWh),
     hg_idle_gpu_w: sumOf(energy.components, 'gpu', ({ idleWatts }) => idleWatts),
     hg_idle_cpu_w: sumOf(energy.components, 'cpu', ({ idleWatts }) => idleWatts),
-    hg_coverage_percent: energy.coverage * 100,
+    hg_coverage_percent: percent(energy.coverage),
     hg_intensity_g_per_kwh: emissions.gPerKwh,
     hg_intensity_code: emissions.regionCode,
     hg_intensity_year: emissions.year,

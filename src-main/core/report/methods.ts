@@ -222,11 +222,15 @@ function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
 }
 
 const coverageLimits = (runs: readonly RunDetail[]): string[] =>
-  runs.flatMap(({ summary, energy }) =>
-    energy && energy.coverage < 0.99
-      ? `${summary.name}: at least one sensor was read for only ${significant(energy.coverage * 100, 3)} % of the time; the energy of the rest is missing, not estimated.`
-      : [],
-  );
+  runs.flatMap(({ summary: { name }, energy }) => {
+    if (!energy) return [];
+    const { coverage } = energy;
+    if (coverage === null)
+      return `${name}: its file does not say how power was read, nor for how much of the time.`;
+    return coverage < 0.99
+      ? `${name}: at least one sensor was read for only ${significant(coverage * 100, 3)} % of the time; the energy of the rest is missing, not estimated.`
+      : [];
+  });
 
 function circumstanceLimits(runs: readonly RunDetail[]): string[] {
   return runs.flatMap(

@@ -19,7 +19,6 @@ function provenance(kind: ComponentKind, source: string | null): Provenance {
 
 export function importedEnergy(run: ImportedRun): Energy {
   const seconds = run.seconds ?? 0;
-  const coverage = run.coverage ?? 1;
   const present = kinds.filter((kind) => run.wh[kind] !== null);
   const energy = runEnergy({
     seconds,
@@ -36,7 +35,7 @@ export function importedEnergy(run: ImportedRun): Energy {
           ? `as the CSV file says: ${run.sources[kind]}`
           : 'as the CSV file says; how it was read is not in it',
       },
-      energy: { joules: run.wh[kind]! * joulesPerWh, coverage, gaps: 0 },
+      energy: { joules: run.wh[kind]! * joulesPerWh, coverage: run.coverage ?? 1, gaps: 0 },
       idleWatts: kind === 'ram' ? null : run.idleWatts[kind],
     })),
     region: run.intensity,
@@ -45,5 +44,14 @@ export function importedEnergy(run: ImportedRun): Energy {
   // the file's own emissions stand; its factor may have changed while it ran
   const { uncertaintyPercent: percent = null } = run;
   const uncertaintyWh = energy.wh === null || percent === null ? null : (energy.wh * percent) / 100;
-  return { ...energy, uncertaintyWh, emissions: { ...energy.emissions, gCO2e: run.gCO2e } };
+  // a file that does not say how much was read does not say that all was
+  const { coverage } = run;
+  const components = energy.components.map((component) => ({ ...component, coverage }));
+  return {
+    ...energy,
+    uncertaintyWh,
+    coverage,
+    components,
+    emissions: { ...energy.emissions, gCO2e: run.gCO2e },
+  };
 }

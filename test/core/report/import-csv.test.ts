@@ -56,6 +56,7 @@ describe('files of CodeCarbon', () => {
       ['cpu', 'modelled'],
       ['ram', 'modelled'],
     ]);
+    expect(first.energy!.coverage).toBeNull();
     // the same file once more brings nothing new
     expect((await importCsv(store, 'copy.csv', old)).refused).toEqual([
       { row: 2, reason: `already here as run ${ids[0]}` },
