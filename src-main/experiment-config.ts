@@ -92,8 +92,8 @@ const dataset = v.pipe(
   hints({
     choices: {
       greensynth: 'Ten shapes on shaded ground, made here from a seed: needs no download',
-      cifar10: '60,000 colour images of 32x32 in 10 classes (162 MB download)',
-      cifar100: '60,000 colour images of 32x32 in 100 classes (161 MB download)',
+      cifar10: '60,000 colour images of 32x32 in 10 classes (170 MB download)',
+      cifar100: '60,000 colour images of 32x32 in 100 classes (169 MB download)',
     },
   }),
 );
