@@ -7,7 +7,12 @@
  * gCO2e. Null means missing.
  */
 import * as v from 'valibot';
-import type { ConfigIssue, EngineName, ExperimentConfig } from './experiment-config.ts';
+import type {
+  ConfigIssue,
+  DatasetConfig,
+  EngineName,
+  ExperimentConfig,
+} from './experiment-config.ts';
 import type { Inventory, Provenance, SourceStatus, ComponentKind } from './meter/messages.ts';
 import type { EngineStatus, EvaluationResult, PhaseName, StepMetrics } from './trainer/messages.ts';
 
@@ -271,10 +276,11 @@ export interface Forecast {
   /** Multiply-accumulates of one image forward, all patches and kept patches. */
   macsFull: number;
   macsKept: number;
-  patches: number;
-  kept: number;
-  tokensFull: number;
-  tokensKept: number;
+  /** Patches and tokens of one image; null for a model that sees none. */
+  patches: number | null;
+  kept: number | null;
+  tokensFull: number | null;
+  tokensKept: number | null;
   stepsPerEpoch: number;
   steps: number;
   /** Of the whole training: forward and backward, schedule average, without evaluation. */
@@ -292,8 +298,12 @@ export interface Preset {
   config: ExperimentConfig;
 }
 
+/** Datasets that the program can fetch from their publishers. */
+export const downloadableDatasets = ['cifar10', 'cifar100', 'mnist', 'tiny-imagenet'] as const;
+export type DownloadableId = (typeof downloadableDatasets)[number];
+
 export interface DatasetState {
-  id: 'greensynth' | 'cifar10' | 'cifar100';
+  id: DatasetConfig['kind'];
   title: string;
   description: string;
   state: 'ready' | 'missing' | 'downloading' | 'broken';
@@ -396,8 +406,8 @@ export const calls = {
   'settings.set': define<Settings>()(v.partial(settingsSchema)),
 
   'datasets.list': define<DatasetState[]>()(nothing),
-  'datasets.download': define<void>()(v.strictObject({ id: v.picklist(['cifar10', 'cifar100']) })),
-  'datasets.cancel': define<void>()(v.strictObject({ id: v.picklist(['cifar10', 'cifar100']) })),
+  'datasets.download': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
+  'datasets.cancel': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
 
   'experiments.presets': define<Preset[]>()(nothing),
   /** Never fails on a bad config: it says what is wrong with it. */

@@ -1,11 +1,12 @@
 /** Downloads of datasets: one at a time per dataset, told as they go, and to be cancelled. */
-import { AppError, wireError, type DatasetState, type Events } from '../contract.ts';
 import {
-  datasetStates,
-  downloadDataset,
+  AppError,
+  wireError,
+  type DatasetState,
   type DownloadableId,
-  type DownloadProgress,
-} from '../trainer/data/index.ts';
+  type Events,
+} from '../contract.ts';
+import { datasetStates, downloadDataset, type DownloadProgress } from '../trainer/data/index.ts';
 
 export interface Datasets {
   list(): Promise<DatasetState[]>;
@@ -29,11 +30,11 @@ export function createDatasets(
   changed: (state: DatasetState) => void,
   notice: (notice: Events['notice']) => void,
 ): Datasets {
-  const running = new Map<DownloadableId, Running>();
+  const running = new Map<DatasetState['id'], Running>();
 
   const list = async (): Promise<DatasetState[]> =>
     (await datasetStates(dataDir)).map((state) => {
-      const download = state.id === 'greensynth' ? undefined : running.get(state.id);
+      const download = running.get(state.id);
       if (!download) return state;
       return { ...state, state: 'downloading', progress: download.progress, fix: null };
     });

@@ -2,6 +2,7 @@
  * What goes into a step: images, labels, scores and noise, copied into buffers that are used again for
  * every batch. The engine waits for this, so it is copying and little else.
  */
+import type { Augmenter } from './augment.ts';
 import type { Split } from './data/index.ts';
 import { Sfc32 } from './data/prng.ts';
 import type { HostArray, Specs } from './engine/engine.ts';
@@ -31,9 +32,13 @@ export class Feeder {
   readonly feeds: Record<string, HostArray> = {};
   readonly #split: Split;
   readonly #imageBytes: number;
+  readonly #features: Float32Array | null;
 
-  /** @param inputs what the program wants. */
-  constructor(inputs: Specs, split: Split) {
+  /**
+   * @param inputs what the program wants.
+   * @param features computed once per image, for programs that want them in place of images.
+   */
+  constructor(inputs: Specs, split: Split, features: Float32Array | null = null) {
     for (const [name, { shape, dtype }] of Object.entries(inputs)) {
       const size = shape.reduce((a, b) => a * b, 1);
       this.feeds[name] =
@@ -44,20 +49,52 @@ export class Feeder {
             : new Uint8Array(size);
     }
     this.#split = split;
+    this.#features = features;
     this.#imageBytes = split.images.length / split.count;
   }
 
-  /** Copies images and labels. */
+  /** Copies images, or what was computed of them, and labels. */
   images(indices: Uint32Array): void {
-    const { images, labels } = this.#split;
-    const target = this.feeds.images!;
-    const targetLabels = this.feeds.labels;
+    const { images, labels, count } = this.#split;
+    const { images: target, features: targetFeatures, labels: targetLabels } = this.feeds;
     const size = this.#imageBytes;
+    const features = this.#features;
+    const width = features ? features.length / count : 0;
     for (let b = 0; b < indices.length; b++) {
       const image = indices[b]!;
-      target.set(images.subarray(image * size, (image + 1) * size), b * size);
+      target?.set(images.subarray(image * size, (image + 1) * size), b * size);
+      if (features)
+        targetFeatures?.set(features.subarray(image * width, (image + 1) * width), b * width);
       if (targetLabels) targetLabels[b] = labels[image]!;
     }
+  }
+
+  /** Replaces the images of the batch by changed ones. */
+  augment(indices: Uint32Array, augmenter: Augmenter): void {
+    const target = this.feeds.images;
+    const size = this.#imageBytes;
+    if (!(target instanceof Uint8Array)) return;
+    indices.forEach((image, b) => {
+      const stored = this.#split.images.subarray(image * size, (image + 1) * size);
+      augmenter.apply(image, stored, target.subarray(b * size, (b + 1) * size));
+    });
+  }
+
+  /** Takes scores that are in the order of the batch. */
+  scoresInOrder(scores: Float32Array): void {
+    this.feeds.scores?.set(scores);
+  }
+
+  /** A mirrored image has the scores of the stored one, each row of patches from right to left. */
+  mirrorScores(indices: Uint32Array, patches: number, augmenter: Augmenter): void {
+    const target = this.feeds.scores;
+    const side = Math.sqrt(patches);
+    if (!target) return;
+    indices.forEach((image, b) => {
+      if (!augmenter.changeOf(image).mirrored) return;
+      for (let row = b * patches; row < (b + 1) * patches; row += side)
+        target.subarray(row, row + side).reverse();
+    });
   }
 
   /** Copies cached scores, where the program wants them. */

@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../contract.ts';
-import type { ExperimentConfig } from '../experiment-config.ts';
+import { parseExperimentConfig, type ExperimentConfig } from '../experiment-config.ts';
 import {
   parameterCount,
   publicTensors,
@@ -47,6 +47,8 @@ export interface FlatState {
   parameters: Float32Array;
   moment1: Float32Array;
   moment2: Float32Array;
+  /** Running statistics, for models that have some. */
+  buffers?: Float32Array;
 }
 
 export interface Checkpoint {
@@ -77,11 +79,13 @@ export async function writeCheckpoint(
   kinds: readonly [CheckpointKind, ...CheckpointKind[]],
   parameters: readonly Parameter[],
   { state, ...rest }: Checkpoint,
+  buffers: readonly NamedShape[] = [],
 ): Promise<{ path: string; bytes: number }> {
   const tensors = publicTensors(parameters);
   const pieces = encodeSafetensors(
     {
       ...cut(tensors, state.parameters, ''),
+      ...(state.buffers && cut(buffers, state.buffers, '')),
       ...cut(tensors, state.moment1, 'moment1.'),
       ...cut(tensors, state.moment2, 'moment2.'),
     },
@@ -114,6 +118,7 @@ export async function writeCheckpoint(
 export async function readCheckpoint(
   path: string,
   parameters: readonly Parameter[],
+  buffers: readonly NamedShape[] = [],
 ): Promise<Checkpoint> {
   const json = await readJson(path);
   const file = join(dirname(path), basename(json.tensors.file));
@@ -127,13 +132,20 @@ export async function readCheckpoint(
     throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
 
   const expected = publicTensors(parameters);
-  const flat = (prefix: string): Float32Array => assemble(expected, tensors, prefix, file);
+  const model = assemble([...expected, ...buffers], tensors, '', file);
+  const trained = parameterCount(expected);
+  const moment = (prefix: string): Float32Array => assemble(expected, tensors, prefix, file);
   return {
     config: json.config,
     classes: json.classes,
     position: json.position,
     best: json.best,
-    state: { parameters: flat(''), moment1: flat('moment1.'), moment2: flat('moment2.') },
+    state: {
+      parameters: model.slice(0, trained),
+      moment1: moment('moment1.'),
+      moment2: moment('moment2.'),
+      ...(buffers.length > 0 && { buffers: model.slice(trained) }),
+    },
   };
 }
 
@@ -143,7 +155,8 @@ export function refuseChangedConfig(
   before: ExperimentConfig,
   now: ExperimentConfig,
 ): void {
-  const fixed = ({ dataset, model, attention, selection, train }: ExperimentConfig) => ({
+  const fixed = ({ dataset, model, attention, selection, augment, train }: ExperimentConfig) => ({
+    augment,
     dataset,
     model,
     attention,
@@ -157,8 +170,11 @@ export function refuseChangedConfig(
       normalisation: train.normalisation,
     },
   });
-  const [old, asked] = [fixed(before), fixed(now)];
-  for (const section of ['dataset', 'model', 'attention', 'selection', 'train'] as const) {
+  // options that did not exist when it was made had their defaults
+  const completed = parseExperimentConfig(before);
+  const [old, asked] = [fixed(completed.ok ? completed.config : before), fixed(now)];
+  const sections = ['dataset', 'model', 'attention', 'selection', 'augment', 'train'] as const;
+  for (const section of sections) {
     const [was, is] = [old[section], asked[section]] as Record<string, unknown>[];
     for (const key of new Set([...Object.keys(was!), ...Object.keys(is!)]))
       // a dataset may have moved

@@ -9,6 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
 import { selectionProbability } from '../selection-schedule.ts';
+import { augmenterOf, type Augmenter } from './augment.ts';
 import { epochOrder, Feeder, isSelected } from './batches.ts';
 import {
   readCheckpoint,
@@ -22,6 +23,7 @@ import {
 import { openDataset, type Dataset, type Split, type SplitName } from './data/index.ts';
 import type { Engine, EngineState, Program } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
+import { computeFeatures, type Features } from './features.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
 import { classificationMetrics, Confusion } from './metrics/classification.ts';
 import { initialValues } from './models/parameters.ts';
@@ -82,6 +84,8 @@ interface Prepared {
   why: string;
   data: Dataset;
   recipe: Recipe;
+  /** What the model wants computed once per image; null where it sees the images. */
+  features: Features | null;
   state: EngineState;
   position: Position;
   best: BestSoFar | null;
@@ -122,10 +126,19 @@ async function prepare(run: TrainingRun): Promise<Prepared> {
           parameters: initialValues(recipe.parameters, config.train.seed),
           moment1: new Float32Array(recipe.layout.size),
           moment2: new Float32Array(recipe.layout.size),
+          buffers: initialValues(recipe.buffers, config.train.seed),
         },
       };
   if (recipe.train.kept && !(start.position.epoch < config.train.epochs && everSelects(config)))
     note('Patch selection is on, but its schedule never applies it in this run.', 'warning');
+
+  const features =
+    recipe.features &&
+    (await computeFeatures(recipe.features, data, {
+      onProgress: (fraction) =>
+        post({ type: 'progress', label: `Computing ${recipe.features!.name}`, fraction }),
+      stop: run.stop,
+    }));
 
   const { engine, why } = await run.openEngine();
   try {
@@ -134,9 +147,12 @@ async function prepare(run: TrainingRun): Promise<Prepared> {
       parameters: { shape, data: start.state.parameters },
       moment1: { shape, data: start.state.moment1 },
       moment2: { shape, data: start.state.moment2 },
+      ...(recipe.buffers.length > 0 && {
+        buffers: { shape: [recipe.bufferLayout.size], data: start.state.buffers! },
+      }),
     });
     const { position, best } = start;
-    return { engine, why, data, recipe, state, position, best, stepsPerEpoch };
+    return { engine, why, data, recipe, features, state, position, best, stepsPerEpoch };
   } catch (cause) {
     await engine.dispose();
     throw cause;
@@ -148,7 +164,7 @@ async function resumeFrom(
   config: ExperimentConfig,
   recipe: Recipe,
 ): Promise<Checkpoint> {
-  const checkpoint = await readCheckpoint(path, recipe.parameters);
+  const checkpoint = await readCheckpoint(path, recipe.parameters, recipe.buffers);
   refuseChangedConfig(path, checkpoint.config, config);
   return checkpoint;
 }
@@ -211,7 +227,7 @@ async function compile(
 interface Runner {
   program: Program;
   feeder: Feeder;
-  tokens: number;
+  tokens: number | null;
 }
 
 class Training {
@@ -297,11 +313,13 @@ class Training {
     const { train } = this.#config;
     const { seed } = train;
     const split = data.splits.train;
+    const features = this.#prepared.features?.train ?? null;
     const probability = recipe.train.kept ? probabilityAt(this.#config, epoch) : 0;
     const order = epochOrder(split.count, train, epoch);
+    const augmenter = augmenterOf(this.#config.augment, data.size, seed, epoch);
     const runners = {
-      full: runner(this.#programs.trainFull, recipe.train.full, split),
-      kept: runner(this.#programs.trainKept, recipe.train.kept, split),
+      full: runner(this.#programs.trainFull, recipe.train.full, split, features),
+      kept: runner(this.#programs.trainKept, recipe.train.kept, split, features),
     };
 
     for (let { stepInEpoch } = this.#position; stepInEpoch < stepsPerEpoch; stepInEpoch++) {
@@ -315,9 +333,10 @@ class Training {
       const indices = order.subarray(stepInEpoch * recipe.batch, (stepInEpoch + 1) * recipe.batch);
       const lr = learningRate(train, step, stepsPerEpoch * train.epochs);
 
-      if (selects) await this.#feedScores(feeder, 'train', indices);
+      if (selects) await this.#feedScores(feeder, 'train', indices, augmenter);
       const waiting = performance.now();
       feeder.images(indices);
+      if (augmenter) feeder.augment(indices, augmenter);
       if (selects) feeder.noise(indices, recipe.patches, { seed, epoch, stream: selectionNoise });
       feeder.dropout(seed, epoch, stepInEpoch);
       feeder.scalars({ ...stepScalars(train, lr, step) });
@@ -343,8 +362,13 @@ class Training {
     this.#steps.flush();
   }
 
-  /** Scores of a batch, computed in the first epoch, copied afterwards. */
-  async #feedScores(feeder: Feeder, name: SplitName, indices: Uint32Array): Promise<void> {
+  /** Scores of a batch, computed in the first epoch, copied afterwards; of moved pixels, every time. */
+  async #feedScores(
+    feeder: Feeder,
+    name: SplitName,
+    indices: Uint32Array,
+    augmenter: Augmenter | null = null,
+  ): Promise<void> {
     const { recipe, data, state } = this.#prepared;
     if (!this.#programs.score) return;
     let cache = this.#scores.get(name);
@@ -352,8 +376,13 @@ class Training {
       cache = new ScoreCache(recipe, this.#programs.score, data.splits[name]);
       this.#scores.set(name, cache);
     }
+    if (augmenter?.movesPixels) {
+      feeder.scoresInOrder(await cache.changed(indices, augmenter, state));
+      return;
+    }
     await cache.ensure(indices, state);
     feeder.scores(indices, cache.values, recipe.patches);
+    if (augmenter) feeder.mirrorScores(indices, recipe.patches, augmenter);
   }
 
   /**
@@ -364,11 +393,12 @@ class Training {
     const { data, recipe, state } = this.#prepared;
     const { seed } = this.#config.train;
     const split = data.splits[name];
+    const features = this.#prepared.features?.[name] ?? null;
     const { batch, patches } = recipe;
     const probability = this.#evaluationProbability(epoch);
     const runners = {
-      full: runner(this.#programs.evaluateFull, recipe.evaluate.full, split),
-      kept: runner(this.#programs.evaluateKept, recipe.evaluate.kept, split),
+      full: runner(this.#programs.evaluateFull, recipe.evaluate.full, split, features),
+      kept: runner(this.#programs.evaluateKept, recipe.evaluate.kept, split, features),
     };
     const confusion = new Confusion(data.classes.length);
     let lossSum = 0;
@@ -429,17 +459,25 @@ class Training {
         parameters: tensors.parameters?.data as Float32Array,
         moment1: tensors.moment1?.data as Float32Array,
         moment2: tensors.moment2?.data as Float32Array,
+        ...(tensors.buffers && { buffers: tensors.buffers.data as Float32Array }),
       };
       // a checkpoint of a broken model would replace the last good one
       if (!state.parameters.every(Number.isFinite))
         throw new DivergedError('a weight is no finite number', step);
-      const { path, bytes } = await writeCheckpoint(this.#run.runDir, kinds, recipe.parameters, {
+      const checkpoint = {
         config: this.#config,
         classes: data.classes,
         position: { ...this.#position },
         best: this.#best,
         state,
-      });
+      };
+      const { path, bytes } = await writeCheckpoint(
+        this.#run.runDir,
+        kinds,
+        recipe.parameters,
+        checkpoint,
+        recipe.buffers,
+      );
       this.#run.post({
         type: 'checkpoint',
         at: monotonicMicros(),
@@ -465,9 +503,11 @@ function runner(
   program: Program | null,
   definition: StepDefinition | null,
   split: Split,
+  features: Float32Array | null,
 ): Runner | null {
   if (!program || !definition) return null;
-  return { program, feeder: new Feeder(definition.specs.inputs, split), tokens: definition.tokens };
+  const feeder = new Feeder(definition.specs.inputs, split, features);
+  return { program, feeder, tokens: definition.tokens };
 }
 
 function required(runner: Runner | null): Runner {

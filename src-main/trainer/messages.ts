@@ -45,7 +45,7 @@ export interface StepMetrics {
   loss: number[];
   lr: number[];
   /** Tokens per image that went through the encoder in this step, class token included. */
-  tokens: number[];
+  tokens: (number | null)[];
   /** Whole time of the step and the part spent waiting for input, in ms. */
   stepMs: number[];
   waitMs: number[];

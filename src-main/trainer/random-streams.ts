@@ -20,6 +20,8 @@ export const randomStreams = {
   /** As above, for evaluations that select patches as training does. */
   evaluationApplied: 21,
   evaluationNoise: 22,
+  /** seed: of the epoch; index: image */
+  augment: 23,
 } as const;
 
 /** A seed of its own for every epoch. */

@@ -1,10 +1,11 @@
 /**
  * Patch scores of a split, computed when an image is first needed and kept.
  *
- * Nothing changes an image between epochs, so its scores are N floats for the whole run (39 MB for
+ * Unless augmentation moves its pixels, an image is the same in every epoch, so its scores are N floats for the whole run (39 MB for
  * 50,000 images of 196 patches; method B.7). After the first epoch, selecting patches costs a step no
  * more than a top-k.
  */
+import type { Augmenter } from './augment.ts';
 import { Feeder } from './batches.ts';
 import type { Split } from './data/index.ts';
 import type { EngineState, Program } from './engine/engine.ts';
@@ -27,12 +28,28 @@ export class ScoreCache {
     this.#patches = recipe.patches;
   }
 
+  /** Scores of images that change from epoch to epoch, in the order of the batch; never kept. */
+  async changed(
+    indices: Uint32Array,
+    augmenter: Augmenter,
+    state: EngineState,
+  ): Promise<Float32Array> {
+    this.#feeder.images(indices);
+    this.#feeder.augment(indices, augmenter);
+    return this.#run(state);
+  }
+
+  async #run(state: EngineState): Promise<Float32Array> {
+    const { scores } = await this.#program.run(state, this.#feeder.feeds);
+    if (!(scores instanceof Float32Array)) throw new Error('the score program returned no scores');
+    return scores;
+  }
+
   /** Makes sure that the scores of these images are there. */
   async ensure(indices: Uint32Array, state: EngineState): Promise<void> {
     if (indices.every((image) => this.#known[image] === 1)) return;
     this.#feeder.images(indices);
-    const { scores } = await this.#program.run(state, this.#feeder.feeds);
-    if (!(scores instanceof Float32Array)) throw new Error('the score program returned no scores');
+    const scores = await this.#run(state);
     const n = this.#patches;
     indices.forEach((image, b) => {
       this.values.set(scores.subarray(b * n, (b + 1) * n), image * n);

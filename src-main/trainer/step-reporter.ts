@@ -1,7 +1,7 @@
 /** Collects step metrics and sends them in columns a few times a second: a message per step would cost more than it tells. */
 import type { StepMetrics } from './messages.ts';
 
-type Step = { [Column in keyof StepMetrics]: number };
+type Step = { [Column in keyof StepMetrics]: StepMetrics[Column][number] };
 
 const interval = 250; // ms
 
@@ -26,7 +26,7 @@ export class StepReporter {
   }
 
   add(step: Step): void {
-    for (const [column, values] of Object.entries(this.#steps) as [keyof Step, number[]][])
+    for (const [column, values] of Object.entries(this.#steps) as [keyof Step, (number | null)[]][])
       values.push(step[column]);
     if (performance.now() - this.#sentAt >= interval) this.flush();
   }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
+import { vitOf } from '../fixtures/vit.ts';
 
 const bin = join(import.meta.dirname, '..', '..', 'src-main', 'cli', 'bin.js');
 
@@ -207,7 +208,7 @@ test('run, list, show, compare, export, import: one run after the other, all of 
   expect(runs.map(({ id }) => id)).toEqual([second.run.id, first.run.id]);
   const shown = await json<RunDetail>('show', String(first.run.id));
   expect(shown.phases.map(({ name }) => name)).toContain('train');
-  expect(shown.config?.model.patch).toBe(16);
+  expect(vitOf(shown.config).patch).toBe(16);
   const ids = runs.map(({ id }) => String(id));
   expect(await json('compare', ...ids)).toMatchObject({ runs: [{ id: 2 }, { id: 1 }] });
 

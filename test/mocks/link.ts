@@ -35,6 +35,7 @@ import {
   type XAxis,
 } from '../../src-main/contract.ts';
 import type { WatchedLink } from '../../src-renderer/api.ts';
+import { vitOf } from '../fixtures/vit.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -273,9 +274,11 @@ const presets: Preset[] = [
 ];
 
 export function forecastOf(config: ExperimentConfig): Forecast {
-  const patches = patchCount(config.model);
-  const kept = config.selection.mode === 'off' ? patches : keptPatches(config);
-  const per = config.model.layers * config.model.dim ** 2 * 12;
+  const { selection } = config;
+  const model = vitOf(config);
+  const patches = patchCount(model);
+  const kept = selection.mode === 'off' ? patches : keptPatches({ model, selection });
+  const per = model.layers * model.dim ** 2 * 12;
   const stepsPerEpoch = 32;
   return {
     parameters: per + 60_000,

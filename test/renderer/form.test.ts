@@ -18,9 +18,15 @@ import '../../src-renderer/lib/ui/base.css';
 import { completeConfig, mockLink } from '../mocks/link.ts';
 
 const { top, sections } = readForm();
+/** Which alternative of a section a default config with this dataset has. */
+const chosen = (section: string, dataset: string): string =>
+  ({ dataset, model: 'vit' })[section] ?? 'standard';
 const fields = (kind: string): Field[] => [
   ...top,
-  ...sections.flatMap((section) => [...section.fields, ...(section.variants?.fields[kind] ?? [])]),
+  ...sections.flatMap((section) => [
+    ...section.fields,
+    ...(section.variants?.fields[chosen(section.key, kind)] ?? []),
+  ]),
 ];
 
 describe('the form’s fields', () => {
@@ -29,7 +35,14 @@ describe('the form’s fields', () => {
       typeof value === 'object' && value !== null
         ? Object.entries(value).flatMap(([key, part]) => leaves(part, [...path, key]))
         : [path.join('.')];
-    for (const kind of ['greensynth', 'cifar10', 'cifar100']) {
+    for (const kind of [
+      'greensynth',
+      'cifar10',
+      'cifar100',
+      'mnist',
+      'tiny-imagenet',
+      'image-folder',
+    ]) {
       const config = completeConfig({ dataset: { kind } });
       const shown = fields(kind).map(({ path }) => path.join('.'));
       const fixed = ['dataset.kind', 'model.kind', 'attention.kind', 'train.recipe'];

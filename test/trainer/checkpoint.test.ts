@@ -18,6 +18,7 @@ import {
 import { parameterCount } from '../../src-main/trainer/models/parameters.ts';
 import { vitParameters } from '../../src-main/trainer/models/vit.ts';
 import { decodeSafetensors } from '../../src-main/trainer/safetensors.ts';
+import { vitOf } from '../fixtures/vit.ts';
 
 const parsed = parseExperimentConfig({
   model: { image: 8, patch: 4, dim: 6, layers: 1, heads: 2, dimHead: 3 },
@@ -26,8 +27,8 @@ if (!parsed.ok) throw new Error('bad config');
 const { config } = parsed;
 const parametersOf = (layers: number) =>
   vitParameters({
-    model: { ...config.model, layers },
-    attention: 'standard',
+    model: { ...vitOf(config), layers },
+    attention: { kind: 'standard', normaliser: 'softmax' },
     channels: 3,
     classes: 3,
   });

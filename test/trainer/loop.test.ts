@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   parseExperimentConfig,
   type ExperimentConfigInput,
+  type VitModel,
 } from '../../src-main/experiment-config.ts';
 import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
 import { train } from '../../src-main/trainer/loop.ts';
@@ -18,7 +19,10 @@ beforeEach(() => (runDir = mkdtempSync(join(root, 'run-'))));
 type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: Type }>;
 
 /** A ViT of 16 patches on images of 16 x 16: a step takes a few milliseconds. */
-const small = (extra: ExperimentConfigInput = {}): ExperimentConfigInput => ({
+type Extra = Omit<ExperimentConfigInput, 'model'> & {
+  model?: Partial<Omit<VitModel, 'kind'>>;
+};
+const small = (extra: Extra = {}): ExperimentConfigInput => ({
   ...extra,
   dataset: { kind: 'greensynth', size: 16, train: 200, validation: 50, test: 30 },
   model: { image: 16, patch: 4, dim: 16, layers: 1, heads: 2, dimHead: 8, ...extra.model },

@@ -1,4 +1,9 @@
-import { AppError, type DatasetState, type ExperimentConfig } from '../../contract.ts';
+import {
+  AppError,
+  downloadableDatasets,
+  type DatasetState,
+  type ExperimentConfig,
+} from '../../contract.ts';
 import { progressLine } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { bytes } from '../text.ts';
@@ -13,8 +18,8 @@ export async function needDataset(
   { dataset }: ExperimentConfig,
   { fetch, quiet }: { fetch: boolean; quiet: boolean },
 ): Promise<void> {
-  if (dataset.kind === 'greensynth' || dataset.path !== null) return;
-  const { kind: id } = dataset;
+  const id = downloadableDatasets.find((known) => known === dataset.kind);
+  if (id === undefined || ('path' in dataset && dataset.path !== null)) return;
   const stateNow = async (): Promise<DatasetState | undefined> =>
     (await session.call('datasets.list', {})).find((state) => state.id === id);
   const found = await stateNow();

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import {
+  AppError,
   parseExperimentConfig,
   type CallOutput,
   type ExperimentConfig,
@@ -19,8 +20,15 @@ export function checkExperiment(input: unknown): CallOutput<'experiments.check'>
   const parsed = parseExperimentConfig(input);
   if (!parsed.ok) return parsed;
   const { config } = parsed;
-  const cost = forecast(config);
-  return { ok: true, config, forecast: cost, warnings: warningsOf(config, cost) };
+  try {
+    const cost = forecast(config);
+    return { ok: true, config, forecast: cost, warnings: warningsOf(config, cost) };
+  } catch (cause) {
+    // a folder of images has no sizes unless it is there
+    if (!(cause instanceof AppError && cause.code === 'DATASET')) throw cause;
+    const message = [cause.message, cause.hint].filter((part) => part !== null).join(' ');
+    return { ok: false, issues: [{ path: 'dataset.path', message }] };
+  }
 }
 
 /** One sentence each, the gravest first. `memoryBytes`: of the machine that will train. */
@@ -32,7 +40,10 @@ export function warningsOf(
   const { model, selection, train, energy } = config;
   const data = describeDataset(config.dataset);
   const selects = selection.mode !== 'off';
-  const inner = model.heads * model.dimHead;
+  const vit = model.kind === 'vit' ? model : null;
+  const inner = vit ? vit.heads * vit.dimHead : 0;
+  const { patches, kept } = cost;
+  const reduces = patches !== null && kept !== null && kept < patches;
   const share = selectedShare(config);
 
   const path = 'path' in config.dataset ? config.dataset.path : null;
@@ -48,17 +59,20 @@ export function warningsOf(
       `A batch of ${train.batch} is larger than the training set: each epoch is one step of ${data.train} images.`,
     data.train < data.classes &&
       `${data.train} training images cannot show all ${data.classes} classes.`,
-    selects &&
-      cost.kept >= cost.patches &&
-      `All ${cost.patches} patches are kept: patch selection does nothing.`,
+    config.augment.crop > data.size / 4 &&
+      `Shifted by up to ${config.augment.crop} px, images of ${data.size} px may be black for the most part. An eighth of the side is usual.`,
+    config.dataset.kind === 'mnist' &&
+      config.augment.flip &&
+      'Mirrored digits are no digits: without mirroring, F1 on MNIST is higher.',
+    selects && !reduces && `All ${patches} patches are kept: patch selection does nothing.`,
     selection.mode === 'mask' &&
-      cost.kept < cost.patches &&
+      reduces &&
       'Masked patches are blank but still computed: masking saves no operations. Choose drop to save energy.',
     selects &&
       share === 0 &&
       `With ${train.epochs} ${train.epochs === 1 ? 'epoch' : 'epochs'}, this schedule never selects patches: every batch is full.`,
     selection.mode === 'drop' &&
-      cost.kept < cost.patches &&
+      reduces &&
       share === 1 &&
       selection.heuristic !== 'random' &&
       selection.evalSelect === 'full' &&
@@ -68,17 +82,24 @@ export function warningsOf(
       'Evaluation images are filtered as in training, as in the authors’ notebooks: F1 is not comparable to that of full images.',
     selects &&
       selection.heuristic === 'entropy' &&
-      selection.entropyBins > model.patch ** 2 &&
-      `A patch of ${model.patch ** 2} pixels cannot fill ${selection.entropyBins} bins: nearly all patches score alike. Choose fewer bins.`,
+      vit &&
+      selection.entropyBins > vit.patch ** 2 &&
+      `A patch of ${vit.patch ** 2} pixels cannot fill ${selection.entropyBins} bins: nearly all patches score alike. Choose fewer bins.`,
     model.image > data.size &&
       `Images of ${data.size} px are enlarged to ${model.image} px: ${Math.round((model.image / data.size) ** 2)} times the pixels, no new information.`,
     model.image < data.size &&
       `Images of ${data.size} px are reduced to ${model.image} px: detail is lost.`,
-    inner >= 4 * model.dim &&
-      `${model.heads} heads of ${model.dimHead} are ${Math.round(inner / model.dim)} times as wide as the embedding: attention takes nearly all operations.`,
+    model.kind === 'imagesig' &&
+      data.train * model.image * (model.columns ? 2 : 1) * signatureBytes > memoryBytes / 4 &&
+      `The signatures of all images take about ${gigabytes(data.train * model.image * (model.columns ? 2 : 1) * signatureBytes)} GB of memory, kept for the whole run.`,
+    vit &&
+      inner >= 4 * vit.dim &&
+      `${vit.heads} heads of ${vit.dimHead} are ${Math.round(inner / vit.dim)} times as wide as the embedding: attention takes nearly all operations.`,
     findRegion(energy.region === 'custom' ? null : energy.region).warning,
   ];
   return all.filter((warning) => typeof warning === 'string');
 }
 
+/** Of one row: 120 floats. */
+const signatureBytes = 480;
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 10e9 ? 1 : 0);

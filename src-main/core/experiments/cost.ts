@@ -4,46 +4,64 @@
  * Notation: N patches, k kept, n tokens (with the class token), D width, I = heads x head width, L
  * layers, r MLP ratio, C classes, p patch side. Parameters and MACs are exact; memory is modelled.
  */
-import { patchCount, type ExperimentConfig } from '../../contract.ts';
+import { patchCount, type AttentionConfig, type VitModel } from '../../contract.ts';
+import { attentionCost } from './attention-cost.ts';
 
-export type Model = ExperimentConfig['model'];
+export type Model = VitModel;
 
 const channels = 3;
 const bytesPerFloat = 4;
 
-const innerWidth = ({ heads, dimHead }: Model) => heads * dimHead;
 const hiddenWidth = ({ dim, mlpRatio }: Model) => Math.max(1, Math.round(dim * mlpRatio));
 const patchPixels = ({ patch }: Model) => channels * patch * patch;
 /** A single head as wide as the model needs no projection behind it (method A.1). */
-const hasOutProjection = ({ heads, dimHead, dim }: Model) => !(heads === 1 && dimHead === dim);
+const hasOutProjection = (heads: number, { dimHead, dim }: Model) =>
+  !(heads === 1 && dimHead === dim);
+const standard: AttentionConfig = { kind: 'standard', normaliser: 'softmax' };
 
 /** Trainable numbers of the model. */
-export function parameterCount(model: Model, classes: number): number {
+export function parameterCount(
+  model: Model,
+  classes: number,
+  attention: AttentionConfig = standard,
+): number {
   const { dim, layers, qkvBias } = model;
-  const inner = innerWidth(model);
+  const { heads, projections, parameters } = attentionCost(attention, model);
+  const inner = heads * model.dimHead;
   const hidden = hiddenWidth(model);
   const embedding = patchPixels(model) * dim + dim + dim + (patchCount(model) + 1) * dim;
   const layer =
     4 * dim +
-    3 * inner * dim +
-    (qkvBias ? 3 * inner : 0) +
-    (hasOutProjection(model) ? inner * dim + dim : 0) +
+    projections * inner * dim +
+    (qkvBias ? projections * inner : 0) +
+    parameters +
+    (hasOutProjection(heads, model) ? inner * dim + dim : 0) +
     (2 * dim * hidden + hidden + dim);
   return embedding + layers * layer + 2 * dim + dim * classes + classes;
 }
 
-/** MACs of one encoder block on n tokens: n (4 D I + 2 r D²) + 2 n² I. */
-export function layerMacs(model: Model, tokens: number): number {
+/** MACs of one encoder block on n tokens, with standard attention n (4 D I + 2 r D²) + 2 n² I. */
+export function layerMacs(
+  model: Model,
+  tokens: number,
+  attention: AttentionConfig = standard,
+): number {
   const { dim } = model;
-  const inner = innerWidth(model);
-  const projections = (hasOutProjection(model) ? 4 : 3) * dim * inner;
-  return tokens * (projections + 2 * dim * hiddenWidth(model)) + 2 * tokens ** 2 * inner;
+  const { heads, projections, macs } = attentionCost(attention, model);
+  const maps = projections + (hasOutProjection(heads, model) ? 1 : 0);
+  const perToken = maps * dim * heads * model.dimHead + 2 * dim * hiddenWidth(model);
+  return tokens * perToken + macs(tokens);
 }
 
 /** MACs of one image forward when `patches` of its patches go through the encoder. */
-export const forwardMacs = (model: Model, classes: number, patches: number): number =>
+export const forwardMacs = (
+  model: Model,
+  classes: number,
+  patches: number,
+  attention: AttentionConfig = standard,
+): number =>
   patches * patchPixels(model) * model.dim +
-  model.layers * layerMacs(model, patches + 1) +
+  model.layers * layerMacs(model, patches + 1, attention) +
   model.dim * classes;
 
 /** A training step computes about three forward passes: the backward pass costs two. */
@@ -66,10 +84,12 @@ export function stepMemoryBytes(
   classes: number,
   batch: number,
   patches: number,
+  attention: AttentionConfig = standard,
 ): number {
-  const { dim, layers, heads } = model;
+  const { dim, layers } = model;
   const tokens = patches + 1;
-  const inner = innerWidth(model);
+  const { heads } = attentionCost(attention, model);
+  const inner = heads * model.dimHead;
   const weights = heads * tokens ** 2;
   const layer = tokens * (6 * dim + 5 * inner + 2 * hiddenWidth(model)) + weights;
   const image =
@@ -77,5 +97,5 @@ export function stepMemoryBytes(
     (layer + weights) +
     2 * patchCount(model) * patchPixels(model) +
     2 * tokens * dim;
-  return bytesPerFloat * (7 * parameterCount(model, classes) + batch * image);
+  return bytesPerFloat * (7 * parameterCount(model, classes, attention) + batch * image);
 }

@@ -4,18 +4,21 @@
 import { keptPatches, patchCount, type ExperimentConfig, type Forecast } from '../../contract.ts';
 import { selectionProbability } from '../../selection-schedule.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
-import { forwardMacs, parameterCount, stepMemoryBytes, trainFactor } from './cost.ts';
+import { trainFactor } from './cost.ts';
+import { modelCost, seesPatches } from './model-cost.ts';
 
 export function forecast(config: ExperimentConfig): Forecast {
   const { model, selection, train } = config;
   const { train: images, classes } = describeDataset(config.dataset);
 
-  const patches = patchCount(model);
-  const kept = selection.mode === 'off' ? patches : keptPatches(config);
+  const cost = modelCost(config, classes);
+  const patches = seesPatches(model) ? patchCount(model) : null;
+  const kept =
+    seesPatches(model) && selection.mode !== 'off' ? keptPatches({ model, selection }) : patches;
   // masked patches are blank, but they are computed all the same (method B.7)
   const computed = selection.mode === 'drop' ? kept : patches;
-  const macsFull = forwardMacs(model, classes, patches);
-  const macsKept = forwardMacs(model, classes, computed);
+  const macsFull = cost.macs(patches ?? 0);
+  const macsKept = cost.macs(computed ?? 0);
 
   const batch = Math.min(train.batch, images);
   const stepsPerEpoch = Math.floor(images / batch);
@@ -24,18 +27,18 @@ export function forecast(config: ExperimentConfig): Forecast {
   const perImage = macsFull - share * (macsFull - macsKept);
 
   return {
-    parameters: parameterCount(model, classes),
+    parameters: cost.parameters,
     macsFull,
     macsKept,
     patches,
     kept,
-    tokensFull: patches + 1,
-    tokensKept: computed + 1,
+    tokensFull: patches === null ? null : patches + 1,
+    tokensKept: computed === null ? null : computed + 1,
     stepsPerEpoch,
     steps,
     trainMacs: trainFactor * perImage * batch * steps,
     trainRatio: perImage / macsFull,
-    memoryBytes: stepMemoryBytes(model, classes, batch, share < 1 ? patches : computed),
+    memoryBytes: cost.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
   };
 }
 

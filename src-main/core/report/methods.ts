@@ -36,11 +36,7 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
   const what = distinct(runs.map(({ summary }) => `${summary.model} on ${summary.dataset}`));
   const sentences = [
     `${count(runs.length, 'run')} of training: ${list(what)}.`,
-    same(({ model }) => JSON.stringify(model))
-      ? `The model takes images of ${model.image}x${model.image} pixels in patches of ` +
-        `${model.patch}x${model.patch}, width ${model.dim}, ${count(model.layers, 'layer')}, ` +
-        `${count(model.heads, 'head')} of ${model.dimHead}.`
-      : '',
+    same(({ model }) => JSON.stringify(model)) ? architecture(model) : '',
     same(({ train }) => JSON.stringify({ ...train, seed: 0 }))
       ? `Trained for ${count(train.epochs, 'epoch')} in batches of ${train.batch} with ` +
         `${train.optimizer === 'adamw' ? `AdamW (weight decay ${train.weightDecay})` : 'Adam'}, ` +
@@ -48,6 +44,7 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
         `${train.schedule === 'cosine' ? `falling to ${train.minLr} in half a cosine` : 'throughout'}, ` +
         `label smoothing ${train.labelSmoothing}.`
       : '',
+    augmentation(configs),
     `Patch selection: ${list(distinct(runs.map(({ summary }) => summary.selection)))}.`,
     `Random seed: ${list(distinct(configs.map(({ train }) => String(train.seed))))}.`,
   ];
@@ -57,6 +54,25 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
   if (differing.length > 0)
     sentences.push(`The configurations differ in ${list(differing.map(({ label }) => label))}.`);
   return sentences.filter(Boolean).join(' ');
+}
+
+function architecture(model: ExperimentConfig['model']): string {
+  const images = `The model takes images of ${model.image}x${model.image} pixels`;
+  switch (model.kind) {
+    case 'vit':
+      return (
+        `${images} in patches of ${model.patch}x${model.patch}, width ${model.dim}, ` +
+        `${count(model.layers, 'layer')}, ${count(model.heads, 'head')} of ${model.dimHead}.`
+      );
+    case 'resnet':
+    case 'efficientnetv2-micro':
+      return `${images}; batch normalisation uses running statistics at evaluation.`;
+    case 'imagesig':
+      return (
+        `${images}, as path signatures of level 4 of its rows${model.columns ? ' and columns' : ''}, ` +
+        'computed once per image before training; that time and energy are part of the run.'
+      );
+  }
 }
 
 function machines(runs: readonly RunDetail[]): string {
@@ -285,4 +301,14 @@ function factorLimits(runs: readonly RunDetail[]): string[] {
       'The carbon intensities have different bases; emissions of these runs do not compare.',
     );
   return limits;
+}
+
+/** Empty where no run changed its images. */
+function augmentation(configs: readonly ExperimentConfig[]): string {
+  const words = ({ augment: { flip, crop } }: ExperimentConfig): string =>
+    [crop > 0 && `crops padded by ${count(crop, 'pixel')}`, flip && 'random mirroring']
+      .filter((part) => part !== false)
+      .join(' with ') || 'none';
+  const found = distinct(configs.map(words));
+  return found.every((one) => one === 'none') ? '' : `Augmentation: ${list(found)}.`;
 }

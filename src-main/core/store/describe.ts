@@ -1,18 +1,36 @@
 /** A config in the few words of a table row, and the key that repeats of it share. */
 import { createHash } from 'node:crypto';
-import { keptPatches, patchCount, type ExperimentConfig } from '../../contract.ts';
+import { basename } from 'node:path';
+import {
+  keptPatches,
+  patchCount,
+  type ExperimentConfig,
+  type ModelConfig,
+} from '../../contract.ts';
 
 export function describeConfig(config: ExperimentConfig): {
   dataset: string;
   model: string;
   selection: string;
 } {
-  const { image, patch, dim, layers, heads } = config.model;
   return {
     dataset: dataset(config.dataset),
-    model: `ViT ${image}/${patch}, D ${dim}, L ${layers}, h ${heads}`,
+    model: model(config.model),
     selection: selection(config),
   };
+}
+
+function model(config: ModelConfig): string {
+  switch (config.kind) {
+    case 'vit':
+      return `ViT ${config.image}/${config.patch}, D ${config.dim}, L ${config.layers}, h ${config.heads}`;
+    case 'resnet':
+      return `ResNet-${config.depth}, ${config.image} px`;
+    case 'efficientnetv2-micro':
+      return `EfficientNetV2-micro, ${config.image} px`;
+    case 'imagesig':
+      return `ImageSig ${config.image} px, ${config.head}${config.columns ? ', rows and columns' : ''}`;
+  }
 }
 
 function dataset(config: ExperimentConfig['dataset']): string {
@@ -23,6 +41,12 @@ function dataset(config: ExperimentConfig['dataset']): string {
       return 'CIFAR-10';
     case 'cifar100':
       return config.labels === 'coarse' ? 'CIFAR-100 (20 superclasses)' : 'CIFAR-100';
+    case 'mnist':
+      return 'MNIST';
+    case 'tiny-imagenet':
+      return 'Tiny ImageNet';
+    case 'image-folder':
+      return config.path === null ? 'images' : basename(config.path);
   }
 }
 
@@ -37,8 +61,10 @@ const heuristics: Record<ExperimentConfig['selection']['heuristic'], string> = {
 
 function selection(config: ExperimentConfig): string {
   const { mode, heuristic } = config.selection;
-  if (mode === 'off') return 'off';
-  return `${mode} to ${keptPatches(config)} of ${patchCount(config.model)}, ${heuristics[heuristic]}`;
+  if (mode === 'off' || config.model.kind !== 'vit') return 'off';
+  const { model } = config;
+  const kept = keptPatches({ model, selection: config.selection });
+  return `${mode} to ${kept} of ${patchCount(model)}, ${heuristics[heuristic]}`;
 }
 
 /** Twelve hexadecimal digits: the same for configs that differ in nothing but name and seed. */

@@ -1,6 +1,7 @@
 /** Everything that is asked about runs, but for the curves (`series.ts`). */
 import {
   AppError,
+  parseExperimentConfig,
   type ComponentKind,
   type Energy,
   type EvaluationResult,
@@ -166,7 +167,7 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
     imported ?? parsed<SampleFacts>(own.sample_facts) ?? sampleFacts(db, id);
   return {
     summary: summary(db, row),
-    config: parsed<ExperimentConfig>(own.config),
+    config: completed(parsed<ExperimentConfig>(own.config)),
     energy: imported ? importedEnergy(imported) : energyOf(db, id),
     phases,
     phaseTotals: phaseTotals(phases),
@@ -196,6 +197,12 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
       imported: imported?.columns ?? null,
     },
   };
+}
+
+/** A config that was stored before an option existed had that option's default. */
+function completed(config: ExperimentConfig | null): ExperimentConfig | null {
+  const result = parseExperimentConfig(config);
+  return result.ok ? result.config : config;
 }
 
 const parsed = <T>(text: string | null): T | null =>

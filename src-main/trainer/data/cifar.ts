@@ -9,26 +9,35 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { AppError } from '../../contract.ts';
+import { basename, join } from 'node:path';
 import { extractMembers, type Member } from './archive.ts';
-import { digestOf, type Digest } from './checksum.ts';
+import type { Digest } from './checksum.ts';
 import { cifar100Classes, cifar100Superclasses, cifar10Classes } from './cifar-classes.ts';
 import {
   channelStatistics,
   DatasetError,
+  emptySplit,
+  heldOut,
+  splitPlace,
   throwIfCancelled,
   type Dataset,
+  type LocalState,
   type OpenContext,
   type Split,
   type SplitName,
 } from './dataset.ts';
 import { download, type DownloadOptions } from './download.ts';
+import {
+  cannotRead,
+  exists,
+  givenPath,
+  megabytes,
+  nothingAt,
+  requirePublished,
+} from './local-files.ts';
 
 const side = 32;
 const imageBytes = 3 * side * side;
-const holdOutEvery = 20;
 
 interface BatchFile {
   name: string;
@@ -135,17 +144,16 @@ export async function openCifar(
   const folder = await locate(source, path, context);
 
   const counts = cifarSummary(source, labels);
-  const train = emptySplit(counts.train);
-  const validation = emptySplit(counts.validation);
-  const test = emptySplit(counts.test);
+  const train = emptySplit(counts.train, side);
+  const validation = emptySplit(counts.validation, side);
+  const test = emptySplit(counts.test, side);
 
   let index = 0;
   for (const file of source.train) {
     const records = await readBatch(source, folder, file, kind, context);
     for (let i = 0; i < file.records; i++, index++) {
-      const isHeld = index % holdOutEvery === holdOutEvery - 1;
-      const before = Math.floor(index / holdOutEvery);
-      put(records, i, isHeld ? validation : train, isHeld ? before : index - before, kind.byte);
+      const { split, at } = splitPlace(index);
+      put(records, i, split === 'train' ? train : validation, at, kind.byte);
     }
   }
   index = 0;
@@ -170,7 +178,7 @@ export function cifarSummary(
   labels: 'fine' | 'coarse',
 ): { classes: number; size: number } & Record<SplitName, number> {
   const all = total(source.train);
-  const held = Math.floor(all / holdOutEvery);
+  const held = heldOut(all);
   return {
     classes: source.labels[labels]?.classes.length ?? 0,
     size: side,
@@ -181,13 +189,6 @@ export function cifarSummary(
 }
 
 const total = (files: readonly BatchFile[]) => files.reduce((sum, file) => sum + file.records, 0);
-
-const emptySplit = (count: number): Split => ({
-  count,
-  images: new Uint8Array(count * imageBytes),
-  labels: new Int32Array(count),
-  boxes: null,
-});
 
 /** Records of one file, label bytes first. */
 interface Records {
@@ -213,7 +214,7 @@ async function readBatch(
   const path = join(folder, file.name);
   const expected = fileBytes(source, file);
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw cannotRead(source, path, cause);
+    throw cannotRead(path, cause, again(source));
   });
   if (bytes.byteLength !== expected)
     throw new DatasetError(
@@ -263,7 +264,8 @@ async function locate(
   context: OpenContext,
 ): Promise<string> {
   const { dataDir } = context;
-  if (path === null || path.trim() === '') {
+  const given = givenPath(path);
+  if (given === null) {
     const folder = ownFolder(source, dataDir);
     if (await exists(folder)) return folder;
     const archive = ownArchive(source, dataDir);
@@ -273,12 +275,7 @@ async function locate(
       `Download it on the page of the datasets; or download ${archiveUrl(source)} by hand and put it at ${archive}, or give its place as dataset.path.`,
     );
   }
-  const given = resolve(path.replace(/^~(?=$|[\\/])/, homedir()));
-  if (!(await exists(given)))
-    throw new DatasetError(
-      `There is no folder or archive ${given}.`,
-      'Correct dataset.path, or leave it empty to use the data folder of the program.',
-    );
+  if (!(await exists(given))) throw nothingAt(given);
   if (isArchive(given)) return unpack(source, given, context);
 
   const first = source.train[0]!.name;
@@ -299,18 +296,7 @@ async function unpack(
   { dataDir, onProgress, signal }: OpenContext,
 ): Promise<string> {
   onProgress?.(`checking ${basename(archive)}`, null);
-  const { algorithm, hex } = source.archive.digest;
-  const found = await digestOf(archive, algorithm, signal).catch((cause: unknown) => {
-    if (cause instanceof AppError) throw cause;
-    throw cannotRead(source, archive, cause);
-  });
-  if (found !== hex) {
-    const { size } = await stat(archive);
-    throw new DatasetError(
-      `${archive} is not the published archive: ${size} bytes, ${algorithm} ${found}; expected ${source.archive.bytes} bytes, ${hex}.`,
-      `${again(source)} To use an archive of your own making, unpack it and give the folder.`,
-    );
-  }
+  await requirePublished(archive, source.archive, again(source), signal);
   const folder = ownFolder(source, dataDir);
   if (!(await isComplete(source, folder))) {
     onProgress?.(`unpacking ${basename(archive)}`, null);
@@ -321,24 +307,6 @@ async function unpack(
 
 const again = (source: CifarSource): string =>
   `Get it anew from ${archiveUrl(source)}, or download it again on the page of the datasets.`;
-
-function cannotRead(source: CifarSource, path: string, cause: unknown): DatasetError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
-  if (code === 'ENOENT') return new DatasetError(`${path} is missing.`, again(source));
-  if (code === 'EACCES' || code === 'EPERM')
-    return new DatasetError(
-      `There is no permission to read ${path}.`,
-      'Change the permissions of the file, or copy it to where you may read it.',
-    );
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new DatasetError(`${path} cannot be read: ${reason}.`, 'Check the disk it lies on.');
-}
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The first batch file that is missing or of the wrong length; null when all are there. */
 async function firstFault(source: CifarSource, folder: string): Promise<string | null> {
@@ -378,15 +346,8 @@ export async function downloadCifar(
   await rm(archive, { force: true });
 }
 
-export interface CifarState {
-  state: 'ready' | 'missing' | 'broken';
-  detail: string;
-  fix: string | null;
-  bytes: number | null;
-}
-
 /** What the data folder holds, by names and lengths; contents are checked when the set is opened. */
-export async function cifarState(source: CifarSource, dataDir: string): Promise<CifarState> {
+export async function cifarState(source: CifarSource, dataDir: string): Promise<LocalState> {
   const folder = ownFolder(source, dataDir);
   const archive = ownArchive(source, dataDir);
   if (await exists(folder)) {
@@ -413,5 +374,3 @@ export async function cifarState(source: CifarSource, dataDir: string): Promise<
     bytes: part?.size ?? null,
   };
 }
-
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);

@@ -4,6 +4,7 @@
  * Images stay uint8 at their stored size, one plane per channel; casting, normalising and resizing
  * happen on the training device (design, section 1).
  */
+import { totalmem } from 'node:os';
 import { AppError } from '../../contract.ts';
 
 /** The name of a part of a dataset. Models are chosen on `validation`; `test` is looked at once. */
@@ -33,6 +34,39 @@ export interface Dataset {
   std: [number, number, number];
 }
 
+/** Zeros for `count` images of `size` pixels; boxes where `boxed`. */
+export const emptySplit = (count: number, size: number, boxed = false): Split => ({
+  count,
+  images: new Uint8Array(count * 3 * size * size),
+  labels: new Int32Array(count),
+  boxes: boxed ? new Int16Array(count * 4) : null,
+});
+
+/**
+ * Sets published without a validation split lose every 20th training image (index 19, 39, ...) to one:
+ * the same 5 % in every run, so that models are never chosen on the test images.
+ */
+const holdOutEvery = 20;
+
+/** Images held out of `count`. */
+export const heldOut = (count: number): number => Math.floor(count / holdOutEvery);
+
+/** Where a published training image goes. */
+export function splitPlace(index: number): { split: 'train' | 'validation'; at: number } {
+  const before = heldOut(index);
+  return index % holdOutEvery === holdOutEvery - 1
+    ? { split: 'validation', at: before }
+    : { split: 'train', at: index - before };
+}
+
+/** What is on this machine of a dataset. */
+export interface LocalState {
+  state: 'ready' | 'missing' | 'broken';
+  detail: string;
+  fix: string | null;
+  bytes: number | null;
+}
+
 /** What opening a dataset needs from its surroundings. */
 export interface OpenContext {
   /** Where datasets and their caches lie; made when missing. */
@@ -51,6 +85,18 @@ export class DatasetError extends AppError {
     this.name = 'DatasetError';
   }
 }
+
+/** Refuses images that would leave no memory for training. @param what takes `bytes`. */
+export function requireMemory(what: string, bytes: number): void {
+  const limit = Math.min(totalmem() / 2, 2 ** 36);
+  if (bytes > limit)
+    throw new DatasetError(
+      `${what} takes ${gigabytes(bytes)} GB; at most ${gigabytes(limit)} GB can be held in memory here.`,
+      'Choose fewer or smaller images.',
+    );
+}
+
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);
 
 /** Stops work that was cancelled; `what` was going on. */
 export function throwIfCancelled(signal: AbortSignal | undefined, what: string): void {

@@ -5,14 +5,23 @@
  * keeps the server's validator, so that a file which changed in between is fetched anew (If-Range).
  * Node's own http is used, not fetch: fetch would unpack an archive that a server labels as gzip-encoded.
  */
-import { open, readFile, rename, rm, stat, writeFile, mkdir } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '../../contract.ts';
 import { digestOf, type Digest } from './checksum.ts';
 import { DatasetError, explainDisk, throwIfCancelled } from './dataset.ts';
+import { withLock } from './lock.ts';
 
 export interface DownloadProgress {
   received: number;
@@ -59,7 +68,7 @@ export async function download(
   await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
     throw explainDisk(cause, file);
   });
-  await withLock(file, async () => {
+  await withLock(file, 'downloaded', async () => {
     const part = `${file}.part`;
     for (let attempt = 0; ; attempt++) {
       throwIfCancelled(signal, `The download of ${basename(file)}`);
@@ -150,9 +159,8 @@ async function fetchRest(
   if (have < bytes) throw new Interrupted('the connection ended early');
 }
 
-type Handle = Awaited<ReturnType<typeof open>>;
-
-async function writeAll(handle: Handle, chunk: Uint8Array, at: number): Promise<void> {
+/** Writes all of `chunk` at a place of the file. */
+export async function writeAll(handle: FileHandle, chunk: Uint8Array, at: number): Promise<void> {
   let written = 0;
   while (written < chunk.byteLength) {
     const left = chunk.byteLength - written;
@@ -274,43 +282,3 @@ async function rememberValidator(part: string, url: string, response: IncomingMe
 }
 
 const forget = (part: string): Promise<void> => rm(`${part}.json`, { force: true });
-
-// --- one download of a file at a time ------------------------------------------------------------
-
-async function withLock(file: string, work: () => Promise<void>): Promise<void> {
-  const lock = `${file}.lock`;
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (cause) {
-      const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-      if (!exists) throw explainDisk(cause, lock);
-      const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-      if (attempt > 0 || isRunning(holder))
-        throw new AppError(
-          'CONFLICT',
-          `${basename(file)} is being downloaded already.`,
-          'Wait for it to end.',
-        );
-      // left behind by a process that was killed
-      await rm(lock, { force: true });
-    }
-  }
-  try {
-    await work();
-  } finally {
-    await rm(lock, { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    // it runs, as another user
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
-  }
-}

@@ -2,7 +2,7 @@
  * Every dataset the program knows. Adding one is one file, one variant in the config schema and one
  * line in `kinds`.
  */
-import type { DatasetState } from '../../contract.ts';
+import type { DatasetState, DownloadableId } from '../../contract.ts';
 import type { DatasetConfig } from '../../experiment-config.ts';
 import {
   archiveUrl,
@@ -16,13 +16,30 @@ import {
 } from './cifar.ts';
 import type { Dataset, OpenContext, SplitName } from './dataset.ts';
 import type { DownloadOptions } from './download.ts';
+import { imageFolderSummary, openImageFolder } from './image-folder.ts';
+import {
+  downloadMnist,
+  mnist,
+  mnistBytes,
+  mnistMirrors,
+  mnistState,
+  mnistSummary,
+  openMnist,
+} from './mnist.ts';
 import { openGreenSynth } from './synthetic.ts';
+import {
+  downloadTinyImageNet,
+  openTinyImageNet,
+  tinyImageNet,
+  tinyImageNetState,
+  tinyImageNetSummary,
+  tinyImageNetUrl,
+} from './tiny-imagenet.ts';
 
 export type { Dataset, OpenContext, Split, SplitName } from './dataset.ts';
 export type { DownloadOptions, DownloadProgress } from './download.ts';
 
 type Kind = DatasetConfig['kind'];
-export type DownloadableId = Exclude<Kind, 'greensynth'>;
 
 /** What is known of a dataset without opening it. */
 export interface DatasetSummary extends Record<SplitName, number> {
@@ -57,6 +74,55 @@ const kinds: { [K in Kind]: DatasetKind<K> } = {
     state: (dataDir) => stateOf('cifar100', cifar100, '100 classes or 20 superclasses', dataDir),
     download: (dataDir, options) => downloadCifar(cifar100, dataDir, options),
   },
+  mnist: {
+    describe: () => mnistSummary(mnist),
+    open: (config, context) => openMnist(mnist, config.path, context),
+    state: async (dataDir) => ({
+      id: 'mnist',
+      title: 'MNIST',
+      description: '70,000 grey digits of 28x28 in 10 classes',
+      ...(await mnistState(mnist, dataDir)),
+      downloadBytes: mnistBytes(),
+      progress: null,
+      license: 'CC BY-SA 3.0, as the Keras documentation states; cite LeCun et al. (1998)',
+      url: mnistMirrors()[0] ?? null,
+    }),
+    download: (dataDir, options) => downloadMnist(mnist, dataDir, options),
+  },
+  'tiny-imagenet': {
+    describe: () => tinyImageNetSummary(tinyImageNet),
+    open: (config, context) => openTinyImageNet(tinyImageNet, config.path, context),
+    state: async (dataDir) => ({
+      id: 'tiny-imagenet',
+      title: 'Tiny ImageNet',
+      description: '110,000 colour images of 64x64 in 200 classes, each with a box',
+      ...(await tinyImageNetState(tinyImageNet, dataDir)),
+      downloadBytes: tinyImageNet.archive.bytes,
+      progress: null,
+      license: 'For research and teaching that is not commercial (terms of ImageNet)',
+      url: tinyImageNetUrl(tinyImageNet),
+    }),
+    download: (dataDir, options) => downloadTinyImageNet(tinyImageNet, dataDir, options),
+  },
+  'image-folder': {
+    describe: imageFolderSummary,
+    open: openImageFolder,
+    state: () =>
+      Promise.resolve({
+        id: 'image-folder',
+        title: 'Folder of images',
+        description: 'Your own JPEG and PNG files, one folder per class',
+        state: 'ready',
+        detail:
+          'Name the folder in a new experiment; its images are decoded once, when first used.',
+        fix: null,
+        bytes: null,
+        downloadBytes: null,
+        progress: null,
+        license: 'Yours to know',
+        url: null,
+      }),
+  },
 };
 
 /**
@@ -76,7 +142,10 @@ export function openDataset<K extends Kind>(
   return kinds[kind].open(config, context);
 }
 
-/** Sizes and classes of a dataset, without opening it. */
+/**
+ * Sizes and classes of a dataset, without opening it.
+ * @throws DatasetError for a folder of images that is not there or not as it has to be.
+ */
 export function describeDataset<K extends Kind>(
   config: Extract<DatasetConfig, { kind: K }>,
 ): DatasetSummary;

@@ -5,13 +5,12 @@
  * Integer arithmetic only: the bytes are the same everywhere. The order of the random draws is part of
  * the definition; a change of it makes another dataset.
  */
-import { totalmem } from 'node:os';
 import type { DatasetConfig } from '../../experiment-config.ts';
 import { Sfc32 } from './prng.ts';
 import { readCache, writeCache, type CacheSplit } from './cache.ts';
 import {
   channelStatistics,
-  DatasetError,
+  requireMemory,
   splitNames,
   throwIfCancelled,
   type Dataset,
@@ -172,12 +171,7 @@ export async function openGreenSynth(
 ): Promise<Dataset> {
   const { size } = config;
   const bytes = (config.train + config.validation + config.test) * 3 * size * size;
-  const limit = Math.min(totalmem() / 2, 2 ** 36);
-  if (bytes > limit)
-    throw new DatasetError(
-      `GreenSynth with these settings takes ${gigabytes(bytes)} GB; at most ${gigabytes(limit)} GB can be held in memory here.`,
-      'Choose fewer or smaller images.',
-    );
+  requireMemory('GreenSynth with these settings', bytes);
 
   const generator = new GreenSynth(config);
   const key = cacheKey(config);
@@ -247,5 +241,3 @@ async function draw(
     }
   }
 }
-
-const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);

@@ -6,9 +6,40 @@
  * Only operators that ONNX Runtime's `cpu` and `webgpu` providers both have are emitted; what webgpu
  * lacks (OneHot, Sign, Mod, Round, IsNaN, Or, most of int64) is composed here.
  */
+import {
+  BATCH_NORM,
+  CHANNEL_AFFINE,
+  CONV,
+  CONV_INPUT_GRADIENT,
+  CONV_WEIGHT_GRADIENT,
+} from './convolution.ts';
+import {
+  batchNormNodes,
+  channelAffineNode,
+  convolve,
+  convolveInputGradient,
+  convolveWeightGradient,
+  type Conv,
+} from './convolution-kernels.ts';
 import { ATTENTION, GELU, GELU_GRADIENT, LAYER_NORM } from './ops.ts';
 import { sameShape, sizeOf, uniformNumber } from './graph.ts';
 import type { Graph, Value } from './graph.ts';
+import {
+  add,
+  broadcastShape,
+  concat,
+  divide,
+  elementwise,
+  gatherAlong,
+  matMul,
+  multiply,
+  reduceAxes,
+  reshape,
+  slice,
+  subtract,
+  transpose,
+  unary,
+} from './nodes.ts';
 import type { OnnxType } from './onnx.ts';
 import * as tf from './tf.ts';
 
@@ -63,44 +94,6 @@ export function onnxType(dtype: string): OnnxType {
 
 const microsoft = { domain: 'com.microsoft' };
 
-function broadcastShape(a: Value, b: Value): number[] {
-  return tf.broadcast_util.assertAndGetBroadcastShape([...a.shape], [...b.shape]);
-}
-
-/** A node over the broadcast of two operands; an operand that was broadcast already is not, again. */
-function elementwise(g: Graph, op: string, a: Value, b: Value, type: OnnxType = a.type): Value {
-  const shape = broadcastShape(a, b);
-  const covers = (small: Value, other: Value) => sameShape(broadcastShape(small, other), shape);
-  const left = a.broadcastOf && covers(a.broadcastOf, b) ? a.broadcastOf : a;
-  const right = b.broadcastOf && covers(left, b.broadcastOf) ? b.broadcastOf : b;
-  return g.node(op, [left, right], { shape, type });
-}
-
-function add(g: Graph, a: Value, b: Value): Value {
-  if (uniformNumber(a) === 0) return g.expand(b, broadcastShape(a, b));
-  if (uniformNumber(b) === 0) return g.expand(a, broadcastShape(a, b));
-  return elementwise(g, 'Add', a, b);
-}
-
-function subtract(g: Graph, a: Value, b: Value): Value {
-  if (uniformNumber(b) === 0) return g.expand(a, broadcastShape(a, b));
-  return elementwise(g, 'Sub', a, b);
-}
-
-function multiply(g: Graph, a: Value, b: Value): Value {
-  if (uniformNumber(a) === 1) return g.expand(b, broadcastShape(a, b));
-  if (uniformNumber(b) === 1) return g.expand(a, broadcastShape(a, b));
-  return elementwise(g, 'Mul', a, b);
-}
-
-function divide(g: Graph, a: Value, b: Value): Value {
-  if (uniformNumber(b) === 1) return g.expand(a, broadcastShape(a, b));
-  return elementwise(g, 'Div', a, b);
-}
-
-const unary = (g: Graph, op: string, x: Value, type: OnnxType = x.type): Value =>
-  g.node(op, [x], { shape: x.shape, type });
-
 /** x -> one ONNX operator of the same shape and type. */
 const map1 =
   (op: string): KernelMapping =>
@@ -122,87 +115,6 @@ function equal(g: Graph, a: Value, b: Value): Value {
 
 const not = (g: Graph, x: Value): Value => unary(g, 'Not', x);
 
-function reshape(g: Graph, x: Value, shape: readonly number[]): Value {
-  if (sameShape(x.shape, shape)) return x;
-  if (uniformNumber(x) !== undefined) return g.expand(g.scalar(uniformNumber(x)!, x.type), shape);
-  return g.node('Reshape', [x, g.ints(shape)], { shape, type: x.type });
-}
-
-function transpose(g: Graph, x: Value, perm: readonly number[]): Value {
-  if (perm.every((axis, i) => axis === i)) return x;
-  const shape = perm.map((axis) => x.shape[axis]!);
-  return g.node(
-    'Transpose',
-    [x],
-    { shape, type: x.type },
-    { attributes: { perm: { ints: perm } } },
-  );
-}
-
-const swapLastTwo = (g: Graph, x: Value): Value => {
-  const axes = x.shape.map((_, i) => i);
-  const last = axes.length - 1;
-  return transpose(g, x, [...axes.slice(0, -2), last, last - 1]);
-};
-
-/** Batched matrix product with tfjs's flags; ONNX Runtime folds the transposes into the product. */
-function matMul(g: Graph, a: Value, b: Value, transposeA = false, transposeB = false): Value {
-  const left = transposeA ? swapLastTwo(g, a) : a;
-  const right = transposeB ? swapLastTwo(g, b) : b;
-  const batch = tf.broadcast_util.assertAndGetBroadcastShape(
-    left.shape.slice(0, -2),
-    right.shape.slice(0, -2),
-  );
-  const shape = [...batch, left.shape.at(-2)!, right.shape.at(-1)!];
-  return g.node('MatMul', [left, right], { shape, type: a.type });
-}
-
-function slice(
-  g: Graph,
-  x: Value,
-  begin: readonly number[],
-  size: readonly number[],
-  steps?: readonly number[],
-): Value {
-  if (sameShape(x.shape, size) && !steps?.some((step) => step !== 1)) return x;
-  // webgpu slices floats only; whole numbers are gathered
-  if (x.type === 'int32')
-    return size.reduce<Value>((cut, side, axis) => {
-      const step = steps?.[axis] ?? 1;
-      if (side === cut.shape[axis] && step === 1) return cut;
-      const at = Array.from({ length: side }, (_, i) => begin[axis]! + i * step);
-      return gatherAlong(g, cut, g.constant('int32', [side], at), axis);
-    }, x);
-  // only the axes that are cut
-  const axes = x.shape
-    .map((_, i) => i)
-    .filter((i) => begin[i] !== 0 || size[i] !== x.shape[i] || (steps?.[i] ?? 1) !== 1);
-  const ends = axes.map((i) => {
-    const end = begin[i]! + size[i]! * (steps?.[i] ?? 1);
-    // before the first element: -1 would mean the last one
-    return end < 0 ? -x.shape[i]! - 1 : end;
-  });
-  const inputs = [
-    x,
-    g.ints(axes.map((i) => begin[i]!)),
-    g.ints(ends),
-    g.ints(axes),
-    ...(steps ? [g.ints(axes.map((i) => steps[i]!))] : []),
-  ];
-  return g.node('Slice', inputs, { shape: size, type: x.type });
-}
-
-function concat(g: Graph, values: readonly Value[], axis: number): Value {
-  const parts = values.filter(({ shape }) => sizeOf(shape) > 0);
-  if (parts.length === 1) return parts[0]!;
-  const first = parts[0] ?? values[0]!;
-  const at = axis < 0 ? axis + first.shape.length : axis;
-  const shape = first.shape.map((side, i) =>
-    i === at ? parts.reduce((sum, part) => sum + part.shape[at]!, 0) : side,
-  );
-  return g.node('Concat', parts, { shape, type: first.type }, { attributes: { axis: { i: at } } });
-}
-
 /** Reductions hand their axes over as `axis` or as `reductionIndices`; none means all. */
 function reduce(op: string): KernelMapping {
   return ({ graph, inputs, attrs }) => {
@@ -212,50 +124,6 @@ function reduce(op: string): KernelMapping {
     const axes = tf.util.parseAxisParam(all ? x.shape.map((_, i) => i) : given, [...x.shape]);
     return reduceAxes(graph, op, x, axes, attrs.boolean('keepDims'));
   };
-}
-
-function reduceAxes(
-  g: Graph,
-  op: string,
-  x: Value,
-  axes: readonly number[],
-  keepDims: boolean,
-): Value {
-  if (axes.length === 0) return x;
-  if (op === 'ReduceSum' && !keepDims && isTallSum(g, x, axes)) return sumRows(g, x, axes.length);
-  const shape = keepDims
-    ? x.shape.map((side, i) => (axes.includes(i) ? 1 : side))
-    : x.shape.filter((_, i) => !axes.includes(i));
-  return g.node(
-    op,
-    [x, g.ints(axes)],
-    { shape, type: x.type },
-    { attributes: { keepdims: { i: keepDims ? 1 : 0 } } },
-  );
-}
-
-/** Rows from which on a product with ones beats ONNX Runtime's own sum over them. */
-const tall = 256;
-
-/** Whether a sum runs over all the leading axes of many rows: the gradient of every bias does. */
-const isTallSum = ({ target }: Graph, { type, shape }: Value, axes: readonly number[]): boolean =>
-  target === 'processor' &&
-  type === 'float32' &&
-  axes.length < shape.length &&
-  axes.every((axis, i) => axis === i) &&
-  sizeOf(shape.slice(0, axes.length)) >= tall;
-
-/** The sum over leading axes as a product: [1, rows] ones by [rows, columns]. */
-function sumRows(g: Graph, x: Value, leading: number): Value {
-  const rows = sizeOf(x.shape.slice(0, leading));
-  const rest = x.shape.slice(leading);
-  const columns = sizeOf(rest);
-  const ones = g.expand(g.scalar(1), [1, rows]);
-  const sums = g.node('MatMul', [ones, reshape(g, x, [rows, columns])], {
-    shape: [1, columns],
-    type: 'float32',
-  });
-  return reshape(g, sums, rest);
 }
 
 /** All and Any: ONNX has no logical reduction, the least or the largest of 0 and 1 is one. */
@@ -331,17 +199,6 @@ function scatterAdd(g: Graph, indices: Value, updates: Value, shape: readonly nu
   );
 }
 
-/** Rows of x along an axis; indices are int32 or int64, the result has their shape in place of the axis. */
-function gatherAlong(g: Graph, x: Value, indices: Value, axis: number): Value {
-  const shape = x.shape.toSpliced(axis, 1, ...indices.shape);
-  return g.node(
-    'Gather',
-    [x, indices],
-    { shape, type: x.type },
-    { attributes: { axis: { i: axis } } },
-  );
-}
-
 /** Indices below `length` as tfjs has them. webgpu casts nothing from int64, but looks up with it. */
 function indexToInt32(g: Graph, index: Value, length: number): Value {
   const numbers = g.constant(
@@ -397,33 +254,88 @@ function stridedSlice({ graph, inputs, attrs }: KernelCall): Value {
 const toChannelsFirst = (g: Graph, x: Value): Value => transpose(g, x, [0, 3, 1, 2]);
 const toChannelsLast = (g: Graph, x: Value): Value => transpose(g, x, [0, 2, 3, 1]);
 
-function conv2d({ graph: g, inputs, attrs }: KernelCall): Value {
-  const x = inputs.x!;
-  const filter = inputs.filter!;
-  if (attrs.text('dataFormat') !== 'NHWC')
-    throw new Error('Conv2D is captured with channels-last images (NHWC) only.');
+/** What tfjs says of a convolution of channels-last images, in terms of channels-first ones. */
+function channelsLastConv(
+  attrs: Attrs,
+  input: readonly number[],
+  filter: readonly number[],
+  depthwise: boolean,
+): Conv {
+  if (attrs.has('dataFormat') && attrs.text('dataFormat') !== 'NHWC')
+    throw new Error('Convolutions of tfjs are captured with channels-last images (NHWC) only.');
+  if (attrs.has('dilations') && attrs.numbers('dilations').some((step) => step !== 1))
+    throw new Error('Convolutions are captured without dilation only.');
+  if (depthwise && filter[3] !== 1)
+    throw new Error('Depthwise convolutions are captured with one filter per channel only.');
   const strides = attrs.numbers('strides');
-  const info = tf.backend_util.computeConv2DInfo(
-    [...x.shape] as [number, number, number, number],
-    [...filter.shape] as [number, number, number, number],
-    strides.length === 1 ? strides[0]! : (strides as [number, number]),
+  const pads = attrs.numbers('pad');
+  const explicit = pads.length > 1 ? pads.slice(2, 6) : pads;
+  const { padInfo, strideHeight, strideWidth } = tf.backend_util.computeConv2DInfo(
+    [...input] as [number, number, number, number],
+    [...filter] as [number, number, number, number],
+    [strides[0]!, strides.at(-1)!],
     1,
-    attrs.text('pad') as 'valid' | 'same',
+    Number.isNaN(explicit[0]) ? (attrs.text('pad') as 'valid' | 'same') : 0,
+    'floor',
+    depthwise,
   );
-  const { top, left, bottom, right } = info.padInfo;
-  const [batch, height, width, channels] = info.outShape;
-  const y = g.node(
-    'Conv',
-    [toChannelsFirst(g, x), transpose(g, filter, [3, 2, 0, 1])],
-    { shape: [batch, channels, height, width], type: x.type },
-    {
-      attributes: {
-        strides: { ints: [info.strideHeight, info.strideWidth] },
-        pads: { ints: [top, left, bottom, right] },
-      },
-    },
-  );
-  return toChannelsLast(g, y);
+  const pad = (i: number) => explicit[i] ?? explicit[0]!;
+  const { top, left, bottom, right } = Number.isNaN(explicit[0])
+    ? padInfo
+    : { top: pad(0), bottom: pad(1), left: pad(2), right: pad(3) };
+  return { stride: [strideHeight, strideWidth], pads: [top, left, bottom, right], depthwise };
+}
+
+/** tfjs's filter [kh, kw, in, out] (depthwise: [kh, kw, C, 1]) as weights [out, in, kh, kw], and back. */
+const filterToWeight = (g: Graph, filter: Value, depthwise: boolean): Value =>
+  transpose(g, filter, depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1]);
+const weightToFilter = (g: Graph, weight: Value, depthwise: boolean): Value =>
+  transpose(g, weight, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]);
+/** The shape of such a filter, as weights. */
+const weightShape = ([height, width, inner, out]: readonly number[], depthwise: boolean) =>
+  depthwise ? [inner!, out!, height!, width!] : [out!, inner!, height!, width!];
+
+const tfjsConv =
+  (depthwise: boolean): KernelMapping =>
+  ({ graph: g, inputs: { x, filter }, attrs }) => {
+    const conv = channelsLastConv(attrs, x!.shape, filter!.shape, depthwise);
+    const weight = filterToWeight(g, filter!, depthwise);
+    return toChannelsLast(g, convolve(g, toChannelsFirst(g, x!), weight, conv));
+  };
+
+const tfjsConvInputGradient =
+  (depthwise: boolean): KernelMapping =>
+  ({ graph: g, inputs: { dy, filter }, attrs }) => {
+    const [batch, height, width, channels] = attrs.numbers('inputShape');
+    const images = [batch!, height!, width!, channels!];
+    const conv = channelsLastConv(attrs, images, filter!.shape, depthwise);
+    const weight = filterToWeight(g, filter!, depthwise);
+    const shape = [batch!, channels!, height!, width!];
+    return toChannelsLast(
+      g,
+      convolveInputGradient(g, toChannelsFirst(g, dy!), weight, shape, conv),
+    );
+  };
+
+const tfjsConvFilterGradient =
+  (depthwise: boolean): KernelMapping =>
+  ({ graph: g, inputs: { x, dy }, attrs }) => {
+    const filter = attrs.numbers('filterShape');
+    const conv = channelsLastConv(attrs, x!.shape, filter, depthwise);
+    const [images, errors] = [toChannelsFirst(g, x!), toChannelsFirst(g, dy!)];
+    const shape = weightShape(filter, depthwise);
+    const gradient = convolveWeightGradient(g, images, errors, shape, conv);
+    return weightToFilter(g, gradient, depthwise);
+  };
+
+/** A convolution of our own op: the same stride and padding on all sides. */
+function ownConv(attrs: Attrs): Conv {
+  const [stride, pad] = [attrs.number('stride'), attrs.number('pad')];
+  return {
+    stride: [stride, stride],
+    pads: [pad, pad, pad, pad],
+    depthwise: attrs.boolean('depthwise'),
+  };
 }
 
 function resizeBilinear({ graph: g, inputs, attrs }: KernelCall): Value {
@@ -629,7 +541,12 @@ export const kernels: Record<string, KernelMapping> = {
       { attributes: { equation: { s: equation } } },
     );
   },
-  Conv2D: conv2d,
+  Conv2D: tfjsConv(false),
+  Conv2DBackpropInput: tfjsConvInputGradient(false),
+  Conv2DBackpropFilter: tfjsConvFilterGradient(false),
+  DepthwiseConv2dNative: tfjsConv(true),
+  DepthwiseConv2dNativeBackpropInput: tfjsConvInputGradient(true),
+  DepthwiseConv2dNativeBackpropFilter: tfjsConvFilterGradient(true),
 
   // shapes
   Identity: ({ inputs }) => inputs.x!,
@@ -772,12 +689,21 @@ export const kernels: Record<string, KernelMapping> = {
     );
   },
 
-  // composite ops of our own (ops.ts)
+  // composite ops of our own (ops.ts, convolution.ts)
   [LAYER_NORM]: layerNorm,
   [GELU]: ({ graph: g, inputs: { x } }) =>
     g.node('Gelu', [x!], { shape: x!.shape, type: x!.type }, microsoft),
   [GELU_GRADIENT]: geluGradient,
   [ATTENTION]: attention,
+  [CONV]: ({ graph, inputs: { x, weight }, attrs }) => convolve(graph, x!, weight!, ownConv(attrs)),
+  [CONV_INPUT_GRADIENT]: ({ graph, inputs: { dy, weight }, attrs }) =>
+    convolveInputGradient(graph, dy!, weight!, attrs.numbers('inputShape'), ownConv(attrs)),
+  [CONV_WEIGHT_GRADIENT]: ({ graph, inputs: { x, dy }, attrs }) =>
+    convolveWeightGradient(graph, x!, dy!, attrs.numbers('weightShape'), ownConv(attrs)),
+  [CHANNEL_AFFINE]: ({ graph, inputs: { x, scale, shift } }) =>
+    channelAffineNode(graph, x!, scale!, shift!),
+  [BATCH_NORM]: ({ graph, inputs: { x, gamma, beta }, attrs }) =>
+    batchNormNodes(graph, x!, gamma!, beta!, attrs.number('epsilon')),
 };
 
 const gatherNdShape = (params: Value, indices: Value): number[] => [

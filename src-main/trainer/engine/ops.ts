@@ -50,7 +50,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tenso
   return out!;
 }
 
-function runKernel(
+/** Runs a kernel by name; its results as a list, one where it has one. */
+export function runKernel(
   name: string,
   inputs: Record<string, Tensor>,
   attrs: NamedAttrMap,
@@ -62,7 +63,8 @@ function runKernel(
 
 type Composition = (inputs: Record<string, Tensor>, attrs: NamedAttrMap) => Tensor | Tensor[];
 
-function registerComposition(kernelName: string, compose: Composition): void {
+/** Gives every eager backend a kernel of this name: tfjs ops to run in its place. */
+export function registerComposition(kernelName: string, compose: Composition): void {
   for (const backendName of EAGER_BACKENDS)
     tf.registerKernel({
       kernelName,

@@ -55,6 +55,28 @@ export function normalisePatches(patches: Tensor4D, { mean, std }: Normalisation
 }
 
 /**
+ * Bytes to a normalised image, resized where needed: what a convolution sees.
+ * @param images [B, C, s, s] int32, 0..255
+ * @returns [B, C, side, side]
+ */
+export function normaliseImages(
+  images: Tensor4D,
+  side: number,
+  { mean, std }: Normalisation,
+): Tensor4D {
+  return tf.tidy(() => {
+    const [, channels, stored] = images.shape;
+    const bytes = images.cast<Tensor4D>('float32');
+    const pixels = stored === side ? bytes : resizeBilinear(bytes, side);
+    const perChannel = (of: (c: number) => number): Tensor =>
+      tf.tensor(Array.from({ length: channels }, (_, c) => of(c))).reshape([1, channels, 1, 1]);
+    return pixels
+      .mul(perChannel((c) => 1 / (255 * std[c]!)))
+      .add(perChannel((c) => -mean[c]! / std[c]!)) as Tensor4D;
+  });
+}
+
+/**
  * Bilinear with half-pixel centres (torch: align_corners = false), as two products with a fixed matrix:
  * the same result on every engine. Golden: `primitives.bilinear_half_pixel`.
  * @param images [B, C, s, s]

@@ -5,15 +5,15 @@
  */
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
-import { type ExperimentConfig, patchCount } from '../../experiment-config.ts';
+import { patchCount, type VitModel } from '../../experiment-config.ts';
 import { gelu, layerNorm } from '../engine/ops.ts';
-import { attentionVariants, type AttentionKind } from './attention/registry.ts';
+import { attentionOf, type AttentionConfig } from './attention/registry.ts';
 import type { Initialiser, Parameter } from './parameters.ts';
 
 /** Everything about a ViT that its parameters and its graph depend on. */
 export interface VitShape {
-  model: ExperimentConfig['model'];
-  attention: AttentionKind;
+  model: VitModel;
+  attention: AttentionConfig;
   channels: number;
   classes: number;
 }
@@ -24,12 +24,13 @@ const hiddenWidth = ({ dim, mlpRatio }: VitShape['model']): number =>
   Math.max(1, Math.round(dim * mlpRatio));
 
 /** A single head as wide as the model needs no projection behind it (method A.1). */
-const hasOutProjection = ({ heads, dimHead, dim }: VitShape['model']): boolean =>
+const hasOutProjection = (heads: number, { dimHead, dim }: VitShape['model']): boolean =>
   !(heads === 1 && dimHead === dim);
 
 /** All parameters in their order; names as in a PyTorch module of the same build. */
-export function vitParameters({ model, channels, classes }: VitShape): Parameter[] {
-  const { dim, patch, layers, heads, dimHead } = model;
+export function vitParameters({ model, attention, channels, classes }: VitShape): Parameter[] {
+  const { dim, patch, layers, dimHead } = model;
+  const { heads, projections, parameters: own } = attentionOf(attention, model);
   const inner = heads * dimHead;
   const hidden = hiddenWidth(model);
   const positions: Initialiser = { kind: 'normal', std: model.posInit === 'authors' ? 1 : 0.02 };
@@ -50,15 +51,18 @@ export function vitParameters({ model, channels, classes }: VitShape): Parameter
     { name: `${name}.b`, shape: [dim], init: { kind: 'constant', value: 0 }, decay: false },
   ];
 
+  /** PyTorch's modules hold q, k and v as one tensor; other sets of projections stay apart. */
+  const joint = (b: string, what: 'weight' | 'bias'): string | undefined =>
+    projections.join() === 'q,k,v' ? `${b}.qkv.${what}` : undefined;
+
   const block = (b: string): Parameter[] => [
     ...norm(`${b}.ln1`),
-    ...['q', 'k', 'v'].map((part) =>
-      weight(`${b}.${part}.weight`, [inner, dim], `${b}.qkv.weight`),
-    ),
+    ...projections.map((part) => weight(`${b}.${part}.weight`, [inner, dim], joint(b, 'weight'))),
     ...(model.qkvBias
-      ? ['q', 'k', 'v'].map((part) => bias(`${b}.${part}.bias`, inner, dim, `${b}.qkv.bias`))
+      ? projections.map((part) => bias(`${b}.${part}.bias`, inner, dim, joint(b, 'bias')))
       : []),
-    ...(hasOutProjection(model)
+    ...own.map((parameter) => ({ ...parameter, name: `${b}.${parameter.name}` })),
+    ...(hasOutProjection(heads, model)
       ? [weight(`${b}.out.weight`, [dim, inner]), bias(`${b}.out.bias`, dim, inner)]
       : []),
     ...norm(`${b}.ln2`),
@@ -101,11 +105,11 @@ export function vitForward(
   parameters: Record<string, Tensor>,
   { patches, kept, dropout = (values) => values, observe }: VitInput,
 ): Tensor2D {
-  const { dim, layers, heads, dimHead } = shape.model;
+  const { dim, layers, dimHead } = shape.model;
+  const { heads, attend } = attentionOf(shape.attention, shape.model);
   const [batch, count] = patches.shape;
   const tokens = count + 1; // with the class token
   const inner = heads * dimHead;
-  const { attend } = attentionVariants[shape.attention];
 
   const parameter = (name: string): Tensor => {
     const tensor = parameters[name];
@@ -163,12 +167,14 @@ export function vitForward(
   }
 
   function multiHeadAttention(x: Tensor, b: string): Tensor {
-    const q = splitHeads(linear(x, `${b}.q`));
-    const k = splitHeads(linear(x, `${b}.k`));
-    const v = splitHeads(linear(x, `${b}.v`));
-    const merged = attend({ q, k, v })
+    const merged = attend({
+      tokens: x.reshape([batch, tokens, dim]),
+      project: (name, input = x) =>
+        splitHeads(linear(input.reshape([batch * tokens, dim]), `${b}.${name}`)),
+      parameter: (name) => parameter(`${b}.${name}`),
+    })
       .transpose([0, 2, 1, 3])
       .reshape([batch * tokens, inner]);
-    return hasOutProjection(shape.model) ? linear(merged, `${b}.out`) : merged;
+    return hasOutProjection(heads, shape.model) ? linear(merged, `${b}.out`) : merged;
   }
 }

@@ -5,9 +5,15 @@
  * A run needs at most two training programs, full images and kept patches: one draw per batch decides
  * between them (method B.5), so there are exactly two shapes to compile.
  */
-import { type ExperimentConfig, keptPatches, patchCount } from '../../experiment-config.ts';
+import {
+  type ExperimentConfig,
+  keptPatches,
+  patchCount,
+  type VitModel,
+} from '../../experiment-config.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import {
+  concatFlat,
   decayMask,
   flatGradients,
   flatLayout,
@@ -15,12 +21,23 @@ import {
   type FlatLayout,
 } from '../engine/flat.ts';
 import * as tf from '../engine/tf.ts';
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
-import { imagenetNormalisation, normalisePatches, pixelPatches } from '../models/images.ts';
+import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
+import {
+  imagenetNormalisation,
+  normaliseImages,
+  normalisePatches,
+  pixelPatches,
+} from '../models/images.ts';
+import { dropoutFrom } from '../models/dropout.ts';
 import { crossEntropy } from '../models/loss.ts';
 import { parameterCount, type Parameter } from '../models/parameters.ts';
 import { gatherPatches, keepMask, scorePatches, selectPatches } from '../models/patch-selection.ts';
-import { vitForward, vitParameters, type VitInput, type VitShape } from '../models/vit.ts';
+import {
+  buildModel,
+  dropoutBytesOf,
+  type FeatureTransform,
+  type ModelInput,
+} from '../models/registry.ts';
 import { adamUpdate, clipToNorm } from '../optimiser.ts';
 
 /** What a recipe has to know of a dataset. */
@@ -37,16 +54,21 @@ export interface DatasetShape {
 export interface StepDefinition {
   step: Step;
   specs: { state: Specs; inputs: Specs };
-  /** Tokens per image in the encoder, class token included. */
-  tokens: number;
+  /** Tokens per image in the encoder, class token included; null for a model without. */
+  tokens: number | null;
 }
 
 export interface Recipe {
   parameters: readonly Parameter[];
   layout: FlatLayout;
+  /** Running statistics and the like: state of the model that is not trained. */
+  buffers: readonly Parameter[];
+  bufferLayout: FlatLayout;
+  /** Computed once per image before the first step; null where steps see the images themselves. */
+  features: FeatureTransform | null;
   parameterCount: number;
   batch: number;
-  /** N, the patches of an image. */
+  /** N, the patches of an image; 0 for a model that sees none. */
   patches: number;
   /** Scores [B, N] of images; null where no step needs them (no selection, or the random control). */
   score: StepDefinition | null;
@@ -70,17 +92,14 @@ interface Choice {
 /** @param batch images per step, of training and evaluation alike. */
 export function supervised(config: ExperimentConfig, dataset: DatasetShape, batch: number): Recipe {
   const { model, selection, train } = config;
-  const shape: VitShape = {
-    model,
-    attention: config.attention.kind,
-    channels: dataset.channels,
-    classes: dataset.classes.length,
-  };
+  const built = buildModel(config, dataset);
   const normalisation = train.normalisation === 'imagenet' ? imagenetNormalisation : dataset;
-  const parameters = vitParameters(shape);
+  const { parameters, buffers, features } = built;
   const layout = flatLayout(parameters);
-  const patches = patchCount(model);
-  const kept = keptPatches(config);
+  const bufferLayout = flatLayout(buffers);
+  const sight = model.kind === 'vit' ? model : null;
+  const patches = sight ? patchCount(sight) : 0;
+  const kept = sight ? keptPatches({ model: sight, selection }) : 0;
   // keeping all patches is the full image: one program, no scores
   const selects = selection.mode !== 'off' && kept < patches;
   const scored = selects && selection.heuristic !== 'random';
@@ -90,16 +109,24 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
 
   const stateOf = (...names: string[]): Specs => {
     const all = optimiserState(layout);
-    return Object.fromEntries(names.map((name) => [name, all[name]!]));
+    return {
+      ...Object.fromEntries(names.map((name) => [name, all[name]!])),
+      ...(buffers.length > 0 && { buffers: { shape: [bufferLayout.size], dtype: 'float32' } }),
+    };
   };
+  const buffersOf = (state: Tensors): Tensors =>
+    state.buffers ? sliceFlat(bufferLayout, state.buffers) : {};
   const imageInput: Specs = {
     images: { shape: [batch, dataset.channels, dataset.size, dataset.size], dtype: 'uint8' },
   };
-  const tokensOf = ({ keep }: Choice): number =>
-    (selection.mode === 'drop' && keep !== null ? keep : patches) + 1;
+  const seenInput: Specs = features
+    ? { features: { shape: [batch, ...features.shape], dtype: 'float32' } }
+    : imageInput;
+  const tokensOf = ({ keep }: Choice): number | null =>
+    sight && (selection.mode === 'drop' && keep !== null ? keep : patches) + 1;
 
   const inputsOf = (choice: Choice): Specs => ({
-    ...imageInput,
+    ...seenInput,
     labels: { shape: [batch], dtype: 'int32' },
     ...(choice.keep !== null &&
       scored && { scores: { shape: [batch, patches], dtype: 'float32' } }),
@@ -107,8 +134,20 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       choice.sampled && { noise: { shape: [batch, patches], dtype: 'float32' } }),
   });
 
+  /** What the model sees of a batch. */
+  const modelInput = (inputs: Tensors, choice: Choice): ModelInput => {
+    if (features) return { kind: 'features', features: inputs.features as Tensor3D };
+    if (sight) return { kind: 'patches', ...encoderInput(inputs, choice, sight) };
+    const images = normaliseImages(inputs.images as Tensor4D, model.image, normalisation);
+    return { kind: 'image', images };
+  };
+
   /** Images to what the encoder sees: all patches, the kept ones, or all with the others blanked. */
-  const encoderInput = (inputs: Tensors, { keep }: Choice): Pick<VitInput, 'patches' | 'kept'> => {
+  const encoderInput = (
+    inputs: Tensors,
+    { keep }: Choice,
+    model: VitModel,
+  ): { patches: Tensor3D; kept: Tensor2D | null } => {
     const pixels = pixelPatches(inputs.images as Tensor4D, model.image, model.patch);
     if (keep === null) return { patches: normalisePatches(pixels, normalisation), kept: null };
     const scores = (inputs.scores ?? tf.zeros([batch, patches])) as Tensor2D;
@@ -126,7 +165,7 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
 
   const trainStep = (choice: Choice): StepDefinition => {
     const tokens = tokensOf(choice);
-    const dropoutBytes = dropoutBytesOf(config, batch, tokens);
+    const dropoutBytes = dropoutBytesOf(built, batch, tokens ?? 0);
     const decays = train.optimizer === 'adamw' && train.weightDecay > 0;
     return {
       tokens,
@@ -142,12 +181,18 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       },
       step: (state, inputs) => {
         const { value, gradient } = flatGradients(layout, state.parameters!, (views) => {
-          const logits = vitForward(shape, views, {
-            ...encoderInput(inputs, choice),
-            ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, model.dropout) }),
+          const { logits, buffers: next } = built.forward({
+            parameters: views,
+            buffers: buffersOf(state),
+            input: modelInput(inputs, choice),
+            training: true,
+            ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
           });
           const losses = crossEntropy(logits, inputs.labels as Tensor1D, train.labelSmoothing);
-          return { loss: losses.mean() };
+          return {
+            loss: losses.mean(),
+            ...(state.buffers && { buffers: concatFlat(bufferLayout, next) }),
+          };
         });
         const updated = adamUpdate(
           state.parameters!,
@@ -160,7 +205,10 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
             shrink: inputs.shrink ?? tf.scalar(0),
           },
         );
-        return { state: { ...updated }, outputs: { loss: value.loss } };
+        return {
+          state: { ...updated, ...(value.buffers && { buffers: value.buffers }) },
+          outputs: { loss: value.loss },
+        };
       },
     };
   };
@@ -170,7 +218,12 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
     specs: { state: stateOf('parameters'), inputs: inputsOf(choice) },
     step: (state, inputs) => {
       const views = sliceFlat(layout, state.parameters!);
-      const logits = vitForward(shape, views, encoderInput(inputs, choice));
+      const { logits } = built.forward({
+        parameters: views,
+        buffers: buffersOf(state),
+        input: modelInput(inputs, choice),
+        training: false,
+      });
       return {
         outputs: {
           // the loss of an evaluation is plain cross-entropy, so that runs can be compared
@@ -192,56 +245,31 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
   return {
     parameters,
     layout,
+    buffers,
+    bufferLayout,
+    features,
     parameterCount: parameterCount(parameters),
     batch,
     patches,
-    score: scored
-      ? {
-          tokens: 0,
-          specs: { state: {}, inputs: imageInput },
-          step: (_, inputs) => ({
-            outputs: {
-              scores: scorePatches(
-                pixelPatches(inputs.images as Tensor4D, model.image, model.patch),
-                selection,
-              ),
-            },
-          }),
-        }
-      : null,
+    score:
+      scored && sight
+        ? {
+            tokens: 0,
+            specs: { state: {}, inputs: imageInput },
+            step: (_, inputs) => ({
+              outputs: {
+                scores: scorePatches(
+                  pixelPatches(inputs.images as Tensor4D, sight.image, sight.patch),
+                  selection,
+                ),
+              },
+            }),
+          }
+        : null,
     train: {
       full: trainStep(full),
       kept: selects ? trainStep({ keep: kept, sampled }) : null,
     },
     evaluate: { full: evaluateStep(full), kept: evaluateKept() },
-  };
-}
-
-/** Random bytes one step needs: one per element at the three places of every block (method A.1). */
-export function dropoutBytesOf(
-  { model: { dropout, dim, layers, mlpRatio } }: Pick<ExperimentConfig, 'model'>,
-  batch: number,
-  tokens: number,
-): number {
-  if (dropoutThreshold(dropout) === 0) return 0;
-  return batch * tokens * layers * (2 * dim + Math.max(1, Math.round(dim * mlpRatio)));
-}
-
-/** Dropout rates are multiples of 1/256: one random byte per element is what a step can afford. */
-const dropoutThreshold = (rate: number): number => Math.round(rate * 256);
-
-/** Cuts the step's random bytes into one mask per call, in the order of the calls. */
-function dropoutFrom(bytes: Tensor, rate: number): (values: Tensor) => Tensor {
-  const threshold = dropoutThreshold(rate);
-  const scale = tf.scalar(1 / (1 - threshold / 256));
-  let offset = 0;
-  return (values) => {
-    const mask = bytes
-      .slice([offset], [values.size])
-      .greaterEqual(tf.scalar(threshold, 'int32'))
-      .cast('float32')
-      .mul(scale);
-    offset += values.size;
-    return values.mul(mask.reshape(values.shape));
   };
 }

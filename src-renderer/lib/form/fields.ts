@@ -110,6 +110,10 @@ function fieldOf(path: Path, schema: Schema): Field {
 
 const entriesOf = (schema: Schema) => (schema as unknown as { entries: Entries }).entries;
 
+/** The kind an alternative stands for; it may be the one that is meant where none is named. */
+const literalOf = (schema: Schema): string =>
+  (chain(schema).at(-1) as unknown as { literal: string }).literal;
+
 function fieldsOf(key: string, schema: Schema, without: string[] = []): Field[] {
   return Object.entries(entriesOf(schema))
     .filter(([name]) => !without.includes(name))
@@ -132,7 +136,7 @@ export function readForm(): { top: Field[]; sections: Section[] } {
       const hints = hintsOf(schemas);
       const options = (core as unknown as { options: Schema[] }).options;
       const kinds = options.map((option) => ({
-        value: (entriesOf(option).kind as unknown as { literal: string }).literal,
+        value: literalOf(entriesOf(option).kind!),
         fields: fieldsOf(key, option, ['kind']),
       }));
       sections.push({

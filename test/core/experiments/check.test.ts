@@ -89,6 +89,16 @@ describe('check', () => {
       { dataset: { kind: 'cifar10', path: '/nowhere/at/all' } },
       /no folder or archive \/nowhere\/at\/all/,
     ],
+    [
+      'crops that are mostly padding',
+      { augment: { crop: 9 } },
+      /Shifted by up to 9 px, images of 32 px may be black/,
+    ],
+    [
+      'mirrored digits',
+      { dataset: { kind: 'mnist' }, model: { image: 28 }, augment: { flip: true } },
+      /Mirrored digits are no digits/,
+    ],
     ['an unknown region', { energy: { region: 'Atlantis' } }, /no region "Atlantis"/],
   ])('warns of %s', (_, input, expected) => {
     const config = configOf(input);

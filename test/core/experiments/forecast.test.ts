@@ -15,6 +15,7 @@ import {
 import { forecast } from '../../../src-main/core/experiments/forecast.ts';
 import { vitParameters } from '../../../src-main/trainer/models/vit.ts';
 import counts from '../../fixtures/golden/counts.json' with { type: 'json' };
+import { vitOf } from '../../fixtures/vit.ts';
 
 const configOf = (input: ExperimentConfigInput): ExperimentConfig => {
   const parsed = parseExperimentConfig(input);
@@ -67,15 +68,20 @@ describe('counts', () => {
     ['with an odd MLP ratio', { mlpRatio: 2.345 }],
     ['as the authors have it', { image: 224, patch: 16, heads: 12, dimHead: 64 }],
   ])('agree with the model that is built, %s', (_, over) => {
-    const model = { ...configOf({}).model, ...over };
-    const built = vitParameters({ model, attention: 'standard', channels: 3, classes: 10 });
+    const model = { ...vitOf(configOf({})), ...over };
+    const built = vitParameters({
+      model,
+      attention: configOf({}).attention,
+      channels: 3,
+      classes: 10,
+    });
     expect(parameterCount(model, 10)).toBe(
       built.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
     );
   });
 
   it('leave out the MACs of a projection that is not there', () => {
-    const model = { ...configOf({}).model, heads: 1, dimHead: 64 };
+    const model = { ...vitOf(configOf({})), heads: 1, dimHead: 64 };
     const four = { ...model, heads: 4, dimHead: 16 };
     expect(layerMacs(four, 65) - layerMacs(model, 65)).toBe(65 * 64 * 64);
   });

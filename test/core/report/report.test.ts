@@ -32,7 +32,10 @@ async function run(
 ): Promise<number> {
   await meter(store, 'a', [gpu, cpu]);
   const id = await store.createRun(
-    newRun(name, { pue: 1.4, config: config({ selection: { mode } }) }),
+    newRun(name, {
+      pue: 1.4,
+      config: config({ selection: { mode }, augment: { flip: mode === 'drop', crop: 4 } }),
+    }),
   );
   await store.startPhase(id, 'baseline', null, seconds(start - 10));
   await store.endPhase(id, 'baseline', null, seconds(start));
@@ -66,6 +69,7 @@ describe('the data of a report', () => {
     const methods = data.methods.join('\n');
     for (const fact of [
       'Patch selection: off and drop to 45 of 64, variance',
+      'Augmentation: crops padded by 4 pixels and crops padded by 4 pixels with random mirroring',
       'Random seed: 42',
       'differ in Patch selection',
       'Test GPU: counted (± 5 %), energy counter',

@@ -35,6 +35,14 @@ describe('runs', () => {
     });
   });
 
+  it('stored before an option existed have its default', async () => {
+    const store = await openScene();
+    const old = structuredClone(config());
+    Reflect.deleteProperty(old, 'augment');
+    const id = await store.createRun(newRun('old', { config: old }));
+    expect((await store.getRun(id)).config).toEqual(config());
+  });
+
   it('follow their steps: epoch, mean loss of the epoch, images', async () => {
     const store = await openScene();
     const id = await store.createRun(newRun('steps'));

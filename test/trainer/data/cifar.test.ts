@@ -333,6 +333,9 @@ describe('what is in the data folder', () => {
       ['greensynth', 'ready'],
       ['cifar10', 'missing'],
       ['cifar100', 'missing'],
+      ['mnist', 'missing'],
+      ['tiny-imagenet', 'missing'],
+      ['image-folder', 'ready'],
     ]);
     expect(states[1]).toMatchObject({
       url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',

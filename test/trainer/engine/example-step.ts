@@ -5,11 +5,15 @@ import { vitStep } from './vit-step.ts';
 import type { VitStep } from './vit-step.ts';
 
 export function exampleStep(): VitStep {
-  const [, dropping] = exampleConfigs();
-  const { image, patch, dim, layers, heads, dimHead } = dropping!.model;
+  const [, { model, selection }] = exampleConfigs() as [
+    unknown,
+    ReturnType<typeof exampleConfigs>[0],
+  ];
+  if (model.kind !== 'vit') throw new Error('the example trains a ViT');
+  const { image, patch, dim, layers, heads, dimHead } = model;
   return vitStep({
     ...{ image, patch, dim, layers, heads, dimHead },
     batch: 2,
-    keep: keptPatches(dropping!),
+    keep: keptPatches({ model, selection }),
   });
 }

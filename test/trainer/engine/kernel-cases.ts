@@ -1,6 +1,16 @@
 /** One small use of every kernel the capture backend maps, keyed by the kernel's name. */
 import type { HostArray, Specs } from '../../../src-main/trainer/engine/engine.ts';
 import {
+  BATCH_NORM,
+  batchNorm,
+  CHANNEL_AFFINE,
+  channelAffine,
+  CONV,
+  CONV_INPUT_GRADIENT,
+  CONV_WEIGHT_GRADIENT,
+  conv2d,
+} from '../../../src-main/trainer/engine/convolution.ts';
+import {
   attention,
   ATTENTION,
   gelu,
@@ -8,6 +18,7 @@ import {
   GELU_GRADIENT,
   layerNorm,
   LAYER_NORM,
+  runKernel,
 } from '../../../src-main/trainer/engine/ops.ts';
 import * as tf from '../../../src-main/trainer/engine/tf.ts';
 import type { Tensor } from '../../../src-main/trainer/engine/tf.ts';
@@ -75,6 +86,22 @@ const logicalReduction = (op: (x: Tensor, axis?: number) => Tensor): KernelCase 
   inputs: { x: bools([2, 3], [1, 0, 1, 1, 1, 1]) },
   run: ({ x }) => [op(x!), op(x!, 1)],
 });
+/** Any kernel, also those that are only reached through gradients. */
+const kernel = (name: string, inputs: Record<string, Tensor | undefined>, attrs: tf.NamedAttrMap) =>
+  runKernel(name, inputs as Record<string, Tensor>, attrs)[0]!;
+const conv = (
+  strides: number[],
+  pad: string,
+  shape: number[],
+  of: 'input' | 'filter' = 'input',
+): tf.NamedAttrMap => ({ strides, pad, dataFormat: 'NHWC', [`${of}Shape`]: shape });
+/** d/dx of a sum of f(x) that weighs all elements differently. */
+const gradient = (f: (x: Tensor) => Tensor, x: Tensor): Tensor =>
+  tf.grad((x: Tensor) => {
+    const y = f(x);
+    const weights = Array.from(noise(sizeOf(y.shape), 9));
+    return tf.sum(tf.mul(y, tf.reshape(tf.tensor1d(weights), y.shape)));
+  })(x);
 const halves = { ...f([6]), data: Float32Array.of(0.5, 1.5, 2.5, -0.5, -1.5, 1.2) };
 export const kernelCases: Record<string, KernelCase> = {
   Abs: { inputs: { x: f([2, 3]), a: some }, run: ({ x, a }) => [tf.abs(x!), tf.abs(a!)] },
@@ -181,7 +208,78 @@ export const kernelCases: Record<string, KernelCase> = {
     run: ({ x, filter }) => [
       tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, [2, 1], 'valid'),
       tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 2, 'same'),
+      tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, [
+        [0, 0],
+        [1, 2],
+        [0, 1],
+        [0, 0],
+      ]),
     ],
+  },
+  // gradients: strides that leave a rest, `same` of an even side, no stride
+  Conv2DBackpropInput: {
+    inputs: { dy: f([2, 3, 4, 5]), filter: f([3, 2, 4, 5], 2) },
+    run: ({ dy, filter }) => [
+      kernel('Conv2DBackpropInput', { dy, filter }, conv([2, 1], 'valid', [2, 8, 5, 4])),
+      kernel('Conv2DBackpropInput', { dy, filter }, conv([2, 2], 'same', [2, 6, 8, 4])),
+      kernel('Conv2DBackpropInput', { dy, filter }, conv([1, 1], 'same', [2, 3, 4, 4])),
+    ],
+  },
+  Conv2DBackpropFilter: {
+    inputs: {
+      x: f([2, 8, 5, 4]),
+      dy: f([2, 3, 4, 5], 2),
+      one: f([1, 4, 5, 4], 3),
+      wide: f([1, 4, 5, 3], 4),
+    },
+    run: ({ x, dy, one, wide }) => [
+      kernel('Conv2DBackpropFilter', { x, dy }, conv([2, 1], 'valid', [3, 2, 4, 5], 'filter')),
+      kernel(
+        'Conv2DBackpropFilter',
+        { x: one, dy: wide },
+        conv([1, 1], 'same', [3, 3, 4, 3], 'filter'),
+      ),
+    ],
+  },
+  DepthwiseConv2dNative: {
+    inputs: { x: f([2, 6, 5, 3]), filter: f([3, 3, 3, 1], 2) },
+    run: ({ x, filter }) => [
+      tf.depthwiseConv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same'),
+      tf.depthwiseConv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 2, 'valid'),
+    ],
+  },
+  DepthwiseConv2dNativeBackpropInput: {
+    inputs: { dy: f([2, 3, 4, 3]), filter: f([3, 3, 3, 1], 2) },
+    run: ({ dy, filter }) => [
+      kernel(
+        'DepthwiseConv2dNativeBackpropInput',
+        { dy, filter },
+        {
+          ...conv([2, 2], 'same', [2, 6, 8, 3]),
+          dilations: [1, 1],
+        },
+      ),
+      kernel(
+        'DepthwiseConv2dNativeBackpropInput',
+        { dy, filter },
+        {
+          ...conv([1, 1], 'same', [2, 3, 4, 3]),
+          dilations: [1, 1],
+        },
+      ),
+    ],
+  },
+  DepthwiseConv2dNativeBackpropFilter: {
+    inputs: { x: f([2, 6, 8, 3]), dy: f([2, 3, 4, 3], 2) },
+    run: ({ x, dy }) =>
+      kernel(
+        'DepthwiseConv2dNativeBackpropFilter',
+        { x, dy },
+        {
+          ...conv([2, 2], 'same', [3, 3, 3, 1], 'filter'),
+          dilations: [1, 1],
+        },
+      ),
   },
 
   Identity: unary((x) => tf.clone(x)),
@@ -295,6 +393,49 @@ export const kernelCases: Record<string, KernelCase> = {
   [ATTENTION]: {
     inputs: { q: f([2, 2, 5, 3]), k: f([2, 2, 4, 3], 2), v: f([2, 2, 4, 6], 3) },
     run: ({ q, k, v }) => attention(q!, k!, v!, 0.7),
+  },
+  [CONV]: {
+    inputs: { x: f([2, 3, 6, 5]), weight: f([4, 3, 3, 3], 2), own: f([3, 1, 3, 3], 3) },
+    run: ({ x, weight, own }) => [
+      conv2d(x!, weight!, { pad: 1 }),
+      conv2d(x!, weight!, { stride: 2, pad: 1 }),
+      conv2d(x!, own!, { stride: 2, depthwise: true }),
+    ],
+  },
+  [CONV_INPUT_GRADIENT]: {
+    inputs: { x: f([2, 3, 6, 5]), weight: f([4, 3, 3, 3], 2), own: f([3, 1, 3, 3], 3) },
+    run: ({ x, weight, own }) => [
+      gradient((x) => conv2d(x, weight!, { pad: 1 }), x!),
+      gradient((x) => conv2d(x, weight!, { stride: 2, pad: 1 }), x!),
+      gradient((x) => conv2d(x, own!, { pad: 1, depthwise: true }), x!),
+      gradient((x) => conv2d(x, own!, { stride: 2, depthwise: true }), x!),
+    ],
+  },
+  [CONV_WEIGHT_GRADIENT]: {
+    inputs: { x: f([2, 3, 6, 5]), weight: f([4, 3, 3, 3], 2), own: f([3, 1, 3, 3], 3) },
+    run: ({ x, weight, own }) => [
+      gradient((weight) => conv2d(x!, weight, { pad: 1 }), weight!),
+      gradient((weight) => conv2d(x!, weight, { stride: 2, pad: 1 }), weight!),
+      gradient((own) => conv2d(x!, own, { stride: 2, pad: 1, depthwise: true }), own!),
+    ],
+  },
+  [CHANNEL_AFFINE]: {
+    inputs: { x: f([2, 3, 4, 5]), scale: f([3], 2), shift: f([3], 3) },
+    run: ({ x, scale, shift }) => channelAffine(x!, scale!, shift!),
+  },
+  [BATCH_NORM]: {
+    inputs: { x: f([2, 3, 4, 5]), gamma: f([3], 2), beta: f([3], 3) },
+    run: ({ x, gamma, beta }) => {
+      const { y, mean, variance } = batchNorm(x!, gamma!, beta!);
+      return [
+        y,
+        mean,
+        variance,
+        gradient((x) => batchNorm(x, gamma!, beta!).y, x!),
+        gradient((gamma) => batchNorm(x!, gamma, beta!).y, gamma!),
+        gradient((beta) => batchNorm(x!, gamma!, beta).y, beta!),
+      ];
+    },
   },
 };
 

@@ -1,5 +1,8 @@
 /** The trainer's own training step (recipe `scratch`, AdamW) with data to feed it, for tests and benches. */
-import { parseExperimentConfig } from '../../../src-main/experiment-config.ts';
+import {
+  parseExperimentConfig,
+  type ExperimentConfigInput,
+} from '../../../src-main/experiment-config.ts';
 import type {
   HostArray,
   HostTensor,
@@ -21,6 +24,8 @@ export interface VitStepOptions {
   classes?: number;
   /** Patches that go through the encoder, sampled by variance; all where left out. */
   keep?: number;
+  /** Standard where left out. */
+  attention?: ExperimentConfigInput['attention'];
 }
 
 export interface VitStep {
@@ -31,9 +36,11 @@ export interface VitStep {
   feeds: (t: number) => Record<string, HostArray>;
 }
 
-export function vitStep({ batch, keep, classes = 10, ...geometry }: VitStepOptions): VitStep {
+export function vitStep(options: VitStepOptions): VitStep {
+  const { batch, keep, classes = 10, attention, ...geometry } = options;
   const parsed = parseExperimentConfig({
     model: geometry,
+    ...(attention && { attention, train: { clipNorm: 1 } }),
     ...(keep !== undefined && { selection: { mode: 'drop', keep } }),
   });
   if (!parsed.ok) throw new Error(parsed.issues[0]?.message);

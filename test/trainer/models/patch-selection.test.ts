@@ -19,6 +19,7 @@ import {
 } from '../../../src-main/trainer/models/patch-selection.ts';
 import { golden } from '../../fixtures/golden.ts';
 import { expectClose } from '../close.ts';
+import { vitOf } from '../../fixtures/vit.ts';
 
 interface Heuristics {
   image_u8_chw: number[][][];
@@ -145,7 +146,8 @@ describe('selection', () => {
         model: { image, patch },
         selection: { mode: 'drop', keepRatio },
       });
-      return parsed.ok ? keptPatches(parsed.config) : null;
+      if (!parsed.ok) return null;
+      return keptPatches({ model: vitOf(parsed.config), selection: parsed.config.selection });
     };
     expect([k(224, 16, 0.7), k(32, 4, 0.7), k(32, 4, 0.5), k(32, 4, 0.3)]).toEqual([
       138, 45, 32, 20,

@@ -26,6 +26,7 @@ import { vitForward, vitParameters, type VitShape } from '../../../src-main/trai
 import { adamUpdate, stepScalars } from '../../../src-main/trainer/optimiser.ts';
 import { golden } from '../../fixtures/golden.ts';
 import { expectClose } from '../close.ts';
+import { vitOf } from '../../fixtures/vit.ts';
 
 interface VitTiny {
   tensors: { name: string; shape: number[]; phase: number; rule: string }[];
@@ -53,7 +54,7 @@ const { image_u8_chw: image } = golden<{ image_u8_chw: number[][][] }>('heuristi
 function shapeOf(model: object, classes: number): VitShape {
   const parsed = parseExperimentConfig({ model });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
-  return { model: parsed.config.model, attention: 'standard', channels: 3, classes };
+  return { model: vitOf(parsed.config), attention: parsed.config.attention, channels: 3, classes };
 }
 const shape = shapeOf({ image: 8, patch: 4, dim: 6, layers: 2, heads: 2, dimHead: 3 }, 3);
 const parameters = vitParameters(shape);

@@ -1,20 +1,75 @@
-/** The attention variants by the name they have in the config. A new one is a file and a line here. */
-import type { Tensor4D } from '../../engine/tf.ts';
-import type { ExperimentConfig } from '../../../experiment-config.ts';
+/**
+ * The attention variants by the name they have in the config. A new one is a file and a line here, its
+ * fields in the experiment schema and its cost in core/experiments/attention-cost.ts.
+ */
+import type { Tensor3D, Tensor4D, Tensor } from '../../engine/tf.ts';
+import type {
+  AttentionConfig,
+  AttentionKind,
+  VitModel,
+} from '../../../experiment-config.ts';
+import type { Parameter } from '../parameters.ts';
+import { delta } from './delta.ts';
+import { ecoformer } from './ecoformer.ts';
+import { gmmFixed } from './gmm-fixed.ts';
+import { gmmRepo } from './gmm-repo.ts';
+import { mapEm } from './map-em.ts';
+import { mgk } from './mgk.ts';
 import { standard } from './standard.ts';
 
-/** Queries, keys and values of one layer, each [B, h, n, d]. */
+export type { AttentionConfig, AttentionKind };
+export type Model = VitModel;
+export type ConfigOf<Kind extends AttentionKind> = Extract<AttentionConfig, { kind: Kind }>;
+
+/** What one layer offers its attention. */
 export interface AttentionInput {
-  q: Tensor4D;
-  k: Tensor4D;
-  v: Tensor4D;
+  /** The layer's input after LayerNorm, [B, n, D]. */
+  tokens: Tensor3D;
+  /** One of the variant's projections of the tokens (or of another [B, n, D]), by head: [B, h, n, d]. */
+  project(name: string, tokens?: Tensor): Tensor4D;
+  /** One of the variant's own parameters. */
+  parameter(name: string): Tensor;
 }
 
-export interface AttentionVariant {
+export interface AttentionVariant<Kind extends AttentionKind> {
+  /** Heads it uses; those of the model where left out. */
+  heads?(config: ConfigOf<Kind>, model: Model): number;
+  /** Its linear maps D -> h d without those of others; q, k and v where left out. */
+  projections?(config: ConfigOf<Kind>): readonly string[];
+  /** Parameters of one layer beside projections; names within the layer. */
+  parameters?(config: ConfigOf<Kind>, size: { heads: number; dimHead: number }): Parameter[];
   /** @returns [B, h, n, d], the heads not yet merged. */
+  attend(input: AttentionInput, config: ConfigOf<Kind>): Tensor4D;
+}
+
+const variants: { [Kind in AttentionKind]: AttentionVariant<Kind> } = {
+  standard,
+  gmm_fixed: gmmFixed,
+  map_em: mapEm,
+  mgk,
+  ecoformer,
+  gmm_repo: gmmRepo,
+  delta,
+};
+
+/** A variant with its config filled in. */
+export interface BoundAttention {
+  heads: number;
+  projections: readonly string[];
+  parameters: readonly Parameter[];
   attend(input: AttentionInput): Tensor4D;
 }
 
-export type AttentionKind = ExperimentConfig['attention']['kind'];
-
-export const attentionVariants: Record<AttentionKind, AttentionVariant> = { standard };
+export function attentionOf<Kind extends AttentionKind>(
+  config: ConfigOf<Kind> & { kind: Kind },
+  model: Model,
+): BoundAttention {
+  const variant: AttentionVariant<Kind> = variants[config.kind];
+  const heads = variant.heads?.(config, model) ?? model.heads;
+  return {
+    heads,
+    projections: variant.projections?.(config) ?? ['q', 'k', 'v'],
+    parameters: variant.parameters?.(config, { heads, dimHead: model.dimHead }) ?? [],
+    attend: (input) => variant.attend(input, config),
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * What a model of any kind costs: parameters and multiply-accumulates exactly, memory modelled.
+ * A ViT's formulas are in cost.ts; the others count what they are built of.
+ */
+import type { AttentionConfig, ExperimentConfig, ModelConfig, VitModel } from '../../contract.ts';
+import { cnnCost, cnnParameters } from '../../trainer/models/cnn-architecture.ts';
+import {
+  denseHeadCost,
+  headEncoder,
+  sequenceShape,
+  type ImageSigModel,
+} from '../../trainer/models/image-sig-architecture.ts';
+import { parameterCount as countOf } from '../../trainer/models/parameters.ts';
+import { forwardMacs, layerMacs, parameterCount, stepMemoryBytes } from './cost.ts';
+
+export interface ModelCost {
+  parameters: number;
+  /** Multiply-accumulates of one image forward; `patches` that go through a ViT's encoder. */
+  macs(patches: number): number;
+  /** Of one training step. */
+  memoryBytes(batch: number, patches: number): number;
+}
+
+const bytesPerFloat = 4;
+/** Weight, gradient, two moments, and the new copies of weight and moments that a step returns. */
+const floatsPerParameter = 7;
+/** Of each convolution's output: before and after normalisation, after activation, and two gradients. */
+const floatsPerActivation = 5;
+
+export function modelCost(
+  { model, attention }: Pick<ExperimentConfig, 'model' | 'attention'>,
+  classes: number,
+): ModelCost {
+  switch (model.kind) {
+    case 'vit':
+      return {
+        parameters: parameterCount(model, classes, attention),
+        macs: (patches) => forwardMacs(model, classes, patches, attention),
+        memoryBytes: (batch, patches) => stepMemoryBytes(model, classes, batch, patches, attention),
+      };
+    case 'resnet':
+    case 'efficientnetv2-micro': {
+      const { macs, activations } = cnnCost(model, classes);
+      return fixed(countOf(cnnParameters(model, classes)), macs, activations, 3 * model.image ** 2);
+    }
+    case 'imagesig': {
+      const { length, width } = sequenceShape(model);
+      if (model.head === 'transformer') return signatureEncoder(model, attention, classes);
+      const { parameters, macs, activations } = denseHeadCost(model, classes);
+      return fixed(parameters, macs, activations, length * width);
+    }
+  }
+}
+
+/** A model that computes the same for every image. */
+function fixed(parameters: number, macs: number, activations: number, inputs: number): ModelCost {
+  return {
+    parameters,
+    macs: () => macs,
+    memoryBytes: (batch) =>
+      bytesPerFloat *
+      (floatsPerParameter * parameters + batch * (floatsPerActivation * activations + inputs)),
+  };
+}
+
+/** A ViT's encoder on signatures in place of patches. */
+function signatureEncoder(
+  model: ImageSigModel,
+  attention: AttentionConfig,
+  classes: number,
+): ModelCost {
+  const { length, width } = sequenceShape(model);
+  const { dim, layers } = headEncoder;
+  // one patch of one pixel: everything but the first layer and the positions is counted as it is
+  const encoder: VitModel = {
+    kind: 'vit',
+    image: 1,
+    patch: 1,
+    ...headEncoder,
+    posInit: 'vit',
+    qkvBias: false,
+    dropout: model.dropout,
+  };
+  const parameters =
+    parameterCount(encoder, classes, attention) + (width - 3) * dim + (length - 1) * dim;
+  return {
+    parameters,
+    macs: () =>
+      length * width * dim + layers * layerMacs(encoder, length + 1, attention) + dim * classes,
+    memoryBytes: (batch) =>
+      stepMemoryBytes(encoder, classes, batch, length, attention) +
+      bytesPerFloat *
+        (floatsPerParameter * (parameters - parameterCount(encoder, classes, attention)) +
+          batch * length * width),
+  };
+}
+
+/** Whether a model sees patches, so that some of them can be left out. */
+export const seesPatches = (model: ModelConfig): model is VitModel => model.kind === 'vit';
