@@ -3,11 +3,7 @@
  * fields in the experiment schema and its cost in core/experiments/attention-cost.ts.
  */
 import type { Tensor3D, Tensor4D, Tensor } from '../../engine/tf.ts';
-import type {
-  AttentionConfig,
-  AttentionKind,
-  VitModel,
-} from '../../../experiment-config.ts';
+import type { AttentionConfig, AttentionKind, VitModel } from '../../../experiment-config.ts';
 import type { Parameter } from '../parameters.ts';
 import { delta } from './delta.ts';
 import { ecoformer } from './ecoformer.ts';
