@@ -177,8 +177,14 @@ const sessionOptions = (provider: Provider): ort.InferenceSession.SessionOptions
   graphOptimizationLevel: 'all',
   // what goes wrong is thrown: nothing is printed but what ends the process
   logSeverityLevel: 4,
-  // no node may move quietly to the processor
-  ...(provider !== 'cpu' && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+  extra: {
+    session:
+      provider === 'cpu'
+        ? // threads that spin on after a run would take the cores from the next program's session
+          { force_spinning_stop: '1' }
+        : // no node may move quietly to the processor
+          { disable_cpu_ep_fallback: '1' },
+  },
 });
 
 const isFallback = (cause: unknown): boolean => /fallback to CPU EP/.test(messageOf(cause));
