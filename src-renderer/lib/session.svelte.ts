@@ -33,7 +33,7 @@ export interface Notice {
 /** The last minute of power, the longest that a sparkline shows. */
 const traceMs = 60_000;
 /** A window that is only looked at redraws no faster than a person reads. */
-const redrawMs = 950;
+const redrawMs = 1950;
 
 /** Information leaves by itself; warnings and errors stay until they are closed. */
 const informMs = 6000;
