@@ -1,0 +1,30 @@
+/** The vocabulary of the schema's sections: numbers with bounds, and what the form needs beside a title. */
+import * as v from 'valibot';
+
+/** What the form needs beyond a title: where a field is folded away, its unit, and sensible bounds. */
+export interface FieldHints {
+  unit?: string;
+  /** Shown only when the group's advanced fields are unfolded. */
+  advanced?: boolean;
+  step?: number;
+  /** One line per choice of a picklist. */
+  choices?: Record<string, string>;
+}
+
+export const hints = <Input>(value: FieldHints) =>
+  v.metadata<Input, { hints: FieldHints }>({ hints: value });
+
+export const integer = (min: number, max: number) =>
+  v.pipe(
+    v.number('must be a number'),
+    v.integer('must be a whole number'),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );
+export const real = (min: number, max: number) =>
+  v.pipe(
+    v.number('must be a number'),
+    v.finite('must be finite'),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );

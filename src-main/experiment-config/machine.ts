@@ -1,0 +1,59 @@
+/** What a run computes on, and how its energy is read and priced. */
+import * as v from 'valibot';
+import { hints, integer, real } from './fields.ts';
+
+export const compute = v.pipe(
+  v.strictObject({
+    engine: v.pipe(
+      v.optional(
+        v.picklist(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml', 'tensorflow', 'wasm']),
+        'auto',
+      ),
+      v.title('Engine'),
+      hints({
+        choices: {
+          auto: 'the fastest that works here',
+          cpu: 'ONNX Runtime on the processor',
+          webgpu: 'ONNX Runtime on any GPU (Vulkan, Metal, Direct3D 12)',
+          cuda: 'ONNX Runtime on an NVIDIA GPU; needs npm run setup:cuda',
+          dml: 'ONNX Runtime through DirectML, Windows',
+          coreml: 'ONNX Runtime through Core ML, macOS',
+          tensorflow: 'tfjs-node-gpu, eager; needs npm run setup:tensorflow',
+          wasm: 'TensorFlow.js WebAssembly, eager: works everywhere, slowly',
+        },
+      }),
+    ),
+    threads: v.pipe(
+      v.optional(v.nullable(integer(1, 1024)), null),
+      v.title('CPU threads'),
+      v.description('Empty: one per core'),
+      hints({ advanced: true }),
+    ),
+  }),
+  v.title('Compute'),
+);
+
+export const energy = v.pipe(
+  v.strictObject({
+    region: v.pipe(
+      v.optional(v.nullable(v.string()), null),
+      v.title('Region'),
+      v.description(
+        'Carbon-intensity preset; empty: the region of the settings, else the world average',
+      ),
+    ),
+    pue: v.pipe(
+      v.optional(real(1, 5), 1),
+      v.title('PUE'),
+      v.description('Power usage effectiveness of the building; 1 for a desk'),
+      hints({ advanced: true }),
+    ),
+    baselineSeconds: v.pipe(
+      v.optional(integer(0, 600), 10),
+      v.title('Idle baseline'),
+      v.description('Measured before the run starts'),
+      hints({ unit: 's' }),
+    ),
+  }),
+  v.title('Energy'),
+);

@@ -1,0 +1,81 @@
+/** Optimisation, its schedule and its seed. */
+import * as v from 'valibot';
+import { hints, integer, real } from './fields.ts';
+
+export const train = v.pipe(
+  v.strictObject({
+    recipe: v.pipe(
+      v.optional(v.picklist(['scratch']), 'scratch'),
+      v.title('Recipe'),
+      hints({ choices: { scratch: 'supervised, from random weights' } }),
+    ),
+    epochs: v.pipe(v.optional(integer(1, 10_000), 30), v.title('Epochs')),
+    batch: v.pipe(
+      v.optional(integer(1, 65_536), 128),
+      v.title('Batch size'),
+      hints({ unit: 'images' }),
+    ),
+    optimizer: v.pipe(
+      v.optional(v.picklist(['adamw', 'adam']), 'adamw'),
+      v.title('Optimiser'),
+      hints({ choices: { adamw: 'decoupled weight decay', adam: 'no weight decay (authors)' } }),
+    ),
+    lr: v.pipe(v.optional(real(0, 10), 1e-3), v.title('Learning rate')),
+    weightDecay: v.pipe(
+      v.optional(real(0, 10), 0.05),
+      v.title('Weight decay'),
+      v.description('AdamW only; never on biases, LayerNorm, class token and positions'),
+    ),
+    warmup: v.pipe(
+      v.optional(real(0, 1), 0.05),
+      v.title('Warm-up'),
+      v.description('Share of all steps in which the learning rate climbs from 0'),
+      hints({ advanced: true }),
+    ),
+    schedule: v.pipe(
+      v.optional(v.picklist(['cosine', 'constant']), 'cosine'),
+      v.title('Learning-rate schedule'),
+      hints({
+        advanced: true,
+        choices: { cosine: 'half a cosine down to the minimum', constant: 'no decay' },
+      }),
+    ),
+    minLr: v.pipe(
+      v.optional(real(0, 10), 1e-5),
+      v.title('Lowest learning rate'),
+      hints({ advanced: true }),
+    ),
+    labelSmoothing: v.pipe(
+      v.optional(real(0, 0.9), 0.1),
+      v.title('Label smoothing'),
+      hints({ advanced: true }),
+    ),
+    clipNorm: v.pipe(
+      v.optional(v.nullable(real(0, 1e6)), null),
+      v.title('Gradient clipping'),
+      v.description('Largest global norm; empty: none'),
+      hints({ advanced: true }),
+    ),
+    normalisation: v.pipe(
+      v.optional(v.picklist(['dataset', 'imagenet']), 'dataset'),
+      v.title('Normalisation'),
+      hints({
+        advanced: true,
+        choices: { dataset: 'mean and std of this training set', imagenet: 'ImageNet’s (authors)' },
+      }),
+    ),
+    shuffle: v.pipe(v.optional(v.boolean(), true), v.title('Shuffle'), hints({ advanced: true })),
+    seed: v.pipe(v.optional(integer(0, 2 ** 31 - 1), 42), v.title('Seed')),
+    evalEvery: v.pipe(
+      v.optional(integer(1, 10_000), 1),
+      v.title('Evaluate every'),
+      hints({ unit: 'epochs', advanced: true }),
+    ),
+    checkpointEvery: v.pipe(
+      v.optional(integer(1, 10_000), 1),
+      v.title('Checkpoint every'),
+      hints({ unit: 'epochs', advanced: true }),
+    ),
+  }),
+  v.title('Training'),
+);
