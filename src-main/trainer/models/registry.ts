@@ -61,7 +61,18 @@ export interface Model {
   dropoutRate: number;
   /** Elements of one image that dropout applies to, all places together. */
   dropoutElements(tokens: number): number;
-  forward(pass: ModelPass): { logits: Tensor2D; buffers: Tensors };
+  /** Of a ViT, for recipes that use its pieces (vit.ts); null for other models. */
+  vit: VitShape | null;
+  forward(pass: ModelPass): ModelOutput;
+}
+
+export interface ModelOutput {
+  /** [B, classes] */
+  logits: Tensor2D;
+  /** The next values of all buffers. */
+  buffers: Tensors;
+  /** A scalar, weighted already, that training adds to its loss; evaluation leaves it out. */
+  penalty?: Tensor;
 }
 
 export interface ImageShape {
@@ -100,6 +111,7 @@ function vit(shape: VitShape): Model {
     sees: 'patches',
     features: null,
     dropoutRate: dropout,
+    vit: shape,
     // the three places of every block (method A.1)
     dropoutElements: (tokens) =>
       tokens * layers * (2 * dim + Math.max(1, Math.round(dim * mlpRatio))),
@@ -118,6 +130,7 @@ function cnn(model: CnnModel, classes: number): Model {
     sees: 'image',
     features: null,
     dropoutRate: 0,
+    vit: null,
     dropoutElements: () => 0,
     forward: ({ parameters, buffers, input, training }) => {
       const { images } = expected(input, 'image');
@@ -142,6 +155,8 @@ function imageSig(
       of: (bytes, target) => imageSignatures(bytes, { channels, size, image, columns }, target),
     },
     dropoutRate: model.dropout,
+    // its encoder sees signatures, so what a recipe does to patches means nothing here
+    vit: null,
   } satisfies Partial<Model>;
   if (model.head === 'transformer') {
     const encoder = vit(encoderShape(model, attention, classes.length));

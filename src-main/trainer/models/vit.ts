@@ -6,6 +6,7 @@
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
 import { patchCount, type VitModel } from '../../experiment-config.ts';
+import type { Tensors } from '../engine/engine.ts';
 import { gelu, layerNorm } from '../engine/ops.ts';
 import { attentionOf, type AttentionConfig } from './attention/registry.ts';
 import type { Initialiser, Parameter } from './parameters.ts';
@@ -91,90 +92,135 @@ export interface VitInput {
   kept: Tensor2D | null;
   /** Applied at the three places of every block; left out, nothing is dropped. */
   dropout?: (values: Tensor) => Tensor;
+  /** Changes the projected patches [B, n, D] before class token and positions join them. */
+  embedded?: (projected: Tensor3D) => Tensor3D;
   /** Sees the tokens [B, n + 1, D] after the embedding and after every block. For tests. */
   observe?: (name: string, tokens: Tensor3D) => void;
 }
 
 /**
- * One forward pass.
+ * One forward pass: encoder, mean over the tokens, head.
  * @param parameters by name, shapes as in `vitParameters`.
  * @returns logits [B, classes]
  */
-export function vitForward(
+export function vitForward(shape: VitShape, parameters: Tensors, input: VitInput): Tensor2D {
+  return vitHead(parameters, vitPool(vitEncode(shape, parameters, input)));
+}
+
+/**
+ * Patches to tokens: projection, class token, positions, all blocks (method A.1).
+ * @returns the tokens after the last block [B, n + 1, D], the class token first.
+ */
+export function vitEncode(
   shape: VitShape,
-  parameters: Record<string, Tensor>,
-  { patches, kept, dropout = (values) => values, observe }: VitInput,
-): Tensor2D {
-  const { dim, layers, dimHead } = shape.model;
-  const { heads, attend } = attentionOf(shape.attention, shape.model);
-  const [batch, count] = patches.shape;
-  const tokens = count + 1; // with the class token
-  const inner = heads * dimHead;
+  parameters: Tensors,
+  { patches, kept, dropout = (values) => values, embedded, observe }: VitInput,
+): Tensor3D {
+  const { layers } = shape.model;
+  const { norm, attention, mlp } = vitLayers(shape, parameters);
 
-  const parameter = (name: string): Tensor => {
-    const tensor = parameters[name];
-    if (!tensor) throw new Error(`the model has no parameter "${name}"`);
-    return tensor;
-  };
-  /** x [rows, in] -> [rows, out] */
-  const linear = (x: Tensor, name: string): Tensor2D => {
-    const w = parameter(`${name}.weight`);
-    const rows = w.shape[0] ?? 1;
-    const product = tf.matMul(x as Tensor2D, w.reshape<Tensor2D>([rows, -1]), false, true);
-    const bias = parameters[`${name}.bias`];
-    return (bias ? product.add(bias) : product) as Tensor2D;
-  };
-  const norm = (x: Tensor, name: string): Tensor =>
-    layerNorm(
-      x,
-      parameter(`${name}.g`) as Tensor1D,
-      parameter(`${name}.b`) as Tensor1D,
-      layerNormEpsilon,
-    );
-  const splitHeads = (x: Tensor2D): Tensor4D =>
-    x.reshape<Tensor4D>([batch, tokens, heads, dimHead]).transpose([0, 2, 1, 3]);
-
-  let t = embed();
-  observe?.('embed', t.reshape([batch, tokens, dim]));
+  let t = vitEmbed(shape, parameters, patches, kept, embedded);
+  observe?.('embed', t);
   for (let layer = 0; layer < layers; layer++) {
     const b = `b${layer}`;
-    t = t.add(dropout(multiHeadAttention(norm(t, `${b}.ln1`), b)));
-    const hidden = dropout(gelu(linear(norm(t, `${b}.ln2`), `${b}.fc1`)));
-    t = t.add(dropout(linear(hidden, `${b}.fc2`)));
-    observe?.(`block${layer}`, t.reshape([batch, tokens, dim]));
+    t = t.add(dropout(attention(norm(t, `${b}.ln1`), b)));
+    t = t.add(dropout(mlp(norm(t, `${b}.ln2`), b, dropout)));
+    observe?.(`block${layer}`, t);
   }
-  const pooled = t.reshape([batch, tokens, dim]).mean(1);
-  return linear(norm(pooled, 'head.ln'), 'head');
+  return t;
+}
 
-  /** Patch projection, class token first, positions of the original places: [B (n + 1), D]. */
-  function embed(): Tensor {
-    const flat = patches.reshape([batch * count, -1]);
-    const projected = linear(flat, 'patch').reshape([batch, count, dim]);
-    // adding to zeros broadcasts; the gradient of tile would walk over the batch one by one
-    const cls = tf.zeros([batch, 1, dim]).add(parameter('cls'));
-    return tf
-      .concat([cls, projected], 1)
-      .add(positions())
-      .reshape([batch * tokens, dim]);
-  }
+/** The mean over all tokens, class token included (method A.1): [B, n, D] -> [B, D]. */
+export const vitPool = (tokens: Tensor3D): Tensor2D => tokens.mean(1);
+
+/** LayerNorm and the linear classifier: [B, D] -> logits [B, classes]. */
+export function vitHead(parameters: Tensors, pooled: Tensor2D): Tensor2D {
+  return linear(parameters, norm(parameters, pooled, 'head.ln'), 'head') as Tensor2D;
+}
+
+/** Patch projection, class token first, positions of the original places: [B, n + 1, D]. */
+function vitEmbed(
+  { model: { dim } }: VitShape,
+  parameters: Tensors,
+  patches: Tensor3D,
+  kept: Tensor2D | null,
+  embedded: (projected: Tensor3D) => Tensor3D = (projected) => projected,
+): Tensor3D {
+  const [batch, count] = patches.shape;
+  const projected = embedded(linear(parameters, patches, 'patch') as Tensor3D);
+  // adding to zeros broadcasts; the gradient of tile would walk over the batch one by one
+  const cls = tf.zeros([batch, 1, dim]).add(named(parameters, 'cls'));
+  return tf.concat([cls, projected], 1).add(positions());
 
   function positions(): Tensor {
-    const all = parameter('pos') as Tensor2D;
+    const all = named(parameters, 'pos') as Tensor2D;
     if (!kept) return all;
     const first = tf.zeros([batch, 1], 'int32');
     const rows = tf.concat([first, kept.add(tf.scalar(1, 'int32'))], 1);
-    return tf.gather(all, rows.reshape<Tensor1D>([batch * tokens])).reshape([batch, tokens, dim]);
-  }
-
-  function multiHeadAttention(x: Tensor, b: string): Tensor {
-    const merged = attend({
-      tokens: x.reshape([batch, tokens, dim]),
-      project: (name, input = x) =>
-        splitHeads(linear(input.reshape([batch * tokens, dim]), `${b}.${name}`)),
-      parameter: (name) => parameter(`${b}.${name}`),
-    })
-      .transpose([0, 2, 1, 3])
-      .reshape([batch * tokens, inner]);
-    return hasOutProjection(heads, shape.model) ? linear(merged, `${b}.out`) : merged;
+    return tf
+      .gather(all, rows.reshape<Tensor1D>([batch * (count + 1)]))
+      .reshape([batch, count + 1, dim]);
   }
 }
+
+/** What a block is made of; every function takes and returns tokens [B, n, D] of any number n. */
+export interface VitLayers {
+  norm(tokens: Tensor3D, name: string): Tensor3D;
+  /** Multi-head attention of block `b` (`b0`, `b1`, ...) with its output projection. */
+  attention(tokens: Tensor3D, b: string): Tensor3D;
+  mlp(tokens: Tensor3D, b: string, dropout: (values: Tensor) => Tensor): Tensor3D;
+}
+
+export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
+  const { dimHead } = shape.model;
+  const { heads, attend } = attentionOf(shape.attention, shape.model);
+  const inner = heads * dimHead;
+
+  return {
+    norm: (tokens, name) => norm(parameters, tokens, name) as Tensor3D,
+
+    attention(x, b) {
+      const [batch, tokens] = x.shape;
+      const splitHeads = (projected: Tensor): Tensor4D =>
+        projected.reshape<Tensor4D>([batch, tokens, heads, dimHead]).transpose([0, 2, 1, 3]);
+      const merged = attend({
+        tokens: x,
+        project: (name, input = x) => splitHeads(linear(parameters, input, `${b}.${name}`)),
+        parameter: (name) => named(parameters, `${b}.${name}`),
+      })
+        .transpose([0, 2, 1, 3])
+        .reshape([batch, tokens, inner]);
+      return (
+        hasOutProjection(heads, shape.model) ? linear(parameters, merged, `${b}.out`) : merged
+      ) as Tensor3D;
+    },
+
+    mlp: (x, b, dropout) =>
+      linear(parameters, dropout(gelu(linear(parameters, x, `${b}.fc1`))), `${b}.fc2`) as Tensor3D,
+  };
+}
+
+function named(parameters: Tensors, name: string): Tensor {
+  const tensor = parameters[name];
+  if (!tensor) throw new Error(`the model has no parameter "${name}"`);
+  return tensor;
+}
+
+/** x [..., in] -> [..., out], as one product over all rows. */
+function linear(parameters: Tensors, x: Tensor, name: string): Tensor {
+  const w = named(parameters, `${name}.weight`);
+  const out = w.shape[0] ?? 1;
+  const rows = x.shape.slice(0, -1);
+  const flat = x.reshape<Tensor2D>([rows.reduce((a, b) => a * b, 1), -1]);
+  const product = tf.matMul(flat, w.reshape<Tensor2D>([out, -1]), false, true);
+  const bias = parameters[`${name}.bias`];
+  return (bias ? product.add(bias) : product).reshape([...rows, out]);
+}
+
+const norm = (parameters: Tensors, x: Tensor, name: string): Tensor =>
+  layerNorm(
+    x,
+    named(parameters, `${name}.g`) as Tensor1D,
+    named(parameters, `${name}.b`) as Tensor1D,
+    layerNormEpsilon,
+  );

@@ -181,7 +181,11 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       },
       step: (state, inputs) => {
         const { value, gradient } = flatGradients(layout, state.parameters!, (views) => {
-          const { logits, buffers: next } = built.forward({
+          const {
+            logits,
+            buffers: next,
+            penalty,
+          } = built.forward({
             parameters: views,
             buffers: buffersOf(state),
             input: modelInput(inputs, choice),
@@ -189,8 +193,9 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
             ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
           });
           const losses = crossEntropy(logits, inputs.labels as Tensor1D, train.labelSmoothing);
+          const loss = losses.mean();
           return {
-            loss: losses.mean(),
+            loss: penalty ? loss.add(penalty) : loss,
             ...(state.buffers && { buffers: concatFlat(bufferLayout, next) }),
           };
         });

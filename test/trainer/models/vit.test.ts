@@ -22,7 +22,12 @@ import {
   sizeOf,
 } from '../../../src-main/trainer/models/parameters.ts';
 import { gatherPatches, keepMask } from '../../../src-main/trainer/models/patch-selection.ts';
-import { vitForward, vitParameters, type VitShape } from '../../../src-main/trainer/models/vit.ts';
+import {
+  vitEncode,
+  vitForward,
+  vitParameters,
+  type VitShape,
+} from '../../../src-main/trainer/models/vit.ts';
 import { adamUpdate, stepScalars } from '../../../src-main/trainer/optimiser.ts';
 import { golden } from '../../fixtures/golden.ts';
 import { expectClose } from '../close.ts';
@@ -152,6 +157,19 @@ describe('the golden ViT', () => {
       vitForward(shape, views, { patches: normalised(), kept: null }).arraySync(),
       1e-6,
     );
+  });
+
+  it('can be entered between the patch projection and the positions', () => {
+    const views = sliceFlat(layout, tf.tensor1d(goldenWeights()));
+    const trace: Record<string, tf.Tensor> = {};
+    vitEncode(shape, views, {
+      patches: normalised(),
+      kept: null,
+      embedded: (projected) => projected.mul(tf.scalar(0)),
+      observe: (name, tokens) => (trace[name] = tokens),
+    });
+    const nothing = tf.concat([views.cls!.reshape([1, 6]), tf.zeros([4, 6])]);
+    expectClose(trace.embed!, [nothing.add(views.pos!).arraySync() as number[][]], 1e-6);
   });
 
   it('gives dropped patches no position gradient', () => {
