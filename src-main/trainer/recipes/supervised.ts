@@ -29,7 +29,7 @@ import {
   pixelPatches,
 } from '../models/images.ts';
 import { dropoutFrom } from '../models/dropout.ts';
-import { crossEntropy } from '../models/loss.ts';
+import { crossEntropy } from '../losses/cross-entropy.ts';
 import { parameterCount, type Parameter } from '../models/parameters.ts';
 import { gatherPatches, keepMask, scorePatches, selectPatches } from '../models/patch-selection.ts';
 import {

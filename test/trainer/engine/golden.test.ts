@@ -5,7 +5,7 @@ import type { HostArray, Step } from '../../../src-main/trainer/engine/engine.ts
 import { attention, gelu, layerNorm } from '../../../src-main/trainer/engine/ops.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import * as tf from '../../../src-main/trainer/engine/tf.ts';
-import { crossEntropy } from '../../../src-main/trainer/models/loss.ts';
+import { crossEntropy } from '../../../src-main/trainer/losses/cross-entropy.ts';
 import { largestError } from './reference.ts';
 
 type Nested = number | Nested[];

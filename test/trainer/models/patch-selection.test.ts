@@ -8,7 +8,7 @@ import { openDataset } from '../../../src-main/trainer/data/index.ts';
 import { Sfc32 } from '../../../src-main/trainer/data/prng.ts';
 import * as tf from '../../../src-main/trainer/engine/tf.ts';
 import { pixelPatches, resizeBilinear } from '../../../src-main/trainer/models/images.ts';
-import { crossEntropy } from '../../../src-main/trainer/models/loss.ts';
+import { crossEntropy } from '../../../src-main/trainer/losses/cross-entropy.ts';
 import {
   gumbelKeys,
   keepMask,

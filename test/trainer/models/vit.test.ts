@@ -14,7 +14,7 @@ import {
   normalisePatches,
   pixelPatches,
 } from '../../../src-main/trainer/models/images.ts';
-import { crossEntropy } from '../../../src-main/trainer/models/loss.ts';
+import { crossEntropy } from '../../../src-main/trainer/losses/cross-entropy.ts';
 import {
   initialValues,
   parameterCount,
