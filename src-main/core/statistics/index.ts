@@ -1,0 +1,34 @@
+/** Statistics of repeated runs: pure functions, no dependencies (method H.2 to H.5). */
+export { medianInterval, percentileInterval, type Bootstrap } from './bootstrap.ts';
+export {
+  compareGroups,
+  compareToBaseline,
+  type ComparisonOptions,
+  type Group,
+  type GroupComparison,
+} from './comparison.ts';
+export { cohenD, hedgesG, relativeChange, runsPerGroup, type RelativeChange } from './effects.ts';
+export { summariseGroup, type GroupSummary, type Quantity } from './group.ts';
+export type { Interval, NotTestable, Outcome } from './outcome.ts';
+export { shapiroWilk, type ShapiroWilk } from './shapiro-wilk.ts';
+export {
+  holm,
+  mannWhitney,
+  meanInterval,
+  pairedT,
+  welch,
+  wilcoxonSignedRank,
+  type RankTest,
+  type TTest,
+} from './tests.ts';
+export {
+  dominates,
+  energyToReach,
+  kwhPerF1Point,
+  marginalKwhPerF1Point,
+  paretoFront,
+  standings,
+  type GroupPoint,
+  type Point,
+  type Standing,
+} from './trade-off.ts';
