@@ -50,6 +50,14 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tenso
   return out!;
 }
 
+/** The same numbers, but a constant for the gradient. */
+export function detach(x: Tensor): Tensor {
+  return tf.customGrad((values) => ({
+    value: (values as Tensor).clone(),
+    gradFunc: (dy: Tensor) => tf.zerosLike(dy),
+  }))(x);
+}
+
 /** Runs a kernel by name; its results as a list, one where it has one. */
 export function runKernel(
   name: string,

@@ -6,6 +6,7 @@ import type { Step } from '../../../src-main/trainer/engine/engine.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { exampleStep } from './example-step.ts';
+import { lossFeeds, lossSpecs, lossStep } from '../losses/loss-cases.ts';
 
 const engine = openOrtEngine('webgpu', { threads: 1 });
 
@@ -38,6 +39,10 @@ const step: Step = (_state, tensors) => ({
 const all = await engine.compile(step, { state: {}, inputs });
 const results = await all.run(await engine.createState({}), feeds);
 
+const recipes = await engine.compile(lossStep, { state: {}, inputs: lossSpecs });
+const recipeLosses = await recipes.run(await engine.createState({}), lossFeeds());
+await recipes.dispose();
+
 const vit = exampleStep();
 const state = await engine.createState(vit.state());
 const program = await engine.compile(vit.step, vit.specs);
@@ -50,6 +55,9 @@ console.log(
   JSON.stringify({
     kernels: Object.fromEntries(
       Object.entries(results).map(([name, data]) => [name, Array.from(data)]),
+    ),
+    recipeLosses: Object.fromEntries(
+      Object.entries(recipeLosses).map(([name, data]) => [name, Array.from(data)]),
     ),
     losses,
     parameters: Array.from(parameters!.data),

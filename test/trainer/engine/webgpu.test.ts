@@ -10,6 +10,7 @@ import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { largestError, reference } from './reference.ts';
 import { exampleStep } from './example-step.ts';
+import { lossExpected } from '../losses/loss-cases.ts';
 
 /** What Vulkan allows sin and cos to be wrong by within [-pi, pi]. */
 const SINE_ERROR = 2 ** -11;
@@ -29,7 +30,12 @@ it.runIf(process.env.CI === 'true')('has a Vulkan driver in software to test wit
 });
 
 describe.runIf(driver)('webgpu', () => {
-  let onWebGpu: { kernels: Record<string, number[]>; losses: number[]; parameters: number[] };
+  let onWebGpu: {
+    kernels: Record<string, number[]>;
+    recipeLosses: Record<string, number[]>;
+    losses: number[];
+    parameters: number[];
+  };
 
   beforeAll(async () => {
     const { stdout } = await promisify(execFile)(
@@ -59,6 +65,10 @@ describe.runIf(driver)('webgpu', () => {
         ),
         key,
       ).toBeLessThan(/^(Sin|Cos)$/.test(name) ? SINE_ERROR : 1e-4);
+  });
+
+  it.each(Object.keys(lossExpected))('the loss %s is the golden one', (name) => {
+    expect(largestError(onWebGpu.recipeLosses[name]!, lossExpected[name]!)).toBeLessThan(5e-5);
   });
 
   it('trains the example’s patch-dropping ViT as cpu does', async () => {

@@ -7,10 +7,11 @@
  * trained with the model through the straight-through estimator, or left as they are. The mean kernel
  * value is that of the image at hand instead of a stored one.
  */
+import { detach } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
-import { detach, squaredNorms, unitRows } from './scores.ts';
+import { squaredNorms, unitRows } from './scores.ts';
 
 export const ecoformer: AttentionVariant<'ecoformer'> = {
   projections: () => ['qk', 'v'],

@@ -3,10 +3,11 @@
  * p(y | q_i) = Σ_j a_ij N(y; v_j, σ² I) with the weights of standard attention. The output is the mixture's
  * mean; on request it is weighted by how probable the query itself is under the keys (the gate).
  */
+import { detach } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
-import { detach, squaredNorms } from './scores.ts';
+import { squaredNorms } from './scores.ts';
 import { standard } from './standard.ts';
 
 export const gmmFixed: AttentionVariant<'gmm_fixed'> = {

@@ -5,10 +5,11 @@
  * The sum is taken of logarithms: the public code exponentiates distances and divides, which is 0/0 for a
  * query far from all keys. What is the same for all keys of a query cancels in the softmax and is left out.
  */
+import { detach } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
-import { detach, perHead, scoresOf, squaredNorms, withKeyBias } from './scores.ts';
+import { perHead, scoresOf, squaredNorms, withKeyBias } from './scores.ts';
 
 export const mgk: AttentionVariant<'mgk'> = {
   heads: ({ halfHeads }, { heads }) => (halfHeads ? heads / 2 : heads),

@@ -35,11 +35,3 @@ export const scoresOf = ({ q, k }: Pair): Tensor => tf.matMul(q, k, false, true)
 /** softmax(q kᵀ) v: [B, h, n, d]. */
 export const attendWith = ({ q, k }: Pair, v: Tensor): Tensor4D =>
   attention(q, k, v, 1) as Tensor4D;
-
-/** The same numbers, but a constant for the gradient. */
-export function detach(x: Tensor): Tensor {
-  return tf.customGrad((values) => ({
-    value: (values as Tensor).clone(),
-    gradFunc: (dy: Tensor) => tf.zerosLike(dy),
-  }))(x);
-}
