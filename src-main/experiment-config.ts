@@ -8,7 +8,7 @@
  */
 import * as v from 'valibot';
 import { attention } from './experiment-config/attention.ts';
-import { augment } from './experiment-config/augment.ts';
+import { augment, augments } from './experiment-config/augment.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
 import { model } from './experiment-config/model.ts';
@@ -114,7 +114,7 @@ export const experimentConfigSchema = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ model, augment }) => model.kind !== 'imagesig' || !(augment.flip || augment.crop > 0),
+      ({ model, augment }) => model.kind !== 'imagesig' || !augments(augment),
       () => 'ImageSig computes its signatures once per image: they would not see augmentation',
     ),
     ['augment'],

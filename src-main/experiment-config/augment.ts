@@ -17,6 +17,24 @@ export const augment = v.pipe(
       ),
       hints({ unit: 'px' }),
     ),
+    randAugment: v.pipe(
+      v.optional(integer(0, 8), 0),
+      v.title('RandAugment operations'),
+      v.description(
+        'So many of 14 changes of colour or geometry, drawn for each image (Cubuk et al. 2020); 0: off, 2 is usual',
+      ),
+    ),
+    magnitude: v.pipe(
+      v.optional(integer(0, 30), 9),
+      v.title('RandAugment magnitude'),
+      v.description(
+        'From 0 (weakest) to 30, the scale of torchvision; 10 of 10 in the paper is 30 here',
+      ),
+    ),
   }),
   v.title('Augmentation'),
 );
+
+/** Whether training images are changed at all. */
+export const augments = (options: v.InferOutput<typeof augment>): boolean =>
+  options.flip || options.crop > 0 || options.randAugment > 0;

@@ -1,18 +1,21 @@
 /**
- * Random changes of training images: shifted crops of the padded image, and mirroring (the standard
- * pair for CIFAR since He et al. 2016, arXiv 1512.03385, section 4.2).
+ * Random changes of training images: shifted crops of the padded image and mirroring (the standard pair
+ * for CIFAR since He et al. 2016, arXiv 1512.03385, section 4.2), then RandAugment.
  *
  * Drawn per image and epoch from a stream of its own, so that a change does not depend on the batch an
  * image is in and a resumed run goes on bit for bit. Applied to the stored uint8 pixels while they are
  * copied into the batch: nothing is added to the step on the device.
  */
 import type { ExperimentConfig } from '../experiment-config.ts';
+import type { Box } from './augment/operations.ts';
+import { RandAugment } from './augment/rand-augment.ts';
 import { Sfc32 } from './data/prng.ts';
 import { epochSeed, randomStreams } from './random-streams.ts';
 
+export type { Box } from './augment/operations.ts';
 export type Augmentation = ExperimentConfig['augment'];
 
-/** What is done to one image in one epoch. */
+/** How one image is cropped and mirrored in one epoch. */
 export interface Change {
   /** The window moves right and down by so many pixels; what it uncovers is black. */
   dx: number;
@@ -28,13 +31,17 @@ export class Augmenter {
   readonly #options: Augmentation;
   readonly #size: number;
   readonly #seed: number;
+  readonly #operations: RandAugment | null;
 
   /** @param size side of the stored images. */
   constructor(options: Augmentation, size: number, seed: number, epoch: number) {
-    this.movesPixels = options.crop > 0;
+    const { crop, randAugment, magnitude } = options;
+    this.movesPixels = crop > 0 || randAugment > 0;
     this.#options = options;
     this.#size = size;
     this.#seed = epochSeed(seed, epoch);
+    this.#operations =
+      randAugment > 0 ? new RandAugment(randAugment, magnitude, size, this.#seed) : null;
   }
 
   /** The same for an image however often it is asked. */
@@ -65,10 +72,19 @@ export class Augmenter {
       }
       if (mirrored) to.reverse();
     }
+    this.#operations?.apply(image, into);
   }
 
-  /** The box x0, y0, x1, y1 (half-open) in the changed image; of no area where it was cropped away. */
-  box(image: number, [x0, y0, x1, y1]: Box): Box {
+  /**
+   * The bounds of a box in the changed image; of no area where it was moved out, not of whole pixels where
+   * it was turned or sheared.
+   */
+  box(image: number, box: Box): Box {
+    const moved = this.#shifted(image, box);
+    return this.#operations?.box(image, moved) ?? moved;
+  }
+
+  #shifted(image: number, [x0, y0, x1, y1]: Box): Box {
     const { dx, dy, mirrored } = this.changeOf(image);
     const size = this.#size;
     const within = (value: number): number => Math.min(size, Math.max(0, value));
@@ -78,8 +94,6 @@ export class Augmenter {
   }
 }
 
-export type Box = [x0: number, y0: number, x1: number, y1: number];
-
 /** Null where nothing is changed. */
 export const augmenterOf = (
   options: Augmentation,
@@ -87,4 +101,6 @@ export const augmenterOf = (
   seed: number,
   epoch: number,
 ): Augmenter | null =>
-  options.flip || options.crop > 0 ? new Augmenter(options, size, seed, epoch) : null;
+  options.flip || options.crop > 0 || options.randAugment > 0
+    ? new Augmenter(options, size, seed, epoch)
+    : null;

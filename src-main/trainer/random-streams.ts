@@ -22,6 +22,7 @@ export const randomStreams = {
   evaluationNoise: 22,
   /** seed: of the epoch; index: image */
   augment: 23,
+  randAugment: 24,
 } as const;
 
 /** A seed of its own for every epoch. */

@@ -6,15 +6,25 @@ import {
   parseExperimentConfig,
   type ExperimentConfigInput,
 } from '../../src-main/experiment-config.ts';
-import { Augmenter, augmenterOf } from '../../src-main/trainer/augment.ts';
+import { Augmenter, augmenterOf, type Augmentation } from '../../src-main/trainer/augment.ts';
+import { operationNames } from '../../src-main/trainer/augment/operations.ts';
+import { RandAugment } from '../../src-main/trainer/augment/rand-augment.ts';
 import { Feeder } from '../../src-main/trainer/batches.ts';
 import { refuseChangedConfig } from '../../src-main/trainer/checkpoint.ts';
 import type { Split } from '../../src-main/trainer/data/index.ts';
 import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
 import { train } from '../../src-main/trainer/loop.ts';
 import type { FromTrainer } from '../../src-main/trainer/messages.ts';
+import { epochSeed } from '../../src-main/trainer/random-streams.ts';
 import { supervised } from '../../src-main/trainer/recipes/supervised.ts';
 import { ScoreCache } from '../../src-main/trainer/score-cache.ts';
+
+const none: Augmentation = {
+  flip: false,
+  crop: 0,
+  randAugment: 0,
+  magnitude: 9,
+};
 
 /** [3, 4, 4], every pixel another. */
 const planes = Uint8Array.from({ length: 48 }, (_, i) => i + 1);
@@ -31,7 +41,7 @@ function expected({ dx, dy, mirrored }: ReturnType<Augmenter['changeOf']>): numb
 
 describe('augmentation', () => {
   it('shifts and mirrors as it says, over all changes there are', () => {
-    const augmenter = new Augmenter({ flip: true, crop: 2 }, 4, 42, 0);
+    const augmenter = new Augmenter({ ...none, flip: true, crop: 2 }, 4, 42, 0);
     const seen = new Set<string>();
     for (let image = 0; image < 600; image++) {
       const change = augmenter.changeOf(image);
@@ -44,7 +54,7 @@ describe('augmentation', () => {
   });
 
   it('takes the box with the pixels', () => {
-    const augmenter = new Augmenter({ flip: true, crop: 3 }, 8, 7, 0);
+    const augmenter = new Augmenter({ ...none, flip: true, crop: 3 }, 8, 7, 0);
     // one lit rectangle; its bounds in the changed image are the changed box
     const [x0, y0, x1, y1] = [2, 1, 6, 4];
     const lit = new Uint8Array(64);
@@ -62,20 +72,49 @@ describe('augmentation', () => {
         Math.max(...ys) + 1,
       ]);
     }
-    const only = new Augmenter({ flip: false, crop: 3 }, 8, 7, 0);
+    const only = new Augmenter({ ...none, flip: false, crop: 3 }, 8, 7, 0);
     const gone = Array.from({ length: 200 }, (_, i) => only.box(i, [0, 0, 1, 1]));
     expect(gone.some(([a, , c]) => a === c)).toBe(true);
   });
 
   it('depends on seed, epoch and image, and is none where nothing is asked for', () => {
     const changes = (seed: number, epoch: number) => {
-      const augmenter = new Augmenter({ flip: true, crop: 4 }, 32, seed, epoch);
+      const augmenter = new Augmenter({ ...none, flip: true, crop: 4 }, 32, seed, epoch);
       return Array.from({ length: 50 }, (_, image) => augmenter.changeOf(image));
     };
     expect(changes(1, 0)).toEqual(changes(1, 0));
     expect(changes(1, 1)).not.toEqual(changes(1, 0));
     expect(changes(2, 0)).not.toEqual(changes(1, 0));
-    expect(augmenterOf({ flip: false, crop: 0 }, 32, 1, 0)).toBeNull();
+    expect(augmenterOf(none, 32, 1, 0)).toBeNull();
+  });
+
+  it('RandAugment draws each of its operations, either way, as often', () => {
+    const random = new RandAugment(2, 9, 32, 5);
+    const counts = new Map<string, number>();
+    for (let image = 0; image < 2800; image++)
+      for (const { name, negative } of random.operationsOf(image))
+        counts.set(`${name} ${negative}`, (counts.get(`${name} ${negative}`) ?? 0) + 1);
+    expect(counts.size).toBe(2 * operationNames.length);
+    // 5,600 draws of 28: 200 each, five standard deviations
+    for (const count of counts.values()) expect(Math.abs(count - 200)).toBeLessThan(70);
+  });
+
+  it('RandAugment comes after crop and mirroring, and takes the box along', () => {
+    const options = { ...none, flip: true, crop: 2, randAugment: 2 };
+    const both = new Augmenter(options, 16, 3, 1);
+    const first = new Augmenter({ ...options, randAugment: 0 }, 16, 3, 1);
+    const then = new RandAugment(2, 9, 16, epochSeed(3, 1));
+    const image = Uint8Array.from({ length: 768 }, (_, i) => (i * 29) % 256);
+    for (let i = 0; i < 60; i++) {
+      const [whole, steps] = [new Uint8Array(768), new Uint8Array(768)];
+      both.apply(i, image, whole);
+      first.apply(i, image, steps);
+      then.apply(i, steps);
+      expect([...whole]).toEqual([...steps]);
+      const box = [3, 4, 9, 12] as const;
+      expect(both.box(i, [...box])).toEqual(then.box(i, first.box(i, [...box])));
+    }
+    expect(both.movesPixels).toBe(true);
   });
 });
 
@@ -160,11 +199,16 @@ describe('augmentation in a run', () => {
     expect(await losses(input, true)).toEqual(whole);
   });
 
-  it('is refused where it would not be seen', () => {
-    expect(
-      parseExperimentConfig({ model: { kind: 'imagesig' }, augment: { flip: true } }),
-    ).toMatchObject({ ok: false, issues: [{ path: 'augment' }] });
-  });
+  it.each([{ flip: true }, { crop: 1 }, { randAugment: 1 }])(
+    '%o is refused where it would not be seen',
+    (augment) => {
+      const config = { model: { kind: 'imagesig' }, augment };
+      expect(parseExperimentConfig(config)).toMatchObject({
+        ok: false,
+        issues: [{ path: 'augment' }],
+      });
+    },
+  );
 });
 
 it('a checkpoint made before augmentation existed is gone on with, one of another crop is not', () => {

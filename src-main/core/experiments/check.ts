@@ -64,6 +64,9 @@ export function warningsOf(
     config.dataset.kind === 'mnist' &&
       config.augment.flip &&
       'Mirrored digits are no digits: without mirroring, F1 on MNIST is higher.',
+    config.augment.randAugment > 0 &&
+      config.augment.magnitude > 20 &&
+      `RandAugment at magnitude ${config.augment.magnitude} of 30 turns images by ${config.augment.magnitude} degrees and moves them by ${Math.round((config.augment.magnitude / 30) * 45)} % of their side: small images may lose their object.`,
     selects && !reduces && `All ${patches} patches are kept: patch selection does nothing.`,
     selection.mode === 'mask' &&
       reduces &&

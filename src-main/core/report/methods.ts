@@ -305,10 +305,16 @@ function factorLimits(runs: readonly RunDetail[]): string[] {
 
 /** Empty where no run changed its images. */
 function augmentation(configs: readonly ExperimentConfig[]): string {
-  const words = ({ augment: { flip, crop } }: ExperimentConfig): string =>
-    [crop > 0 && `crops padded by ${count(crop, 'pixel')}`, flip && 'random mirroring']
-      .filter((part) => part !== false)
-      .join(' with ') || 'none';
+  const words = ({ augment }: ExperimentConfig): string => {
+    const { flip, crop, randAugment, magnitude } = augment;
+    const parts = [
+      crop > 0 && `crops padded by ${count(crop, 'pixel')}`,
+      flip && 'random mirroring',
+      randAugment > 0 &&
+        `RandAugment (${count(randAugment, 'operation')} of magnitude ${magnitude} of 30)`,
+    ].filter((part) => part !== false);
+    return parts.join(' with ') || 'none';
+  };
   const found = distinct(configs.map(words));
   return found.every((one) => one === 'none') ? '' : `Augmentation: ${list(found)}.`;
 }

@@ -99,6 +99,11 @@ describe('check', () => {
       { dataset: { kind: 'mnist' }, model: { image: 28 }, augment: { flip: true } },
       /Mirrored digits are no digits/,
     ],
+    [
+      'a RandAugment that is too strong',
+      { augment: { randAugment: 2, magnitude: 24 } },
+      /turns images by 24 degrees and moves them by 36 % of their side/,
+    ],
     ['an unknown region', { energy: { region: 'Atlantis' } }, /no region "Atlantis"/],
   ])('warns of %s', (_, input, expected) => {
     const config = configOf(input);
