@@ -53,6 +53,20 @@ export class Feeder {
     this.#imageBytes = split.images.length / split.count;
   }
 
+  /** Whether the program has an input of this name. */
+  wants(name: string): boolean {
+    return name in this.feeds;
+  }
+
+  /** Copies rows that were computed per image of the split. */
+  perImage(name: string, indices: Uint32Array, values: Float32Array): void {
+    const target = this.feeds[name]!;
+    const width = target.length / indices.length;
+    indices.forEach((image, b) =>
+      target.set(values.subarray(image * width, (image + 1) * width), b * width),
+    );
+  }
+
   /** Copies images, or what was computed of them, and labels. */
   images(indices: Uint32Array): void {
     const { images, labels, count } = this.#split;
@@ -97,23 +111,14 @@ export class Feeder {
     });
   }
 
-  /** Copies cached scores, where the program wants them. */
-  scores(indices: Uint32Array, scores: Float32Array, patches: number): void {
-    const target = this.feeds.scores;
-    if (!target) return;
-    for (let b = 0; b < indices.length; b++) {
-      const image = indices[b]!;
-      target.set(scores.subarray(image * patches, (image + 1) * patches), b * patches);
-    }
-  }
-
   /**
    * Draws the sampling noise of every image from its own stream (method B.4), so that it does not
    * depend on the batch an image is in.
    */
-  noise(indices: Uint32Array, patches: number, place: NoisePlace): void {
+  noise(indices: Uint32Array, place: NoisePlace): void {
     const target = this.feeds.noise;
     if (!target) return;
+    const patches = target.length / indices.length;
     const seed = epochSeed(place.seed, place.epoch);
     for (let b = 0; b < indices.length; b++) {
       const random = new Sfc32(seed, place.stream, indices[b]!);

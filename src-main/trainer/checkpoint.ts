@@ -34,6 +34,8 @@ export interface Position {
   /** Steps done in the whole run. */
   step: number;
   imagesSeen: number;
+  /** Stage of the recipe whose state this is; 0 in checkpoints from before there were several. */
+  stage: number;
 }
 
 export interface BestSoFar {
@@ -47,8 +49,17 @@ export interface FlatState {
   parameters: Float32Array;
   moment1: Float32Array;
   moment2: Float32Array;
+  /** A frozen backbone or a teacher, in stages that have one. */
+  frozen?: Float32Array;
   /** Running statistics, for models that have some. */
   buffers?: Float32Array;
+}
+
+/** The tensors of a stage, in the order of their flat state. */
+export interface CheckpointTensors {
+  parameters: readonly Parameter[];
+  frozen?: readonly Parameter[];
+  buffers?: readonly NamedShape[];
 }
 
 export interface Checkpoint {
@@ -77,14 +88,14 @@ export type CheckpointKind = 'last' | 'best';
 export async function writeCheckpoint(
   runDir: string,
   kinds: readonly [CheckpointKind, ...CheckpointKind[]],
-  parameters: readonly Parameter[],
+  { parameters, frozen = [], buffers = [] }: CheckpointTensors,
   { state, ...rest }: Checkpoint,
-  buffers: readonly NamedShape[] = [],
 ): Promise<{ path: string; bytes: number }> {
   const tensors = publicTensors(parameters);
   const pieces = encodeSafetensors(
     {
       ...cut(tensors, state.parameters, ''),
+      ...(state.frozen && cut(publicTensors(frozen), state.frozen, '')),
       ...(state.buffers && cut(buffers, state.buffers, '')),
       ...cut(tensors, state.moment1, 'moment1.'),
       ...cut(tensors, state.moment2, 'moment2.'),
@@ -113,14 +124,18 @@ export async function writeCheckpoint(
 /**
  * Reads a checkpoint and checks that it belongs to this model.
  * @param path its JSON.
+ * @param tensorsOf what the model of a stage is made of.
  * @throws AppError naming file, tensor and reason where it is damaged or of another build.
  */
 export async function readCheckpoint(
   path: string,
-  parameters: readonly Parameter[],
-  buffers: readonly NamedShape[] = [],
+  tensorsOf: (stage: number) => CheckpointTensors | undefined,
 ): Promise<Checkpoint> {
   const json = await readJson(path);
+  const stage = json.position.stage ?? 0;
+  const made = tensorsOf(stage);
+  if (!made) throw refuse(path, `it is of stage ${stage + 1}, which this recipe has not`);
+  const { parameters, frozen = [], buffers = [] } = made;
   const file = join(dirname(path), basename(json.tensors.file));
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw refuse(path, `its tensor file ${basename(file)} cannot be read (${reasonOf(cause)})`);
@@ -132,19 +147,22 @@ export async function readCheckpoint(
     throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
 
   const expected = publicTensors(parameters);
-  const model = assemble([...expected, ...buffers], tensors, '', file);
+  const still = publicTensors(frozen);
+  const model = assemble([...expected, ...still, ...buffers], tensors, '', file);
   const trained = parameterCount(expected);
+  const unbuffered = trained + parameterCount(still);
   const moment = (prefix: string): Float32Array => assemble(expected, tensors, prefix, file);
   return {
     config: json.config,
     classes: json.classes,
-    position: json.position,
+    position: { ...json.position, stage },
     best: json.best,
     state: {
       parameters: model.slice(0, trained),
       moment1: moment('moment1.'),
       moment2: moment('moment2.'),
-      ...(buffers.length > 0 && { buffers: model.slice(trained) }),
+      ...(frozen.length > 0 && { frozen: model.slice(trained, unbuffered) }),
+      ...(buffers.length > 0 && { buffers: model.slice(unbuffered) }),
     },
   };
 }

@@ -34,8 +34,22 @@ export interface EngineStatus {
   fix: string | null;
 }
 
-/** Work whose energy is accounted apart. `train` and `evaluate` repeat once per epoch. */
-export type PhaseName = 'prepare' | 'compile' | 'train' | 'evaluate' | 'test' | 'checkpoint';
+/**
+ * Work whose energy is accounted apart. The phases that train (`train`, or the stages of a recipe with
+ * several) and `evaluate` repeat once per epoch; `features` is a pass of a frozen model over the images.
+ */
+export type PhaseName =
+  | 'prepare'
+  | 'compile'
+  | 'teacher'
+  | 'pretrain'
+  | 'contrastive'
+  | 'features'
+  | 'train'
+  | 'finetune'
+  | 'evaluate'
+  | 'test'
+  | 'checkpoint';
 
 export interface StepMetrics {
   t: number[];

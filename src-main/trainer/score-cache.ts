@@ -9,7 +9,7 @@ import type { Augmenter } from './augment.ts';
 import { Feeder } from './batches.ts';
 import type { Split } from './data/index.ts';
 import type { EngineState, Program } from './engine/engine.ts';
-import type { Recipe } from './recipes/supervised.ts';
+import type { Recipe } from './recipes/index.ts';
 
 export class ScoreCache {
   /** [count, N] */

@@ -149,8 +149,8 @@ describe('augmentation in a run', () => {
     expect(mirrored % count).toBeGreaterThan(0);
 
     await cache.ensure(indices, state);
-    const feeder = new Feeder(recipe.train.kept!.specs.inputs, split);
-    feeder.scores(indices, cache.values, recipe.patches);
+    const feeder = new Feeder(recipe.train({ epoch: 0, selects: true }).specs.inputs, split);
+    feeder.perImage('scores', indices, cache.values);
     feeder.mirrorScores(indices, recipe.patches, augmenter);
     const anew = await cache.changed(indices, augmenter, state);
     feeder.feeds.scores!.forEach((score, i) => expect(score).toBeCloseTo(anew[i]!, 5));

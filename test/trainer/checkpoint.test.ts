@@ -38,7 +38,7 @@ const size = parameterCount(parameters);
 const checkpoint = (step: number): Checkpoint => ({
   config,
   classes: ['a', 'b', 'c'],
-  position: { epoch: 1, stepInEpoch: 2, step, imagesSeen: 10 * step },
+  position: { epoch: 1, stepInEpoch: 2, step, imagesSeen: 10 * step, stage: 0 },
   best: null,
   state: {
     parameters: Float32Array.from({ length: size }, (_, i) => i + step),
@@ -53,12 +53,14 @@ let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(root, 'run-'))));
 
 const write = (step: number, ...kinds: ('last' | 'best')[]) =>
-  writeCheckpoint(dir, [kinds[0] ?? 'last', ...kinds.slice(1)], parameters, checkpoint(step));
+  writeCheckpoint(dir, [kinds[0] ?? 'last', ...kinds.slice(1)], { parameters }, checkpoint(step));
+
+const read = (path: string) => readCheckpoint(path, () => ({ parameters }));
 
 describe('a checkpoint', () => {
   it('comes back as it was written', async () => {
     const { path, bytes } = await write(5);
-    expect(await readCheckpoint(path, parameters)).toEqual(checkpoint(5));
+    expect(await read(path)).toEqual(checkpoint(5));
     const onDisk = readdirSync(dir).reduce((sum, name) => sum + readFileSync(join(dir, name)).length, 0); // prettier-ignore
     expect(bytes).toBe(onDisk);
   });
@@ -86,14 +88,14 @@ describe('a checkpoint', () => {
   it('clears away what a killed process left half-written', async () => {
     await write(5);
     writeFileSync(join(dir, 'step-6.safetensors.partial'), 'half');
-    expect((await readCheckpoint(join(dir, 'last.json'), parameters)).position.step).toBe(5);
+    expect((await read(join(dir, 'last.json'))).position.step).toBe(5);
     await write(7);
     expect(readdirSync(dir).sort()).toEqual(['last.json', 'step-7.safetensors']);
   });
 
   it('is refused by name and reason where it does not fit', async () => {
     const { path } = await write(5);
-    const refusal = (use = parameters) => readCheckpoint(path, use);
+    const refusal = (use = parameters) => readCheckpoint(path, () => ({ parameters: use }));
     await expect(refusal(parametersOf(2))).rejects.toThrow(
       /step-5.safetensors cannot be used: it has no tensor "b1.ln1.g": another architecture/,
     );
@@ -113,13 +115,13 @@ describe('a checkpoint', () => {
     const file = join(dir, 'step-5.safetensors');
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.subarray(0, -4));
-    await expect(readCheckpoint(path, parameters)).rejects.toThrow(/instead of/);
+    await expect(read(path)).rejects.toThrow(/instead of/);
     const changed = Buffer.from(bytes);
     changed[changed.length - 1]! ^= 1;
     writeFileSync(file, changed);
-    await expect(readCheckpoint(path, parameters)).rejects.toThrow(/SHA-256 differs/);
+    await expect(read(path)).rejects.toThrow(/SHA-256 differs/);
     rmSync(file);
-    await expect(readCheckpoint(path, parameters)).rejects.toThrow(/cannot be read \(ENOENT\)/);
+    await expect(read(path)).rejects.toThrow(/cannot be read \(ENOENT\)/);
   });
 
   it.runIf(process.platform === 'linux').each([
@@ -130,7 +132,7 @@ describe('a checkpoint', () => {
     symlinkSync(target, join(dir, 'step-6.safetensors.partial'));
     const error: unknown = await write(6).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string });
-    expect(await readCheckpoint(path, parameters)).toEqual(checkpoint(5));
+    expect(await read(path)).toEqual(checkpoint(5));
     expect(readdirSync(dir).sort()).toEqual(['last.json', 'step-5.safetensors']);
   });
 });

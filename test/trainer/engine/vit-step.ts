@@ -44,7 +44,7 @@ export function vitStep(options: VitStepOptions): VitStep {
     ...(keep !== undefined && { selection: { mode: 'drop', keep } }),
   });
   if (!parsed.ok) throw new Error(parsed.issues[0]?.message);
-  const { parameters, layout, patches, train } = supervised(
+  const { parameters, layout, patches, selects, train } = supervised(
     parsed.config,
     {
       channels: 3,
@@ -55,8 +55,9 @@ export function vitStep(options: VitStepOptions): VitStep {
     },
     batch,
   );
-  const definition = keep === undefined ? train.full : train.kept;
-  if (!definition) throw new Error(`${keep} of ${patches} patches is no selection`);
+  if (selects !== (keep !== undefined))
+    throw new Error(`${keep} of ${patches} patches is no selection`);
+  const definition = train({ epoch: 0, selects });
 
   const size = batch * 3 * geometry.image ** 2;
   const images = Uint8Array.from({ length: size }, (_, i) => (i * 7919) % 251);

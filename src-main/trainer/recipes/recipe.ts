@@ -1,0 +1,247 @@
+/**
+ * What a recipe is to the training loop: the stages of a run, and the steps of each as pure functions.
+ *
+ * The loop knows epochs, batches, phases and checkpoints; a recipe knows what is computed. What changes
+ * from step to step without changing a shape is an input of the step; what changes a shape makes another
+ * `StepDefinition`, and so another program.
+ */
+import type { DatasetConfig, ExperimentConfig } from '../../experiment-config.ts';
+import type { Split } from '../data/index.ts';
+import type { Specs, Step, Tensors } from '../engine/engine.ts';
+import {
+  concatFlat,
+  decayMask,
+  flatGradients,
+  flatLayout,
+  sliceFlat,
+  type FlatLayout,
+} from '../engine/flat.ts';
+import * as tf from '../engine/tf.ts';
+import type { Tensor } from '../engine/tf.ts';
+import type { Parameter } from '../models/parameters.ts';
+import type { FeatureTransform } from '../models/registry.ts';
+import { adamUpdate, clipToNorm, type TrainConfig } from '../optimiser.ts';
+
+/** What a recipe has to know of a dataset. */
+export interface DatasetShape {
+  channels: number;
+  /** Side of the stored images. */
+  size: number;
+  classes: readonly string[];
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+/** A step, ready to be compiled. */
+export interface StepDefinition {
+  step: Step;
+  specs: { state: Specs; inputs: Specs };
+  /** Tokens per image in the encoder, class token included; null for a model without. */
+  tokens: number | null;
+}
+
+/** What decides which of a recipe's programs a training step runs. */
+export interface StepChoice {
+  /** 0-based, within the stage. */
+  epoch: number;
+  /** Whether this batch is reduced to its kept patches (method B.5). */
+  selects: boolean;
+}
+
+/**
+ * Numbers per image that a tensor the stage does not train gives: the features of a frozen backbone, the
+ * logits of a teacher. Computed once per image where images stay as they are, in every step where they
+ * are augmented.
+ */
+export interface Derived {
+  /** For people: `the teacher's logits`. */
+  name: string;
+  /** The input of the steps that takes them, [B, width]. */
+  input: string;
+  width: number;
+  /** Images to output `derived` [B, width]; reads no state but `frozen`. */
+  definition: StepDefinition;
+}
+
+/** The steps of one stage. Definitions are made once: the same choice gives the same object. */
+export interface Recipe {
+  parameters: readonly Parameter[];
+  layout: FlatLayout;
+  /** Tensors that steps read and leave as they are. */
+  frozen: readonly Parameter[];
+  frozenLayout: FlatLayout;
+  /** Running statistics and the like: state of the model that is not trained. */
+  buffers: readonly Parameter[];
+  bufferLayout: FlatLayout;
+  /** Computed once per image before the first step; null where steps see the images themselves. */
+  features: FeatureTransform | null;
+  derived: Derived | null;
+  /** Numbers in the model that the stage ends with, frozen ones included, a teacher's not. */
+  parameterCount: number;
+  batch: number;
+  /** N, the patches of an image; 0 for a model that sees none. */
+  patches: number;
+  /** Whether patches can be selected in training at all. */
+  selects: boolean;
+  /** Scores [B, N] of images; null where no step needs them (no selection, or the random control). */
+  score: StepDefinition | null;
+  train(choice: StepChoice): StepDefinition;
+  /** Null for a stage whose model classifies nothing. */
+  evaluate: ((choice: StepChoice) => StepDefinition) | null;
+  /**
+   * Where a tensor's start value comes from: the name an earlier stage knows it by. Tensors of that name
+   * that are not there, or have another shape, start afresh. Left out: its own name.
+   */
+  inherits?(name: string): string;
+}
+
+/** What the phases of training steps are called. */
+export type TrainingPhase = 'train' | 'teacher' | 'pretrain' | 'contrastive' | 'finetune';
+
+/** One stretch of a run, with a loss and a learning-rate schedule of its own. */
+export interface Stage {
+  phase: TrainingPhase;
+  /** Its epochs of the run: from `first` to before `end`, 0-based. */
+  first: number;
+  end: number;
+  dataset: DatasetConfig;
+  train: TrainConfig;
+  /** @param batch images per step, of training and evaluation alike. */
+  build(dataset: DatasetShape, batch: number): Recipe;
+  /** The order of the training images of an epoch; every image once, shuffled, where left out. */
+  order?(split: Split, epoch: number): Uint32Array;
+}
+
+export const optimiserState = (layout: FlatLayout): Specs => ({
+  parameters: { shape: [layout.size], dtype: 'float32' },
+  moment1: { shape: [layout.size], dtype: 'float32' },
+  moment2: { shape: [layout.size], dtype: 'float32' },
+});
+
+/** The tensors of a stage by what becomes of them. */
+export interface StageTensors {
+  parameters: readonly Parameter[];
+  frozen?: readonly Parameter[];
+  buffers?: readonly Parameter[];
+}
+
+/** The flat state of a stage: what its steps declare, and how they take it apart. */
+export class StateLayout {
+  readonly layout: FlatLayout;
+  readonly frozenLayout: FlatLayout;
+  readonly bufferLayout: FlatLayout;
+
+  constructor({ parameters, frozen = [], buffers = [] }: StageTensors) {
+    this.layout = flatLayout(parameters);
+    this.frozenLayout = flatLayout(frozen);
+    this.bufferLayout = flatLayout(buffers);
+  }
+
+  /** The state a training step has. */
+  get training(): Specs {
+    return { ...optimiserState(this.layout), ...this.#beside };
+  }
+
+  /** The state a step without gradients has. */
+  get evaluation(): Specs {
+    return { parameters: { shape: [this.layout.size], dtype: 'float32' }, ...this.#beside };
+  }
+
+  get #beside(): Specs {
+    return {
+      ...(this.frozenLayout.size > 0 && {
+        frozen: { shape: [this.frozenLayout.size], dtype: 'float32' },
+      }),
+      ...(this.bufferLayout.size > 0 && {
+        buffers: { shape: [this.bufferLayout.size], dtype: 'float32' },
+      }),
+    };
+  }
+
+  /** Trained tensors by name. */
+  parameters(state: Tensors): Tensors {
+    return sliceFlat(this.layout, state.parameters!);
+  }
+
+  frozen(state: Tensors): Tensors {
+    return state.frozen ? sliceFlat(this.frozenLayout, state.frozen) : {};
+  }
+
+  buffers(state: Tensors): Tensors {
+    return state.buffers ? sliceFlat(this.bufferLayout, state.buffers) : {};
+  }
+}
+
+/** A loss of trained tensors; the next values of the buffers beside it where there are some. */
+export type LossOf = (
+  views: Tensors,
+  inputs: Tensors,
+  beside: { frozen: Tensors; buffers: Tensors },
+) => { loss: Tensor; buffers?: Tensors };
+
+/**
+ * A training step of any recipe: gradient of the loss, clipping, Adam or AdamW.
+ * @param inputs of the loss; the optimiser's scalars are added.
+ */
+export function trainingStep(
+  state: StateLayout,
+  train: TrainConfig,
+  { tokens, inputs, loss }: { tokens: number | null; inputs: Specs; loss: LossOf },
+): StepDefinition {
+  const decays = train.optimizer === 'adamw' && train.weightDecay > 0;
+  return {
+    tokens,
+    specs: {
+      state: state.training,
+      inputs: {
+        ...inputs,
+        stepSize: { shape: [], dtype: 'float32' },
+        secondScale: { shape: [], dtype: 'float32' },
+        ...(decays && { shrink: { shape: [], dtype: 'float32' } }),
+      },
+    },
+    step: (tensors, fed) => {
+      const beside = { frozen: state.frozen(tensors), buffers: state.buffers(tensors) };
+      const { value, gradient } = flatGradients(state.layout, tensors.parameters!, (views) => {
+        const { loss: total, buffers } = loss(views, fed, beside);
+        return {
+          loss: total,
+          ...(tensors.buffers && { buffers: concatFlat(state.bufferLayout, buffers ?? {}) }),
+        };
+      });
+      const updated = adamUpdate(
+        tensors.parameters!,
+        { moment1: tensors.moment1!, moment2: tensors.moment2! },
+        train.clipNorm === null ? gradient : clipToNorm(gradient, train.clipNorm),
+        decays ? tf.tensor1d(decayMask(state.layout)) : null,
+        {
+          stepSize: fed.stepSize!,
+          secondScale: fed.secondScale!,
+          shrink: fed.shrink ?? tf.scalar(0),
+        },
+      );
+      return {
+        state: { ...updated, ...(value.buffers && { buffers: value.buffers }) },
+        outputs: { loss: value.loss },
+      };
+    },
+  };
+}
+
+/** Definitions by key, each made when it is first asked for. */
+export function memoised<Key>(make: (key: Key) => StepDefinition): (key: Key) => StepDefinition {
+  const made = new Map<Key, StepDefinition>();
+  return (key) => {
+    let definition = made.get(key);
+    if (!definition) made.set(key, (definition = make(key)));
+    return definition;
+  };
+}
+
+/** The epochs of a run with one stage. */
+export const wholeRun = ({ train, dataset }: ExperimentConfig): Omit<Stage, 'build' | 'phase'> => ({
+  first: 0,
+  end: train.epochs,
+  dataset,
+  train,
+});

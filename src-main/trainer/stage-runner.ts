@@ -1,0 +1,365 @@
+/**
+ * One stage of a run while it runs: its data, its state on the engine, its programs, and what one epoch
+ * and one evaluation of it are.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { ExperimentConfig } from '../experiment-config.ts';
+import { monotonicMicros } from '../port.ts';
+import { selectionProbability } from '../selection-schedule.ts';
+import { augmenterOf, type Augmenter } from './augment.ts';
+import { epochOrder, Feeder, isSelected } from './batches.ts';
+import type { FlatState, Position } from './checkpoint.ts';
+import type { Dataset, Split, SplitName } from './data/index.ts';
+import type { Engine, EngineState, HostTensor, Program } from './engine/engine.ts';
+import { DivergedError } from './failure.ts';
+import type { Features } from './features.ts';
+import type { EvaluationResult } from './messages.ts';
+import { classificationMetrics, Confusion } from './metrics/classification.ts';
+import { learningRate, stepScalars } from './optimiser.ts';
+import { Programs } from './programs.ts';
+import { randomStreams } from './random-streams.ts';
+import type { Recipe, Stage, StepDefinition } from './recipes/index.ts';
+import { ScoreCache } from './score-cache.ts';
+import type { StepReporter } from './step-reporter.ts';
+
+/** A stage with what it needs, before anything of it is on the engine. */
+export interface PreparedStage {
+  stage: Stage;
+  data: Dataset;
+  recipe: Recipe;
+  /** What the model wants computed once per image; null where it sees the images. */
+  features: Features | null;
+  stepsPerEpoch: number;
+}
+
+export interface StageSurroundings {
+  config: ExperimentConfig;
+  engine: Engine;
+  steps: StepReporter;
+  /** Of the whole run; an epoch moves it on. */
+  position: Position;
+  stop: AbortSignal;
+}
+
+/** Programs that are compiled before the first step; a stage with more compiles epoch by epoch. */
+const compiledAtOnce = 6;
+
+export class StageRunner {
+  readonly prepared: PreparedStage;
+  readonly programs: Programs;
+  readonly #run: StageSurroundings;
+  readonly #state: EngineState;
+  readonly #scores = new Map<SplitName, ScoreCache>();
+  readonly #derived = new Map<SplitName, Float32Array>();
+
+  static async open(
+    run: StageSurroundings,
+    prepared: PreparedStage,
+    start: FlatState,
+  ): Promise<StageRunner> {
+    const { layout, frozenLayout, bufferLayout } = prepared.recipe;
+    const shape = [layout.size];
+    const beside = (name: string, size: number, data: Float32Array | undefined) =>
+      size > 0 && { [name]: { shape: [size], data: data! } };
+    const state = await run.engine.createState({
+      parameters: { shape, data: start.parameters },
+      moment1: { shape, data: start.moment1 },
+      moment2: { shape, data: start.moment2 },
+      ...beside('frozen', frozenLayout.size, start.frozen),
+      ...beside('buffers', bufferLayout.size, start.buffers),
+    });
+    return new StageRunner(run, prepared, state);
+  }
+
+  private constructor(run: StageSurroundings, prepared: PreparedStage, state: EngineState) {
+    this.#run = run;
+    this.prepared = prepared;
+    this.#state = state;
+    this.programs = new Programs(run.engine);
+  }
+
+  get #epochs(): number {
+    return this.prepared.stage.end - this.prepared.stage.first;
+  }
+
+  get #stopped(): boolean {
+    return this.#run.stop.aborted;
+  }
+
+  async dispose(): Promise<void> {
+    await this.programs.retain([]);
+    await this.#state.dispose();
+  }
+
+  /** Copies the state to the host. */
+  async read(): Promise<FlatState> {
+    const tensors = await this.#state.read();
+    const data = (name: string, tensor: HostTensor | undefined): Float32Array => {
+      if (!(tensor?.data instanceof Float32Array)) throw new Error(`the state has no ${name}`);
+      return tensor.data;
+    };
+    return {
+      parameters: data('parameters', tensors.parameters),
+      moment1: data('moment1', tensors.moment1),
+      moment2: data('moment2', tensors.moment2),
+      ...(tensors.frozen && { frozen: data('frozen', tensors.frozen) }),
+      ...(tensors.buffers && { buffers: data('buffers', tensors.buffers) }),
+    };
+  }
+
+  // --- programs ---------------------------------------------------------------------------------
+
+  /** What an epoch may run. @param epoch 0-based, of the stage. */
+  #needs(epoch: number): StepDefinition[] {
+    const { recipe } = this.prepared;
+    const probability = recipe.selects ? this.selectionProbability(epoch) : 0;
+    const possible = [false, true].filter((selects) =>
+      selects ? probability > 0 : probability < 1,
+    );
+    const evaluated = recipe.evaluate ? this.#evaluationProbability(epoch) : null;
+    return [
+      ...(recipe.score ? [recipe.score] : []),
+      ...possible.map((selects) => recipe.train({ epoch, selects })),
+      ...(recipe.derived ? [recipe.derived.definition] : []),
+      ...(evaluated === null || evaluated === 0
+        ? []
+        : [recipe.evaluate!({ epoch, selects: true })]),
+      ...(evaluated === null || evaluated === 1
+        ? []
+        : [recipe.evaluate!({ epoch, selects: false })]),
+    ];
+  }
+
+  /** What is to be compiled before this epoch: all the stage has, unless that is too much at a time. */
+  toCompile(epoch: number): StepDefinition[] {
+    const later = Array.from({ length: this.#epochs - epoch }, (_, i) => this.#needs(epoch + i));
+    const all = new Set(later.flat());
+    return this.programs.missing(all.size <= compiledAtOnce ? all : this.#needs(epoch));
+  }
+
+  /** Frees the programs that no later epoch runs. */
+  async forget(epoch: number): Promise<void> {
+    const later = Array.from({ length: this.#epochs - epoch }, (_, i) => this.#needs(epoch + i));
+    const soon = new Set(later.flat());
+    await this.programs.retain(soon.size <= compiledAtOnce ? soon : this.#needs(epoch));
+  }
+
+  /** Graph nodes of the training step of an epoch; null for engines without a graph. */
+  graphNodes(epoch: number): number | null {
+    const { recipe } = this.prepared;
+    const selects = recipe.selects && this.selectionProbability(epoch) > 0;
+    return this.programs.of(recipe.train({ epoch, selects })).stats.nodes;
+  }
+
+  // --- training ---------------------------------------------------------------------------------
+
+  selectionProbability(epoch: number): number {
+    return selectionProbability(this.#run.config.selection, epoch, this.#epochs);
+  }
+
+  /** Whether patches are selected in any batch of the stage. */
+  get everSelects(): boolean {
+    const { recipe } = this.prepared;
+    const epochs = Array.from({ length: this.#epochs }, (_, epoch) => epoch);
+    return recipe.selects && epochs.some((epoch) => this.selectionProbability(epoch) > 0);
+  }
+
+  /** Trains from the position to the end of its epoch, or until it is stopped. */
+  async trainEpoch(): Promise<void> {
+    const { stage, data, recipe, stepsPerEpoch } = this.prepared;
+    const { position, steps } = this.#run;
+    const { train } = stage;
+    const { seed } = train;
+    const { epoch } = position;
+    const within = epoch - stage.first;
+    const split = data.splits.train;
+    const probability = recipe.selects ? this.selectionProbability(within) : 0;
+    const order = stage.order?.(split, epoch) ?? epochOrder(split.count, train, epoch);
+    const augmenter = augmenterOf(this.#run.config.augment, data.size, seed, epoch);
+    const runners = this.#runners('train');
+
+    for (let { stepInEpoch } = position; stepInEpoch < stepsPerEpoch; stepInEpoch++) {
+      await turn();
+      if (this.#stopped) break;
+      const started = performance.now();
+      const step = position.step + 1;
+      const stageStep = within * stepsPerEpoch + stepInEpoch + 1;
+      const { selectionApplied, selectionNoise } = randomStreams;
+      const selects = isSelected(probability, seed, epoch, stepInEpoch, selectionApplied);
+      const definition = recipe.train({ epoch: within, selects });
+      const { program, feeder } = runners(definition);
+      const indices = order.subarray(stepInEpoch * recipe.batch, (stepInEpoch + 1) * recipe.batch);
+      const lr = learningRate(train, stageStep, stepsPerEpoch * this.#epochs);
+
+      if (feeder.wants('scores')) await this.#feedScores(feeder, 'train', indices, augmenter);
+      if (recipe.derived) await this.#feedDerived(feeder, 'train', indices, augmenter);
+      const waiting = performance.now();
+      feeder.images(indices);
+      if (augmenter) feeder.augment(indices, augmenter);
+      feeder.noise(indices, { seed, epoch, stream: selectionNoise });
+      feeder.dropout(seed, epoch, stepInEpoch);
+      feeder.scalars({ ...stepScalars(train, lr, stageStep) });
+      const waitMs = performance.now() - waiting;
+
+      const { loss: losses } = await program.run(this.#state, feeder.feeds);
+      const loss = losses?.[0] ?? NaN;
+      if (!Number.isFinite(loss)) throw new DivergedError(`the loss is ${loss}`, step);
+
+      Object.assign(position, { step, stepInEpoch: stepInEpoch + 1 });
+      position.imagesSeen += recipe.batch;
+      steps.add({
+        t: monotonicMicros(),
+        step,
+        epoch: epoch + 1,
+        loss,
+        lr,
+        tokens: definition.tokens,
+        stepMs: performance.now() - started,
+        waitMs,
+      });
+    }
+    steps.flush();
+  }
+
+  /** Programs with the buffers of their inputs, for one split. */
+  #runners(name: SplitName): (definition: StepDefinition) => { program: Program; feeder: Feeder } {
+    const split = this.prepared.data.splits[name];
+    const features = this.prepared.features?.[name] ?? null;
+    const made = new Map<StepDefinition, { program: Program; feeder: Feeder }>();
+    return (definition) => {
+      let runner = made.get(definition);
+      if (!runner) {
+        const feeder = new Feeder(definition.specs.inputs, split, features);
+        made.set(definition, (runner = { program: this.programs.of(definition), feeder }));
+      }
+      return runner;
+    };
+  }
+
+  /** Scores of a batch, computed in the first epoch, copied afterwards; of moved pixels, every time. */
+  async #feedScores(
+    feeder: Feeder,
+    name: SplitName,
+    indices: Uint32Array,
+    augmenter: Augmenter | null = null,
+  ): Promise<void> {
+    const { recipe, data } = this.prepared;
+    if (!recipe.score) return;
+    let cache = this.#scores.get(name);
+    if (!cache) {
+      cache = new ScoreCache(recipe, this.programs.of(recipe.score), data.splits[name]);
+      this.#scores.set(name, cache);
+    }
+    if (augmenter?.movesPixels) {
+      feeder.scoresInOrder(await cache.changed(indices, augmenter, this.#state));
+      return;
+    }
+    await cache.ensure(indices, this.#state);
+    feeder.perImage('scores', indices, cache.values);
+    if (augmenter) feeder.mirrorScores(indices, recipe.patches, augmenter);
+  }
+
+  // --- what a frozen model gives ----------------------------------------------------------------
+
+  /** Whether an image gives the same in every epoch. Augmented, it is computed with each batch. */
+  get derivesOnce(): boolean {
+    const { stage, data } = this.prepared;
+    return augmenterOf(this.#run.config.augment, data.size, stage.train.seed, 0) === null;
+  }
+
+  /** Computes what a frozen model gives for every image of some splits, once. */
+  async derive(names: readonly SplitName[], onProgress: (fraction: number) => void): Promise<void> {
+    const { recipe, data } = this.prepared;
+    const { derived, batch } = recipe;
+    if (!derived) return;
+    const total = names.reduce((sum, name) => sum + data.splits[name].count, 0);
+    let done = 0;
+    for (const name of names) {
+      const split = data.splits[name];
+      const values = new Float32Array(split.count * derived.width);
+      const { program, feeder } = this.#runners(name)(derived.definition);
+      for (let first = 0; first < split.count; first += batch) {
+        await turn();
+        if (this.#stopped) return;
+        onProgress(done / total);
+        feeder.images(fullBatch(first, batch, split));
+        const { derived: computed } = await program.run(this.#state, feeder.feeds);
+        const count = Math.min(batch, split.count - first);
+        values.set(
+          (computed as Float32Array).subarray(0, count * derived.width),
+          first * derived.width,
+        );
+        done += count;
+      }
+      this.#derived.set(name, values);
+    }
+  }
+
+  async #feedDerived(
+    feeder: Feeder,
+    name: SplitName,
+    indices: Uint32Array,
+    augmenter: Augmenter | null,
+  ): Promise<void> {
+    const { derived } = this.prepared.recipe;
+    if (!derived || !feeder.wants(derived.input)) return;
+    const known = this.#derived.get(name);
+    if (known && !augmenter) return feeder.perImage(derived.input, indices, known);
+    const own = this.#runners(name)(derived.definition);
+    own.feeder.images(indices);
+    if (augmenter) own.feeder.augment(indices, augmenter);
+    const { derived: computed } = await own.program.run(this.#state, own.feeder.feeds);
+    feeder.feeds[derived.input]!.set(computed as Float32Array);
+  }
+
+  // --- evaluation -------------------------------------------------------------------------------
+
+  /**
+   * Every image of a split exactly once: the last batch is filled up with copies that do not count.
+   * @param epoch 0-based, of the stage.
+   * @returns null where it was stopped.
+   */
+  async evaluate(name: 'validation' | 'test', epoch: number): Promise<EvaluationResult | null> {
+    const { stage, data, recipe } = this.prepared;
+    if (!recipe.evaluate) throw new Error('this stage cannot be evaluated');
+    const { seed } = stage.train;
+    const split = data.splits[name];
+    const { batch } = recipe;
+    const probability = this.#evaluationProbability(epoch);
+    const runners = this.#runners(name);
+    const confusion = new Confusion(data.classes.length);
+    let lossSum = 0;
+
+    for (let first = 0, b = 0; first < split.count; first += batch, b++) {
+      await turn();
+      if (this.#stopped) return null;
+      const indices = fullBatch(first, batch, split);
+      const { evaluationApplied, evaluationNoise } = randomStreams;
+      const runEpoch = stage.first + epoch;
+      const selects = isSelected(probability, seed, runEpoch, b, evaluationApplied);
+      const { program, feeder } = runners(recipe.evaluate({ epoch, selects }));
+      if (feeder.wants('scores')) await this.#feedScores(feeder, name, indices);
+      if (recipe.derived) await this.#feedDerived(feeder, name, indices, null);
+      feeder.images(indices);
+      feeder.noise(indices, { seed, epoch: runEpoch, stream: evaluationNoise });
+      const { losses, predictions } = await program.run(this.#state, feeder.feeds);
+      for (let i = 0; i < Math.min(batch, split.count - first); i++) {
+        lossSum += losses?.[i] ?? NaN;
+        confusion.add(split.labels[first + i] ?? -1, predictions?.[i] ?? -1);
+      }
+    }
+    const metrics = classificationMetrics(confusion.rows(), data.classes);
+    return { split: name, loss: lossSum / split.count, ...metrics };
+  }
+
+  /** Whether evaluation sees full images, the k best patches, or what training sees (method B.5). */
+  #evaluationProbability(epoch: number): number {
+    const { evalSelect } = this.#run.config.selection;
+    if (!this.prepared.recipe.selects || evalSelect === 'full') return 0;
+    return evalSelect === 'topk' ? 1 : this.selectionProbability(epoch);
+  }
+}
+
+/** Places of a batch; what is over the end of the split is its last image again. */
+const fullBatch = (first: number, batch: number, { count }: Split): Uint32Array =>
+  Uint32Array.from({ length: batch }, (_, i) => Math.min(first + i, count - 1));
