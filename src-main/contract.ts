@@ -169,6 +169,23 @@ export interface Energy {
   emissions: Emissions;
 }
 
+/** A run's place in an experiment matrix. */
+export interface RunPlace {
+  /** The same for all runs that were started together. */
+  group: number;
+  /** The matrix: `rq2`. */
+  id: string;
+  title: string;
+  arm: string;
+  armTitle: string;
+  /** The arm that this one is compared with; null where it is such an arm itself. */
+  baseline: string | null;
+  /** From 1; every arm has a run with the same seed in each. */
+  repeat: number;
+  /** Brings the machine to working temperature; its figures count for nothing. */
+  warmUp: boolean;
+}
+
 export interface RunSummary {
   id: number;
   name: string;
@@ -181,6 +198,10 @@ export interface RunSummary {
   dataset: string;
   model: string;
   selection: string;
+  /** Attention, routing, recipe and whatever else is unusual, in a few words; empty where not known. */
+  method: string;
+  /** The matrix that this run is part of; null for a run on its own. */
+  matrix: RunPlace | null;
   engine: string | null;
   seed: number | null;
   epoch: number | null;
@@ -298,6 +319,78 @@ export interface Preset {
   config: ExperimentConfig;
 }
 
+/** Datasets on which a matrix can be run; its models take their geometry from them. */
+export const matrixDatasets = [
+  'greensynth',
+  'cifar10',
+  'cifar100',
+  'tiny-imagenet',
+  'mnist',
+] as const;
+/**
+ * How models fit a dataset. `native`: the stored side, up to the next multiple of 8, in 8 x 8 patches.
+ * `paper`: 224 px in patches of 16, as the paper has it for every dataset.
+ */
+export const matrixGeometries = ['native', 'paper'] as const;
+/** Runs per arm by what they are for (method H.5). */
+export const repeatChoices = { quick: 3, standard: 5, report: 10 } as const;
+
+export interface MatrixArm {
+  id: string;
+  title: string;
+  /** The arm that this one is compared with; null where it is such an arm itself. */
+  baseline: string | null;
+}
+
+/** A grid of experiments that answers one question. */
+export interface Matrix {
+  id: string;
+  /** In run names: `RQ2`. */
+  short: string;
+  title: string;
+  description: string;
+  arms: MatrixArm[];
+  /** What is taken where an order says nothing. */
+  dataset: (typeof matrixDatasets)[number];
+  geometry: (typeof matrixGeometries)[number];
+  repeats: number;
+  epochs: number;
+}
+
+/** One run of a matrix, in the order in which they train. */
+export interface MatrixRun {
+  arm: string;
+  repeat: number;
+  seed: number;
+  warmUp: boolean;
+  name: string;
+}
+
+export interface MatrixPreview {
+  /** The order with everything it left open. */
+  order: Required<Omit<MatrixOrder, 'common'>>;
+  arms: (MatrixArm & { config: ExperimentConfig; forecast: Forecast })[];
+  runs: MatrixRun[];
+  /** Over all runs, the warm-up included; memory of the largest. */
+  total: {
+    runs: number;
+    steps: number;
+    trainMacs: number;
+    memoryBytes: number;
+    /** From earlier runs of exactly these configs on this machine; null unless every arm has one. */
+    seconds: number | null;
+  };
+  /** `arms`: of which it is said; empty where of all. */
+  warnings: { message: string; arms: string[] }[];
+  refusal: Refusal | null;
+}
+
+/** Why a config is not started unless it is forced. */
+export interface Refusal {
+  message: string;
+  hint: string;
+}
+
 /** Datasets that the program can fetch from their publishers. */
 export const downloadableDatasets = ['cifar10', 'cifar100', 'mnist', 'tiny-imagenet'] as const;
 export type DownloadableId = (typeof downloadableDatasets)[number];
@@ -389,6 +482,29 @@ export const settingsSchema = v.strictObject({
   dimms: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(128))),
 });
 
+const seed = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+/** What a person asks of a matrix; what is left out is taken from the matrix. */
+export const matrixOrderSchema = v.strictObject({
+  id: v.pipe(v.string(), v.maxLength(100)),
+  dataset: v.optional(v.picklist(matrixDatasets)),
+  geometry: v.optional(v.picklist(matrixGeometries)),
+  /** Runs per arm. */
+  repeats: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100))),
+  /** One per repeat, the same for every arm; 42, 43, ... where left out. */
+  seeds: v.optional(v.pipe(v.array(seed), v.minLength(1), v.maxLength(100))),
+  epochs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000))),
+  /** Ids of the arms that run; all where left out. */
+  arms: v.optional(v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000))),
+  /** One run ahead whose figures count for nothing; on where left out. */
+  warmUp: v.optional(v.boolean()),
+  /** A part of a config that holds for every arm, below what the arm itself sets. */
+  common: v.optional(v.record(v.string(), v.unknown())),
+});
+export type MatrixOrder = v.InferOutput<typeof matrixOrderSchema>;
+
+/** Starts what would be refused for its memory. */
+const force = v.optional(v.boolean(), false);
+
 /** Names are noun.verb; one object in, one value out. */
 export const calls = {
   'app.info': define<AppInfo>()(nothing),
@@ -412,13 +528,28 @@ export const calls = {
   'experiments.presets': define<Preset[]>()(nothing),
   /** Never fails on a bad config: it says what is wrong with it. */
   'experiments.check': define<
-    | { ok: true; config: ExperimentConfig; forecast: Forecast; warnings: string[] }
+    | {
+        ok: true;
+        config: ExperimentConfig;
+        forecast: Forecast;
+        warnings: string[];
+        /** Starting it is refused unless forced. */
+        refusal: Refusal | null;
+      }
     | { ok: false; issues: ConfigIssue[] }
   >()(v.strictObject({ config: json })),
 
-  /** Queues runs, in order; they start by themselves. */
+  'matrices.list': define<Matrix[]>()(nothing),
+  /** What an order would run, in which order, and what it would cost. */
+  'matrices.preview': define<MatrixPreview>()(matrixOrderSchema),
+  /** Queues the runs of an order: a warm-up, then the arms in turn, there and back. */
+  'matrices.start': define<{ group: number; ids: number[] }>()(
+    v.strictObject({ ...matrixOrderSchema.entries, force }),
+  ),
+
+  /** Queues runs, in order; they start by themselves. Refused where one cannot fit into memory. */
   'runs.start': define<{ ids: number[] }>()(
-    v.strictObject({ configs: v.pipe(v.array(json), v.minLength(1), v.maxLength(500)) }),
+    v.strictObject({ configs: v.pipe(v.array(json), v.minLength(1), v.maxLength(500)), force }),
   ),
   /** The built-in example: plain against patch-dropping ViT on GreenSynth. */
   'runs.example': define<{ ids: number[] }>()(nothing),

@@ -7,16 +7,33 @@ import {
   type ExportedFile,
   type Handlers,
   type Machine,
+  type MatrixOrder,
+  type MatrixPreview,
+  type Refusal,
+  type RunPlace,
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
-import { checkExperiment, exampleConfigs, forecast, presets } from './experiments/index.ts';
+import {
+  checkExperiment,
+  exampleConfigs,
+  expandMatrix,
+  forecast,
+  matrices,
+  memoryOf,
+  memoryRefusal,
+  presets,
+  previewOf,
+  warningsOf,
+  type Memory,
+} from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
 import { presentIdle } from './runs/idle.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, priceOf } from './settings.ts';
+import { groupOf } from './store/describe.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
   const { options, store, events, datasets, queue, metering } = shop;
@@ -33,11 +50,50 @@ export function createHandlers(shop: Workshop): Handlers {
     };
   };
 
+  /** The memory that a config's engine computes in, as far as that is known by now. */
+  const memoryFor = ({ compute }: ExperimentConfig): Memory => {
+    const { autoEngine } = shop.engines();
+    const engine = compute.engine === 'auto' ? autoEngine : compute.engine;
+    return memoryOf(engine, metering.inventory?.gpus ?? null);
+  };
+
+  /** @throws AppError UNAVAILABLE where a run cannot fit into the memory of its engine */
+  const refuseUnfit = async (configs: readonly ExperimentConfig[]): Promise<void> => {
+    const largest = configs
+      .map((config) => ({ config, cost: forecast(config) }))
+      .reduce((a, b) => (b.cost.memoryBytes > a.cost.memoryBytes ? b : a));
+    // what fits everywhere need not wait until it is known where it will run
+    if (largest.cost.memoryBytes > memoryOfAnyMachine) await shop.hardwareKnown();
+    refuse(memoryRefusal(largest.config, largest.cost, memoryFor(largest.config)));
+  };
+
+  const previewMatrix = async (request: MatrixOrder): Promise<MatrixPreview> => {
+    const expansion = expandMatrix(request);
+    const [states, runs] = await Promise.all([datasets.list(), store.listRuns()]);
+    const { engines } = shop.engines();
+    return previewOf(expansion, {
+      warnings: (config, cost) => [
+        ...lacks(config, states, engines).map(asWarning),
+        ...warningsOf(config, cost, memoryFor(config)),
+      ],
+      refusal: (config, cost) => memoryRefusal(config, cost, memoryFor(config)),
+      seconds: (config) => {
+        const group = groupOf(config);
+        const same = runs.filter((run) => run.status === 'done' && run.group === group);
+        const times = same.flatMap(({ seconds }) => seconds ?? []);
+        return times.length === 0 ? null : times.reduce((a, b) => a + b) / times.length;
+      },
+    });
+  };
+
   /** Puts configs, complete and checked, into the queue. */
-  const enqueue = async (configs: ExperimentConfig[]): Promise<{ ids: number[] }> => {
+  const enqueue = async (
+    configs: readonly ExperimentConfig[],
+    places: readonly Omit<RunPlace, 'id' | 'title'>[] = [],
+  ): Promise<{ ids: number[] }> => {
     const ids: number[] = [];
     try {
-      for (const config of configs) {
+      for (const [i, config] of configs.entries()) {
         const id = await store.createRun({
           name: config.name,
           config,
@@ -48,6 +104,7 @@ export function createHandlers(shop: Workshop): Handlers {
           pue: config.energy.pue,
           forecast: forecast(config),
           hz: shop.settings().hz,
+          place: places[i],
         });
         ids.push(id);
         events.emit('run', await store.getSummary(id));
@@ -109,13 +166,32 @@ export function createHandlers(shop: Workshop): Handlers {
 
     'experiments.presets': () => presets(),
     'experiments.check': async ({ config }) => {
-      const result = checkExperiment(config);
+      const result = checkExperiment(config, memoryFor);
       if (!result.ok) return result;
       const missing = lacks(result.config, await datasets.list(), shop.engines().engines);
       return { ...result, warnings: [...missing.map(asWarning), ...result.warnings] };
     },
 
-    'runs.start': ({ configs }) => enqueue(configs.map((config, i) => checked(config, i, configs))),
+    'matrices.list': () => matrices(),
+    'matrices.preview': previewMatrix,
+    'matrices.start': async ({ force, ...request }) => {
+      const { matrix, order, arms, runs } = expandMatrix(request);
+      const configs = runs.map(({ config }) => config);
+      if (!force) await refuseUnfit(configs);
+      const group = await store.createMatrix({ id: matrix.id, title: matrix.title, order });
+      const byId = new Map(arms.map((arm) => [arm.id, arm]));
+      const places = runs.map(({ arm, repeat, warmUp }) => {
+        const { title, baseline } = byId.get(arm)!;
+        return { group, arm, armTitle: title, baseline, repeat, warmUp };
+      });
+      return { group, ...(await enqueue(configs, places)) };
+    },
+
+    'runs.start': async ({ configs: inputs, force }) => {
+      const configs = inputs.map((config, i) => checked(config, i, inputs));
+      if (!force) await refuseUnfit(configs);
+      return enqueue(configs);
+    },
     'runs.example': () => enqueue(exampleConfigs()),
     'runs.stop': async ({ id }) => {
       // no wait between looking and leaving the line: it could become active meanwhile
@@ -164,6 +240,13 @@ export function createHandlers(shop: Workshop): Handlers {
       return result;
     },
   };
+}
+
+/** No machine that trains has less. */
+const memoryOfAnyMachine = 2e9;
+
+function refuse(refusal: Refusal | null): void {
+  if (refusal) throw new AppError('UNAVAILABLE', refusal.message, refusal.hint);
 }
 
 /** @throws AppError BAD_INPUT with every issue; of several configs, it says which. */

@@ -8,6 +8,7 @@
  */
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AppInfo,
   EngineName,
@@ -88,9 +89,14 @@ export interface Workshop {
   settings(): Settings;
   changeSettings(settings: Settings): Promise<void>;
   engines(): Pick<Machine, 'engines' | 'autoEngine' | 'detecting'>;
+  /** Resolves when engines and graphics cards are known, or will not be known soon. */
+  hardwareKnown(): Promise<void>;
   /** Looks for sensors and engines again. */
   probe(): void;
 }
+
+/** Looking for engines takes a second or two; a driver that hangs shall not keep a run from its queue. */
+const hardwarePatienceMs = 30_000;
 
 /** @throws AppError CONFLICT when another program has the data folder, STORE when it cannot be used. */
 export async function createHost(options: HostOptions): Promise<Host> {
@@ -207,6 +213,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
         changed();
       },
       engines: engines.state,
+      hardwareKnown: async () => {
+        engines.state();
+        const known = Promise.all([metering.known, engines.quiet()]);
+        const patience = sleep(hardwarePatienceMs, null, { ref: false });
+        await Promise.race([known, patience]);
+      },
       probe: () => {
         metering.probe();
         // looking for engines takes the processor, and would be measured as part of the run

@@ -316,3 +316,58 @@ test('engines and sensors are found', async () => {
   expect(trace.watts['cpu']).toHaveLength(trace.at.length);
   expect(trace.watts['cpu']?.every((watts) => watts === 36)).toBe(true);
 });
+
+test('a matrix queues its runs in turn, and each knows its arm', async () => {
+  const order = {
+    id: 'rq2',
+    dataset: 'greensynth' as const,
+    repeats: 2,
+    epochs: 1,
+    arms: ['none', 'variance-drop-70'],
+    common: { dataset: { train: 64, validation: 16, test: 16 }, energy: { baselineSeconds: 0 } },
+  };
+  const preview = await witness.call('matrices.preview', order);
+  expect(preview.total).toMatchObject({ runs: 5, seconds: null });
+  expect(preview.refusal).toBeNull();
+  const { group, ids } = await witness.call('matrices.start', order);
+  await witness.reached(ids.at(-1)!, 'done');
+  const runs = (await witness.call('runs.list', {})).toSorted((a, b) => a.id - b.id);
+  expect(runs.map(({ id }) => id)).toEqual(ids);
+  expect(runs.map(({ name }) => name)).toEqual(preview.runs.map(({ name }) => name));
+  expect(
+    runs.map(({ matrix, seed }) => [matrix?.arm, matrix?.repeat, matrix?.warmUp, seed]),
+  ).toEqual([
+    ['none', 1, true, 42],
+    ['none', 1, false, 42],
+    ['variance-drop-70', 1, false, 42],
+    ['variance-drop-70', 2, false, 43],
+    ['none', 2, false, 43],
+  ]);
+  expect(new Set(runs.map(({ matrix }) => matrix?.group))).toEqual(new Set([group]));
+  // what ran before tells how long it takes
+  const again = await witness.call('matrices.preview', order);
+  expect(again.total.seconds).toBeGreaterThan(0);
+});
+
+test('what cannot fit into memory is refused before it is queued, unless it is forced', async () => {
+  // 30 TB, more than any machine has
+  const common = { train: { batch: 50_000 } };
+  const literal = { id: 'rq1-literal', repeats: 1, arms: ['standard'], warmUp: false, common };
+  const preview = await witness.call('matrices.preview', literal);
+  expect(preview.refusal?.message).toMatch(/The arm “standard ViT” would need about \d+ GB/);
+  const refused = { code: 'UNAVAILABLE', message: expect.stringMatching(/would need .* has \d+/) };
+  await expect(witness.call('matrices.start', literal)).rejects.toMatchObject(refused);
+  const { config: huge } = preview.arms[0]!;
+  const check = await witness.call('experiments.check', { config: huge });
+  expect(check).toMatchObject({ ok: true, refusal: { hint: expect.stringContaining('batch') } });
+  const configs = [config('works'), huge];
+  await expect(witness.call('runs.start', { configs })).rejects.toMatchObject(refused);
+  expect(await witness.call('runs.list', {})).toEqual([]);
+
+  // its name tells the fixture trainer to draw until it is stopped
+  const forced = { ...huge, name: 'draws', energy: { ...huge.energy, baselineSeconds: 0 } };
+  const { ids } = await witness.call('runs.start', { configs: [forced], force: true });
+  await witness.reached(ids[0]!, 'running');
+  await witness.call('runs.stop', { id: ids[0]! });
+  await witness.reached(ids[0]!, 'stopped');
+});

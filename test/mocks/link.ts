@@ -21,6 +21,9 @@ import {
   type Forecast,
   type Handlers,
   type Machine,
+  type Matrix,
+  type MatrixOrder,
+  type MatrixPreview,
   type PhaseEnergy,
   type PowerComponent,
   type PowerSeries,
@@ -296,6 +299,91 @@ export function forecastOf(config: ExperimentConfig): Forecast {
   };
 }
 
+// --- matrices -------------------------------------------------------------------------------------
+
+const matrixList: Matrix[] = [
+  {
+    id: 'rq2',
+    short: 'RQ2',
+    title: 'RQ2: patch selection',
+    description: 'Does leaving out patches save energy?',
+    arms: [
+      { id: 'none', title: 'no selection', baseline: null },
+      { id: 'variance', title: 'variance, dropped to 70 %', baseline: 'none' },
+      { id: 'random', title: 'random, dropped to 70 %', baseline: 'none' },
+    ],
+    dataset: 'cifar10',
+    geometry: 'native',
+    repeats: 5,
+    epochs: 30,
+  },
+  {
+    id: 'huge',
+    short: 'Huge',
+    title: 'Too large a model',
+    description: 'Fits no ordinary machine.',
+    arms: [{ id: 'vit', title: 'ViT', baseline: null }],
+    dataset: 'cifar10',
+    geometry: 'paper',
+    repeats: 3,
+    epochs: 5,
+  },
+];
+
+function matrixPreview(request: MatrixOrder): MatrixPreview {
+  const matrix = matrixList.find(({ id }) => id === request.id);
+  if (!matrix) throw new AppError('NOT_FOUND', `There is no matrix "${request.id}".`);
+  const chosen = matrix.arms.filter(({ id }) => request.arms?.includes(id) ?? true);
+  const repeats = request.repeats ?? matrix.repeats;
+  const order = {
+    id: matrix.id,
+    dataset: request.dataset ?? matrix.dataset,
+    geometry: request.geometry ?? matrix.geometry,
+    repeats,
+    seeds: range(repeats).map((i) => 42 + i),
+    epochs: request.epochs ?? matrix.epochs,
+    arms: chosen.map(({ id }) => id),
+    warmUp: request.warmUp ?? true,
+  };
+  const config = completeConfig({
+    dataset: { kind: order.dataset },
+    train: { epochs: order.epochs },
+  });
+  const arms = chosen.map((arm) => ({ ...arm, config, forecast: forecastOf(config) }));
+  const run = (arm: string, i: number, warmUp = false) => ({
+    arm,
+    repeat: i + 1,
+    seed: 42 + i,
+    warmUp,
+    name: warmUp ? `${matrix.short} warm-up: ${arm}` : `${matrix.short}: ${arm}, seed ${42 + i}`,
+  });
+  const runs = [
+    ...(order.warmUp ? [run(chosen[0]!.id, 0, true)] : []),
+    ...range(repeats).flatMap((i) => order.arms.map((arm) => run(arm, i))),
+  ];
+  const each = forecastOf(config);
+  return {
+    order,
+    arms,
+    runs,
+    total: {
+      runs: runs.length,
+      steps: runs.length * each.steps,
+      trainMacs: runs.length * each.trainMacs,
+      memoryBytes: each.memoryBytes,
+      seconds: null,
+    },
+    warnings: [],
+    refusal:
+      matrix.id === 'huge'
+        ? {
+            message: 'The arm “ViT” would need about 347 GB of memory; this machine has 24 GB.',
+            hint: 'Make the batch or the model smaller.',
+          }
+        : null,
+  };
+}
+
 // --- runs: one story each, told by a few numbers --------------------------------------------------
 
 interface Story {
@@ -307,6 +395,7 @@ interface Story {
   watts: { gpu: number; cpu: number; ram: number };
   topF1: number;
   minutesAgo: number;
+  place?: RunSummary['matrix'];
 }
 const now = Date.UTC(2026, 10, 22, 21, 0);
 
@@ -371,6 +460,8 @@ function summaryOf(story: Story): RunSummary {
     dataset: 'GreenSynth',
     model: 'ViT 32/4, D 64, L 4',
     selection: config.selection.mode === 'off' ? 'none' : 'drop, keep 0.5',
+    method: 'standard',
+    matrix: story.place ?? null,
     engine: begun ? 'webgpu' : null,
     seed: config.train.seed,
     epoch: begun ? Math.floor(config.train.epochs * done) : null,
@@ -789,9 +880,21 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'experiments.check': ({ config }) => {
       const parsed = parseExperimentConfig(config);
       return parsed.ok
-        ? { ok: true, config: parsed.config, forecast: forecastOf(parsed.config), warnings: [] }
+        ? {
+            ok: true,
+            config: parsed.config,
+            forecast: forecastOf(parsed.config),
+            warnings: [],
+            refusal: null,
+          }
         : parsed;
     },
+    'matrices.list': () => matrixList,
+    'matrices.preview': matrixPreview,
+    'matrices.start': (order) => ({
+      group: 1,
+      ids: matrixPreview(order).runs.map((_, i) => 100 + i),
+    }),
     'runs.start': ({ configs }) => ({ ids: configs.map((_, i) => 100 + i) }),
     'runs.example': () => ({ ids: [1, 2] }),
     'runs.stop': () => undefined,

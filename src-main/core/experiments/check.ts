@@ -1,9 +1,9 @@
 /**
  * Looks at a config before it runs: is it valid, what will it cost, and what in it will surprise.
- * Warnings stop nothing; they say what the numbers will not show by themselves.
+ * Warnings stop nothing; they say what the numbers will not show by themselves. What cannot fit into
+ * memory is refused.
  */
 import { existsSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import {
   AppError,
   parseExperimentConfig,
@@ -14,15 +14,29 @@ import {
 import { describeDataset } from '../../trainer/data/index.ts';
 import { findRegion } from '../energy/regions.ts';
 import { forecast, selectedShare } from './forecast.ts';
+import { gigabytes, mainMemory, memoryRefusal, type Memory } from './memory.ts';
 
-/** Never throws on a bad config: it says what is wrong with it. */
-export function checkExperiment(input: unknown): CallOutput<'experiments.check'> {
+/**
+ * Never throws on a bad config: it says what is wrong with it.
+ * @param memoryOf the memory that a config's engine computes in
+ */
+export function checkExperiment(
+  input: unknown,
+  memoryOf: (config: ExperimentConfig) => Memory = mainMemory,
+): CallOutput<'experiments.check'> {
   const parsed = parseExperimentConfig(input);
   if (!parsed.ok) return parsed;
   const { config } = parsed;
   try {
     const cost = forecast(config);
-    return { ok: true, config, forecast: cost, warnings: warningsOf(config, cost) };
+    const memory = memoryOf(config);
+    return {
+      ok: true,
+      config,
+      forecast: cost,
+      warnings: warningsOf(config, cost, memory),
+      refusal: memoryRefusal(config, cost, memory),
+    };
   } catch (cause) {
     // a folder of images has no sizes unless it is there
     if (!(cause instanceof AppError && cause.code === 'DATASET')) throw cause;
@@ -31,11 +45,11 @@ export function checkExperiment(input: unknown): CallOutput<'experiments.check'>
   }
 }
 
-/** One sentence each, the gravest first. `memoryBytes`: of the machine that will train. */
+/** One sentence each, the gravest first. */
 export function warningsOf(
   config: ExperimentConfig,
   cost: Forecast,
-  memoryBytes: number = totalmem(),
+  memory: Memory = mainMemory(),
 ): string[] {
   const { model, selection, train, energy } = config;
   const data = describeDataset(config.dataset);
@@ -53,8 +67,10 @@ export function warningsOf(
       !path.startsWith('~') &&
       !existsSync(path) &&
       `There is no folder or archive ${path} on this machine: the run would fail at once.`,
-    cost.memoryBytes > memoryBytes &&
-      `One training step takes about ${gigabytes(cost.memoryBytes)} GB (modelled); this machine has ${gigabytes(memoryBytes)} GB. Make the batch or the model smaller.`,
+    // more than all of it is refused
+    cost.memoryBytes > memory.bytes * doubtful &&
+      cost.memoryBytes <= memory.bytes &&
+      `One training step takes about ${gigabytes(cost.memoryBytes)} of the ${gigabytes(memory.bytes)} of ${memory.name}; the model of it is right within a factor of two, so it may not fit.`,
     train.batch > data.train &&
       `A batch of ${train.batch} is larger than the training set: each epoch is one step of ${data.train} images.`,
     data.train < data.classes &&
@@ -93,8 +109,8 @@ export function warningsOf(
     model.image < data.size &&
       `Images of ${data.size} px are reduced to ${model.image} px: detail is lost.`,
     model.kind === 'imagesig' &&
-      data.train * model.image * (model.columns ? 2 : 1) * signatureBytes > memoryBytes / 4 &&
-      `The signatures of all images take about ${gigabytes(data.train * model.image * (model.columns ? 2 : 1) * signatureBytes)} GB of memory, kept for the whole run.`,
+      data.train * model.image * (model.columns ? 2 : 1) * signatureBytes > memory.bytes / 4 &&
+      `The signatures of all images take about ${gigabytes(data.train * model.image * (model.columns ? 2 : 1) * signatureBytes)} of memory, kept for the whole run.`,
     vit &&
       inner >= 4 * vit.dim &&
       `${vit.heads} heads of ${vit.dimHead} are ${Math.round(inner / vit.dim)} times as wide as the embedding: attention takes nearly all operations.`,
@@ -105,4 +121,5 @@ export function warningsOf(
 
 /** Of one row: 120 floats. */
 const signatureBytes = 480;
-const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 10e9 ? 1 : 0);
+/** Share of the memory above which a modelled need is said to be close. */
+const doubtful = 0.6;

@@ -1,5 +1,8 @@
-/** Experiments before they run: presets, the built-in example, checks and what they will cost. */
-export { checkExperiment } from './check.ts';
+/** Experiments before they run: presets, matrices, the built-in example, checks and what they will cost. */
+export { checkExperiment, warningsOf } from './check.ts';
 export { exampleConfigs } from './example.ts';
 export { forecast } from './forecast.ts';
+export { expandMatrix, matrices } from './matrix.ts';
+export { previewOf } from './matrix-preview.ts';
+export { mainMemory, memoryOf, memoryRefusal, type Memory } from './memory.ts';
 export { presets } from './presets.ts';

@@ -101,6 +101,12 @@ export const ownColumns = [
   'hg_foreign_gpu_processes',
   'hg_throttled_percent',
   'hg_driver_version',
+  'hg_method',
+  'hg_matrix',
+  'hg_matrix_group',
+  'hg_arm',
+  'hg_repeat',
+  'hg_warm_up',
 ] as const;
 
 const joulesPerKwh = 3_600_000;
@@ -171,6 +177,12 @@ function runRow(run: RunDetail): Row {
     hg_foreign_gpu_processes: yesNo(circumstances.load?.foreignShare),
     hg_throttled_percent: percent(circumstances.load?.throttledShare),
     hg_driver_version: [...new Set(gpus.flatMap(({ driver }) => driver ?? []))].join(';'),
+    hg_method: summary.method,
+    hg_matrix: summary.matrix?.id,
+    hg_matrix_group: summary.matrix?.group,
+    hg_arm: summary.matrix?.arm,
+    hg_repeat: summary.matrix?.repeat,
+    hg_warm_up: summary.matrix?.warmUp,
   };
 }
 

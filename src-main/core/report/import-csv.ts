@@ -237,6 +237,7 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
     dataset: row.text('hg_dataset') ?? '',
     model: model ?? '',
     selection: selection ?? '',
+    method: row.text('hg_method') ?? '',
     engine: null,
     seed: number('hg_seed'),
     epochs: number('hg_epochs'),

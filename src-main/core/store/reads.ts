@@ -10,6 +10,7 @@ import {
   type Inventory,
   type PhaseEnergy,
   type RunDetail,
+  type RunPlace,
   type RunStatus,
   type RunSummary,
 } from '../../contract.ts';
@@ -43,6 +44,15 @@ interface SummaryRow {
   dataset: string;
   model: string;
   selection: string;
+  method: string;
+  matrix: number | null;
+  matrix_key: string | null;
+  matrix_title: string | null;
+  arm: string | null;
+  arm_title: string | null;
+  arm_baseline: string | null;
+  repeat: number | null;
+  warm_up: number;
   engine: string | null;
   seed: number | null;
   epoch: number | null;
@@ -67,12 +77,13 @@ interface SummaryRow {
 
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
-  r.model, r.selection, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.model, r.selection, r.method, r.matrix, x.key as matrix_key, x.title as matrix_title,
+  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error,
   exists (select 1 from segment s where s.run = r.id and s.to_t is null) as active
-  from run r join experiment e on e.id = r.experiment`;
+  from run r join experiment e on e.id = r.experiment left join matrix x on x.id = r.matrix`;
 
 /** All runs, the newest first. */
 export const listRuns = (db: ReadableDb): RunSummary[] =>
@@ -111,6 +122,8 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
     dataset: row.dataset,
     model: row.model,
     selection: row.selection,
+    method: row.method,
+    matrix: placeOf(row),
     engine: row.engine,
     seed: row.seed,
     epoch: row.epoch,
@@ -136,6 +149,14 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
     f1PerWh: row.macro_f1 !== null && wh ? (row.macro_f1 * 100) / wh : null,
     error: row.error ? (JSON.parse(row.error) as RunSummary['error']) : null,
   };
+}
+
+function placeOf(row: SummaryRow): RunPlace | null {
+  const { matrix, matrix_key: id, matrix_title: title, arm, arm_title: armTitle, repeat } = row;
+  if (matrix === null || id === null || title === null) return null;
+  if (arm === null || armTitle === null || repeat === null) return null;
+  const warmUp = row.warm_up !== 0;
+  return { group: matrix, id, title, arm, armTitle, baseline: row.arm_baseline, repeat, warmUp };
 }
 
 // --- one run -------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ import type {
   ExperimentConfig,
   Forecast,
   Inventory,
+  MatrixPreview,
   Region,
+  RunPlace,
   RunStatus,
   RunSummary,
 } from '../../contract.ts';
@@ -24,6 +26,15 @@ export interface NewRun {
   forecast: Forecast | null;
   /** Samples per second of the meter. */
   hz: number | null;
+  /** Its place in a matrix, whose `group` is of `createMatrix`. */
+  place?: Omit<RunPlace, 'id' | 'title'>;
+}
+
+/** One start of an experiment matrix. */
+export interface NewMatrix {
+  id: string;
+  title: string;
+  order: MatrixPreview['order'];
 }
 
 /** Facts learnt about a run while it goes on. Keys left out stay as they are. */
@@ -87,6 +98,7 @@ export interface ImportedRun {
   dataset: string;
   model: string;
   selection: string;
+  method: string;
   engine: string | null;
   seed: number | null;
   epochs: number | null;

@@ -16,13 +16,22 @@ import { describeConfig, groupOf } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
 import { storeTotals } from './totals.ts';
-import type { Checkpoint, ClockPair, ImportedRun, NewRun, RunEnd, RunPatch } from './types.ts';
+import type {
+  Checkpoint,
+  ClockPair,
+  ImportedRun,
+  NewMatrix,
+  NewRun,
+  RunEnd,
+  RunPatch,
+} from './types.ts';
 
 // --- runs ----------------------------------------------------------------------------------------
 
 /** Returns the id of the new run, which is queued unless it says otherwise. */
 export function createRun(db: WritableDb, run: NewRun): number {
-  const { dataset, model, selection } = describeConfig(run.config);
+  const { dataset, model, selection, method } = describeConfig(run.config);
+  const { place } = run;
   const values = {
     experiment: experiment(db, groupOf(run.config), run.name),
     machine: run.machine && machine(db, run.machine),
@@ -33,6 +42,13 @@ export function createRun(db: WritableDb, run: NewRun): number {
     dataset,
     model,
     selection,
+    method,
+    matrix: place?.group ?? null,
+    arm: place?.arm ?? null,
+    arm_title: place?.armTitle ?? null,
+    arm_baseline: place?.baseline ?? null,
+    repeat: place?.repeat ?? null,
+    warm_up: place?.warmUp ? 1 : 0,
     seed: run.config.train.seed,
     epochs: run.config.train.epochs,
     pue: run.pue,
@@ -46,6 +62,16 @@ export function createRun(db: WritableDb, run: NewRun): number {
     created_ms: Date.now(),
   };
   return insert(db, 'run', values);
+}
+
+/** Returns the number that the runs of this start share, their `place.group`. */
+export function createMatrix(db: WritableDb, { id, title, order }: NewMatrix): number {
+  return insert(db, 'matrix', {
+    key: id,
+    title,
+    ordered: JSON.stringify(order),
+    created_ms: Date.now(),
+  });
 }
 
 /** Keys that are left out stay as they are. */
@@ -199,6 +225,7 @@ export function deleteRuns(db: WritableDb, ids: number[]): void {
   db.run(
     'delete from experiment where not exists (select 1 from run where experiment = experiment.id)',
   );
+  db.run('delete from matrix where not exists (select 1 from run where run.matrix = matrix.id)');
   for (const { launch } of launches) dropUnusedSamples(db, launch);
 }
 
@@ -514,6 +541,7 @@ export function addImported(db: WritableDb, runs: ImportedRun[]): number[] {
       dataset: run.dataset,
       model: run.model,
       selection: run.selection,
+      method: run.method,
       seed: run.seed,
       epochs: run.epochs,
       pue: run.pue,

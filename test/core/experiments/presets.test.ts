@@ -53,7 +53,7 @@ describe('the example', () => {
   it('gives no reason for a warning, and neither does the recommended start', () => {
     const recommended = presets().find(({ id }) => id === 'green-32')!.config;
     for (const config of [...exampleConfigs(), recommended])
-      expect(warningsOf(config, forecast(config), 8e9)).toEqual([]);
+      expect(warningsOf(config, forecast(config), { bytes: 8e9, name: 'it' })).toEqual([]);
   });
 
   it('saves operations where patches are dropped', () => {

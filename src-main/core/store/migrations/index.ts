@@ -1,5 +1,6 @@
 /** The steps from an empty file to the present schema: number n turns version n - 1 into n. */
 import { foundation } from './001-foundation.ts';
+import { matrices } from './002-matrices.ts';
 
-export const migrations: readonly string[] = [foundation];
+export const migrations: readonly string[] = [foundation, matrices];
 export const schemaVersion = migrations.length;
