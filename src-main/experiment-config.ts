@@ -11,7 +11,7 @@ import { attention } from './experiment-config/attention.ts';
 import { augment, augments } from './experiment-config/augment.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
-import { model } from './experiment-config/model.ts';
+import { imageMultiple, model } from './experiment-config/model.ts';
 import { selection } from './experiment-config/selection.ts';
 import { train } from './experiment-config/train.ts';
 
@@ -152,10 +152,6 @@ export function keptPatches(config: {
   // 0.7 x 196 is 137.20000000000002 and must not become 139 where it is exact, hence the tolerance
   return config.selection.keep ?? Math.min(all, Math.ceil(config.selection.keepRatio * all - 1e-9));
 }
-
-/** The strides of a convolutional model in a row: its image's side is a multiple. */
-const imageMultiple = (model: { kind: string }): number =>
-  ({ resnet: 4, 'efficientnetv2-micro': 8 })[model.kind] ?? 1;
 
 function divisorsNear(image: number, patch: number): string {
   const divisors = Array.from({ length: image }, (_, i) => i + 1).filter((d) => image % d === 0);

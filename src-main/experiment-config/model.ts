@@ -2,6 +2,9 @@
 import * as v from 'valibot';
 import { hints, integer, real } from './fields.ts';
 
+/** Images up to this side lose no size at the start of the large convolutional models. */
+export const smallImage = 64;
+
 const inputSide = v.pipe(
   v.optional(integer(8, 1024), 32),
   v.title('Input side'),
@@ -43,13 +46,14 @@ const resnet = v.strictObject({
   kind: v.literal('resnet'),
   image: inputSide,
   depth: v.pipe(
-    v.optional(v.picklist([8, 14, 20]), 20),
+    v.optional(v.picklist([8, 14, 20, 50]), 20),
     v.title('Depth'),
     hints({
       choices: {
         8: '75 k parameters, 12.2 M MACs at 32 px',
         14: '173 k parameters, 26.4 M MACs at 32 px',
         20: '270 k parameters, 40.6 M MACs at 32 px',
+        50: 'bottlenecks: 23.5 M parameters, 1.30 G MACs at 32 px, 4.09 G at 224 px (1000 classes)',
       },
     }),
   ),
@@ -58,6 +62,17 @@ const resnet = v.strictObject({
 const efficientNetV2Micro = v.strictObject({
   kind: v.literal('efficientnetv2-micro'),
   image: inputSide,
+});
+
+const efficientNetV2S = v.strictObject({
+  kind: v.literal('efficientnetv2-s'),
+  image: inputSide,
+  dropout: v.pipe(
+    v.optional(real(0, 0.9), 0.2),
+    v.title('Dropout'),
+    v.description('Before the classifier; stochastic depth, which the paper adds, is not offered'),
+    hints({ advanced: true }),
+  ),
 });
 
 const imageSig = v.strictObject({
@@ -92,23 +107,44 @@ const imageSig = v.strictObject({
   ),
 });
 
-const modelKinds = [vit, resnet, efficientNetV2Micro, imageSig] as const;
+const modelKinds = [vit, resnet, efficientNetV2Micro, efficientNetV2S, imageSig] as const;
+
+const modelVariants = v.variant(
+  'kind',
+  modelKinds,
+  (issue) =>
+    `there is no model ${issue.received}; known: ${modelKinds
+      .map(({ entries: { kind } }) => (kind.type === 'optional' ? kind.wrapped : kind).literal)
+      .join(', ')}`,
+);
 
 export const model = v.pipe(
-  v.variant(
-    'kind',
-    modelKinds,
-    (issue) =>
-      `there is no model ${issue.received}; known: vit, resnet, efficientnetv2-micro, imagesig`,
-  ),
+  modelVariants,
   v.title('Model'),
   hints({
     choices: {
       vit: 'Vision Transformer, pre-LN blocks, mean pooling (paper, section VII)',
-      resnet: 'ResNet for small images (He et al. 2016): 12 to 41 M MACs at 32 px',
+      resnet: 'ResNet (He et al. 2016): three small ones for 32 px, 12 to 41 M MACs, and ResNet-50',
       'efficientnetv2-micro':
         'A small EfficientNetV2 (Tan and Le 2021): 829 k parameters, 64.5 M MACs at 32 px',
+      'efficientnetv2-s':
+        'EfficientNetV2-S (Tan and Le 2021, table 4): 20.2 M parameters, 236 M MACs at 32 px',
       imagesig: 'ImageSig (Ibrahim and Lyons 2022): path signatures of the rows, a tiny classifier',
     },
   }),
 );
+
+/** The strides of a convolutional model in a row: its image's side is a multiple. */
+export function imageMultiple(model: v.InferOutput<typeof modelVariants>): number {
+  const small = model.image <= smallImage;
+  switch (model.kind) {
+    case 'resnet':
+      return model.depth === 50 ? (small ? 8 : 32) : 4;
+    case 'efficientnetv2-micro':
+      return 8;
+    case 'efficientnetv2-s':
+      return small ? 16 : 32;
+    default:
+      return 1;
+  }
+}

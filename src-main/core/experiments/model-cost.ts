@@ -39,7 +39,8 @@ export function modelCost(
         memoryBytes: (batch, patches) => stepMemoryBytes(model, classes, batch, patches, attention),
       };
     case 'resnet':
-    case 'efficientnetv2-micro': {
+    case 'efficientnetv2-micro':
+    case 'efficientnetv2-s': {
       const { macs, activations } = cnnCost(model, classes);
       return fixed(countOf(cnnParameters(model, classes)), macs, activations, 3 * model.image ** 2);
     }

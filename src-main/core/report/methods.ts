@@ -66,6 +66,7 @@ function architecture(model: ExperimentConfig['model']): string {
       );
     case 'resnet':
     case 'efficientnetv2-micro':
+    case 'efficientnetv2-s':
       return `${images}; batch normalisation uses running statistics at evaluation.`;
     case 'imagesig':
       return (

@@ -31,6 +31,8 @@ function model(config: ModelConfig): string {
       return `ResNet-${config.depth}, ${config.image} px`;
     case 'efficientnetv2-micro':
       return `EfficientNetV2-micro, ${config.image} px`;
+    case 'efficientnetv2-s':
+      return `EfficientNetV2-S, ${config.image} px`;
     case 'imagesig':
       return `ImageSig ${config.image} px, ${config.head}${config.columns ? ', rows and columns' : ''}`;
   }

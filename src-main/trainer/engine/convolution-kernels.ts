@@ -109,6 +109,28 @@ export function convolveWeightGradient(
   return reshape(g, concat(g, taps, 2), weightShape);
 }
 
+/** The largest of every size x size pixels of [B, C, H, W]. */
+export function maxPoolNode(
+  g: Graph,
+  x: Value,
+  { size, stride, pad }: { size: number; stride: number; pad: number },
+): Value {
+  const [batch, channels, ...sides] = x.shape as [number, number, number, number];
+  const out = sides.map((side) => Math.floor((side + 2 * pad - size) / stride) + 1);
+  return g.node(
+    'MaxPool',
+    [x],
+    { shape: [batch, channels, ...out], type: x.type },
+    {
+      attributes: {
+        kernel_shape: { ints: [size, size] },
+        strides: { ints: [stride, stride] },
+        pads: { ints: [pad, pad, pad, pad] },
+      },
+    },
+  );
+}
+
 /** x * scale + shift per channel: ONNX's batch normalisation of mean 0 and variance 1, in one pass. */
 export function channelAffineNode(g: Graph, x: Value, scale: Value, shift: Value): Value {
   const channels = [x.shape[1]!];

@@ -15,7 +15,11 @@ export const CONV = 'HuggingGreenConv2D';
 export const CONV_INPUT_GRADIENT = 'HuggingGreenConv2DInputGradient';
 export const CONV_WEIGHT_GRADIENT = 'HuggingGreenConv2DWeightGradient';
 export const CHANNEL_AFFINE = 'HuggingGreenChannelAffine';
+export const MAX_POOL = 'HuggingGreenMaxPool2D';
 export const BATCH_NORM = 'HuggingGreenBatchNorm';
+
+/** Never the largest of a window: what a pool is padded with. */
+const lowest = -3.4e38;
 
 export interface ConvOptions {
   stride?: number;
@@ -59,6 +63,18 @@ export function batchNorm(
   return { y: y as Tensor4D, mean: mean as Tensor1D, variance: variance as Tensor1D };
 }
 
+/**
+ * The largest of every `size` x `size` pixels. The gradient goes to the first of equal ones, row by row,
+ * as PyTorch's does.
+ * @param x [B, C, H, W]
+ * @param pad places on every side that are never the largest; less than `size`
+ * @returns [B, C, (H + 2 pad - size) / stride + 1, ...], rounded down
+ */
+export function maxPool2d(x: Tensor, size: number, stride: number, pad: number): Tensor4D {
+  const [y] = runKernel(MAX_POOL, { x }, { size, stride, pad });
+  return y as Tensor4D;
+}
+
 // --- eager engines --------------------------------------------------------------------------------
 
 const channelsLast = (x: Tensor): Tensor4D => tf.transpose(x as Tensor4D, [0, 2, 3, 1]);
@@ -86,6 +102,17 @@ const tfjsAttrs = ({ stride, pad }: ConvAttrs, extra: NamedAttrMap): NamedAttrMa
   dilations: [1, 1],
   dimRoundingMode: 'floor',
   ...extra,
+});
+
+interface PoolAttrs {
+  size: number;
+  stride: number;
+  pad: number;
+}
+const poolAttrs = (attrs: NamedAttrMap): PoolAttrs => ({
+  size: attrs['size'] as number,
+  stride: attrs['stride'] as number,
+  pad: attrs['pad'] as number,
 });
 
 registerComposition(CONV, ({ x, weight }, attrs) => {
@@ -132,6 +159,11 @@ registerComposition(CHANNEL_AFFINE, ({ x, scale, shift }) =>
   tf.add(tf.mul(x!, perChannel(scale!)), perChannel(shift!)),
 );
 
+registerComposition(MAX_POOL, ({ x }, attrs) => {
+  const { size, stride, pad } = poolAttrs(attrs);
+  return channelsFirst(tf.maxPool(channelsLast(x!), size, stride, pad, 'floor'));
+});
+
 registerComposition(BATCH_NORM, ({ x, gamma, beta }, { epsilon }) => {
   const mean = tf.mean(x!, [0, 2, 3]);
   const centred = tf.sub(x!, perChannel(mean));
@@ -156,6 +188,58 @@ tf.registerGradient({
     };
   },
 });
+
+tf.registerGradient({
+  kernelName: MAX_POOL,
+  inputsToSave: ['x'],
+  outputsToSave: [true],
+  gradFunc: (dys, saved, attrs) => {
+    const { size, stride, pad } = poolAttrs(attrs);
+    const dy = dys as Tensor4D;
+    const [x, y] = saved as [Tensor4D, Tensor4D];
+    return { x: () => maxPoolGradient(x, y, dy, { size, stride, pad }) };
+  },
+});
+
+/** What each of the size² places of a window hands back, put where that place lies in the image. */
+function maxPoolGradient(
+  x: Tensor4D,
+  y: Tensor4D,
+  dy: Tensor4D,
+  { size, stride, pad }: PoolAttrs,
+): Tensor {
+  const [batch, channels, height, width] = x.shape;
+  const [, , rows, columns] = y.shape;
+  const side: [number, number] = [pad, pad];
+  const padded = tf.pad(x, [[0, 0], [0, 0], side, side], lowest);
+  const one = [batch * channels, 1, rows, columns];
+  /** 1 where no place before was the largest. */
+  let free: Tensor = tf.onesLike(y);
+  const taps = Array.from({ length: size * size }, (_, tap) => {
+    const [top, left] = [Math.floor(tap / size), tap % size];
+    const end = [top + (rows - 1) * stride + 1, left + (columns - 1) * stride + 1];
+    const seen = tf.stridedSlice(
+      padded,
+      [0, 0, top, left],
+      [batch, channels, ...end],
+      [1, 1, stride, stride],
+    );
+    const hit = tf.mul(free, tf.cast(tf.equal(seen, y), 'float32'));
+    free = tf.sub(free, hit);
+    return tf.reshape(tf.mul(dy, hit), one);
+  });
+  // one filter per place of the window that is 1 there: a transposed convolution puts places back
+  const places = size * size;
+  const filters = Float32Array.from({ length: places ** 2 }, (_, i) =>
+    Math.floor(i / places) === i % places ? 1 : 0,
+  );
+  const [dx] = runKernel(
+    CONV_INPUT_GRADIENT,
+    { dy: tf.concat(taps, 1), weight: tf.tensor4d(filters, [places, 1, size, size]) },
+    { stride, pad, depthwise: false, inputShape: [batch * channels, 1, height, width] },
+  );
+  return tf.reshape(dx!, x.shape);
+}
 
 tf.registerGradient({
   kernelName: BATCH_NORM,

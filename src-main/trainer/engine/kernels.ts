@@ -12,6 +12,7 @@ import {
   CONV,
   CONV_INPUT_GRADIENT,
   CONV_WEIGHT_GRADIENT,
+  MAX_POOL,
 } from './convolution.ts';
 import {
   batchNormNodes,
@@ -19,6 +20,7 @@ import {
   convolve,
   convolveInputGradient,
   convolveWeightGradient,
+  maxPoolNode,
   type Conv,
 } from './convolution-kernels.ts';
 import { ATTENTION, GELU, GELU_GRADIENT, LAYER_NORM } from './ops.ts';
@@ -700,6 +702,12 @@ export const kernels: Record<string, KernelMapping> = {
     convolveInputGradient(graph, dy!, weight!, attrs.numbers('inputShape'), ownConv(attrs)),
   [CONV_WEIGHT_GRADIENT]: ({ graph, inputs: { x, dy }, attrs }) =>
     convolveWeightGradient(graph, x!, dy!, attrs.numbers('weightShape'), ownConv(attrs)),
+  [MAX_POOL]: ({ graph, inputs: { x }, attrs }) =>
+    maxPoolNode(graph, x!, {
+      size: attrs.number('size'),
+      stride: attrs.number('stride'),
+      pad: attrs.number('pad'),
+    }),
   [CHANNEL_AFFINE]: ({ graph, inputs: { x, scale, shift } }) =>
     channelAffineNode(graph, x!, scale!, shift!),
   [BATCH_NORM]: ({ graph, inputs: { x, gamma, beta }, attrs }) =>

@@ -2,16 +2,16 @@
  * Forward pass of the convolutional reference models (method F.5; cnn-architecture.ts has what they are
  * built of). Training normalises by the batch and moves the running statistics, evaluation uses those.
  */
-import { batchNorm, channelAffine, conv2d } from '../engine/convolution.ts';
+import { batchNorm, channelAffine, conv2d, maxPool2d } from '../engine/convolution.ts';
 import type { Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor2D, Tensor4D } from '../engine/tf.ts';
 import {
-  batchNormEpsilon,
   cnnArchitecture,
   type Activation,
   type Block,
   type CnnModel,
+  type Squeeze,
   type Unit,
 } from './cnn-architecture.ts';
 import { linear, parameterOf } from './linear.ts';
@@ -27,31 +27,40 @@ export interface CnnPass {
   /** [B, 3, S, S], normalised. */
   images: Tensor4D;
   training: boolean;
+  /** Of what is classified. */
+  dropout?: (values: Tensor) => Tensor;
 }
 
 /** @returns logits [B, classes] and, in training, the running statistics after this batch. */
 export function cnnForward(
   model: CnnModel,
-  { parameters, buffers, images, training }: CnnPass,
+  { parameters, buffers, images, training, dropout = (values) => values }: CnnPass,
 ): { logits: Tensor2D; buffers: Tensors } {
   const next: Tensors = {};
-  const { blocks } = cnnArchitecture(model);
+  const { blocks, head, batchNormEpsilon } = cnnArchitecture(model);
   const top = blocks.reduce<Tensor4D>(applyBlock, images);
-  return { logits: linear(parameters, tf.mean(top, [2, 3]), 'head'), buffers: next };
+  const features = dropout(tf.mean(top, [2, 3]));
+  return { logits: linear(parameters, features, head), buffers: next };
 
-  function applyBlock(x: Tensor4D, { units, shortcut, activation }: Block): Tensor4D {
+  function applyBlock(x: Tensor4D, { units, shortcut, activation, pool }: Block): Tensor4D {
     const y = units.reduce(applyUnit, x);
-    if (shortcut === 'none') return activate(y, activation);
-    const direct = shortcut === 'pad' ? halve(x, y.shape[1]) : x;
-    return activate(y.add(direct), activation);
+    const sum = shortcut === 'none' ? y : y.add<Tensor4D>(direct(x, shortcut, y.shape[1]));
+    const active = activate(sum, activation);
+    return pool ? maxPool2d(active, 3, 2, 1) : active;
+  }
+
+  /** What a block adds to its output. */
+  function direct(x: Tensor4D, shortcut: Block['shortcut'], channels: number): Tensor4D {
+    if (typeof shortcut !== 'string') return applyUnit(x, shortcut);
+    return shortcut === 'pad' ? halve(x, channels) : x;
   }
 
   function applyUnit(x: Tensor4D, unit: Unit): Tensor4D {
-    const { name, kernel, stride, depthwise, activation, squeeze } = unit;
-    const weight = parameterOf(parameters, `${name}.conv.weight`);
+    const { conv, norm, kernel, stride, depthwise, activation, squeeze } = unit;
+    const weight = parameterOf(parameters, `${conv}.weight`);
     const y = conv2d(x, weight, { stride, pad: (kernel - 1) / 2, depthwise });
-    const active = activate(normalise(y, `${name}.norm`), activation);
-    return squeeze === null ? active : excite(active, name);
+    const active = activate(normalise(y, norm), activation);
+    return squeeze === null ? active : excite(active, squeeze);
   }
 
   function normalise(x: Tensor4D, name: string): Tensor4D {
@@ -73,11 +82,19 @@ export function cnnForward(
     return y;
   }
 
-  /** Squeeze and excitation: every channel scaled by what the image as a whole says of it. */
-  function excite(x: Tensor4D, name: string): Tensor4D {
-    const squeezed = activate(linear(parameters, tf.mean(x, [2, 3]), `${name}.squeeze`), 'silu');
-    const gate = tf.sigmoid(linear(parameters, squeezed, `${name}.excite`));
-    return x.mul(gate.reshape([x.shape[0], x.shape[1], 1, 1]));
+  /** Every channel scaled by what the image as a whole says of it. */
+  function excite(x: Tensor4D, { width, reduce, expand }: Squeeze): Tensor4D {
+    const [batch, channels] = x.shape;
+    const squeezed = activate(gateLayer(tf.mean(x, [2, 3]), reduce, [width, channels]), 'silu');
+    const gate = tf.sigmoid(gateLayer(squeezed, expand, [channels, width]));
+    return x.mul(gate.reshape([batch, channels, 1, 1]));
+  }
+
+  /** @param shape of the weights: they may be stored as a 1x1 convolution's. */
+  function gateLayer(x: Tensor, name: string, shape: [number, number]): Tensor2D {
+    const weight = parameterOf(parameters, `${name}.weight`).reshape<Tensor2D>(shape);
+    const product = tf.matMul(x as Tensor2D, weight, false, true);
+    return product.add(parameterOf(parameters, `${name}.bias`));
   }
 }
 

@@ -5,7 +5,7 @@
 import type { AttentionConfig, ExperimentConfig, VitModel } from '../../experiment-config.ts';
 import type { Tensors } from '../engine/engine.ts';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
-import { cnnBuffers, cnnParameters, type CnnModel } from './cnn-architecture.ts';
+import { cnnArchitecture, cnnBuffers, cnnParameters, type CnnModel } from './cnn-architecture.ts';
 import { cnnForward } from './cnn.ts';
 import { dropoutThreshold } from './dropout.ts';
 import {
@@ -97,6 +97,7 @@ export function buildModel(
       });
     case 'resnet':
     case 'efficientnetv2-micro':
+    case 'efficientnetv2-s':
       return cnn(model, images.classes.length);
     case 'imagesig':
       return imageSig(model, attention, images);
@@ -129,12 +130,12 @@ function cnn(model: CnnModel, classes: number): Model {
     buffers: cnnBuffers(model),
     sees: 'image',
     features: null,
-    dropoutRate: 0,
+    dropoutRate: model.kind === 'efficientnetv2-s' ? model.dropout : 0,
     vit: null,
-    dropoutElements: () => 0,
-    forward: ({ parameters, buffers, input, training }) => {
+    dropoutElements: () => cnnArchitecture(model).features,
+    forward: ({ input, ...pass }) => {
       const { images } = expected(input, 'image');
-      return cnnForward(model, { parameters, buffers, images, training });
+      return cnnForward(model, { ...pass, images });
     },
   };
 }

@@ -9,6 +9,8 @@ import {
   CONV_INPUT_GRADIENT,
   CONV_WEIGHT_GRADIENT,
   conv2d,
+  MAX_POOL,
+  maxPool2d,
 } from '../../../src-main/trainer/engine/convolution.ts';
 import {
   attention,
@@ -417,6 +419,16 @@ export const kernelCases: Record<string, KernelCase> = {
       gradient((weight) => conv2d(x!, weight, { pad: 1 }), weight!),
       gradient((weight) => conv2d(x!, weight, { stride: 2, pad: 1 }), weight!),
       gradient((own) => conv2d(x!, own, { stride: 2, pad: 1, depthwise: true }), own!),
+    ],
+  },
+  [MAX_POOL]: {
+    // whole numbers, many of them equal and some below zero: the first of the largest gets the gradient
+    inputs: { x: { ...f([2, 3, 6, 5]), data: noise(180, 1).map(Math.round) }, y: f([1, 2, 8, 8]) },
+    run: ({ x, y }) => [
+      maxPool2d(x!, 3, 2, 1),
+      maxPool2d(y!, 2, 2, 0),
+      gradient((x) => maxPool2d(x, 3, 2, 1), x!),
+      gradient((y) => maxPool2d(y, 3, 1, 1), y!),
     ],
   },
   [CHANNEL_AFFINE]: {

@@ -38,6 +38,8 @@ const cnns = [
 ] as const;
 const kinds: NonNullable<ExperimentConfigInput['model']>[] = [
   ...cnns.map(([model]) => ({ ...model })),
+  { kind: 'resnet', depth: 50 },
+  { kind: 'efficientnetv2-s' },
   { kind: 'imagesig' },
   { kind: 'imagesig', columns: true },
   { kind: 'imagesig', head: 'fc' },
@@ -67,13 +69,18 @@ describe('counts', () => {
   });
 
   it('halve the image as often as the configuration says', () => {
-    for (const [model] of cnns) {
-      const config = configOf({ model }).model as CnnModel;
-      const strides = cnnArchitecture(config).blocks.flatMap(({ units }) =>
-        units.map(({ stride }) => stride),
-      );
+    const large = [{ kind: 'resnet', depth: 50 } as const, { kind: 'efficientnetv2-s' } as const];
+    for (const [model, size] of [
+      ...cnns.map(([model]) => [model, 16] as const),
+      ...large.flatMap((model) => [[model, 16] as const, [model, 128] as const]),
+    ]) {
+      const config = configOf({ model: { ...model, image: size } }).model as CnnModel;
+      const strides = cnnArchitecture(config).blocks.flatMap(({ units, pool }) => [
+        ...units.map(({ stride }) => stride),
+        pool ? 2 : 1,
+      ]);
       const multiple = strides.reduce<number>((product, stride) => product * stride, 1);
-      const image = 16 + multiple / 2;
+      const image = size + multiple / 2;
       const parsed = parseExperimentConfig({ model: { ...model, image } });
       expect(parsed).toMatchObject({ ok: false, issues: [{ path: 'model.image' }] });
     }
