@@ -15,6 +15,25 @@ const OPSETS = [
 ];
 const IR_VERSION = 8;
 
+/** One graph of plain nodes, as `capture` records it or as a trained model leaves the program. */
+export interface OnnxModel extends Omit<OnnxGraph, 'inputs' | 'outputs'> {
+  inputs: readonly OnnxPort[];
+  outputs: readonly OnnxPort[];
+  /** Name of the graph. */
+  name?: string;
+  /** What it is, for people. */
+  description?: string;
+  /** Of this program. */
+  producerVersion?: string;
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/** An input or an output of a model; a side may be a name, which stands for any number. */
+export interface OnnxPort extends Omit<OnnxValue, 'shape'> {
+  readonly shape: readonly (number | string)[];
+  readonly description?: string;
+}
+
 /** An attribute says its own type: 1 may be an int or a float. */
 export type OnnxAttribute =
   { i: number } | { f: number } | { ints: readonly number[] } | { s: string };
@@ -57,11 +76,15 @@ const schema = protobuf.Root.fromJSON({
       fields: {
         irVersion: field(1, 'int64'),
         producerName: field(2, 'string'),
+        producerVersion: field(3, 'string'),
+        docString: field(6, 'string'),
         graph: field(7, 'GraphProto'),
         opsetImport: field(8, 'OperatorSetIdProto', 'repeated'),
+        metadataProps: field(14, 'StringStringEntryProto', 'repeated'),
       },
     },
     OperatorSetIdProto: { fields: { domain: field(1, 'string'), version: field(2, 'int64') } },
+    StringStringEntryProto: { fields: { key: field(1, 'string'), value: field(2, 'string') } },
     GraphProto: {
       fields: {
         node: field(1, 'NodeProto', 'repeated'),
@@ -99,13 +122,20 @@ const schema = protobuf.Root.fromJSON({
         rawData: field(9, 'bytes'),
       },
     },
-    ValueInfoProto: { fields: { name: field(1, 'string'), type: field(2, 'TypeProto') } },
+    ValueInfoProto: {
+      fields: {
+        name: field(1, 'string'),
+        type: field(2, 'TypeProto'),
+        docString: field(3, 'string'),
+      },
+    },
     TypeProto: { fields: { tensorType: field(1, 'TensorTypeProto') } },
     TensorTypeProto: {
       fields: { elemType: field(1, 'int32'), shape: field(2, 'TensorShapeProto') },
     },
     TensorShapeProto: { fields: { dim: field(1, 'DimensionProto', 'repeated') } },
-    DimensionProto: { fields: { dimValue: field(1, 'int64') } },
+    // one of the two
+    DimensionProto: { fields: { dimValue: field(1, 'int64'), dimParam: field(2, 'string') } },
   },
 });
 
@@ -115,13 +145,17 @@ const ModelProto = schema.lookupType('ModelProto');
 const ATTRIBUTE_TYPE = { f: 1, i: 2, s: 3, ints: 7 } as const;
 
 /** The bytes of a model, ready for an inference session. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+export function encodeModel(graph: OnnxModel): Uint8Array {
+  const domains = new Set(graph.nodes.map(({ domain }) => domain ?? ''));
   return ModelProto.encode({
     irVersion: IR_VERSION,
     producerName: 'HuggingGreen',
-    opsetImport: OPSETS,
+    ...(graph.producerVersion !== undefined && { producerVersion: graph.producerVersion }),
+    ...(graph.description !== undefined && { docString: graph.description }),
+    opsetImport: OPSETS.filter(({ domain }) => domain === '' || domains.has(domain)),
+    metadataProps: Object.entries(graph.metadata ?? {}).map(([key, value]) => ({ key, value })),
     graph: {
-      name: 'step',
+      name: graph.name ?? 'step',
       node: graph.nodes.map((node, i) => ({
         input: node.inputs,
         output: node.outputs,
@@ -152,12 +186,17 @@ function encodeAttribute(name: string, value: OnnxAttribute): Record<string, unk
   return { name, type: ATTRIBUTE_TYPE.ints, ints: value.ints };
 }
 
-const encodeValueInfo = ({ name, type, shape }: OnnxValue) => ({
+const encodeValueInfo = ({ name, type, shape, description }: OnnxPort) => ({
   name,
+  ...(description !== undefined && { docString: description }),
   type: {
     tensorType: {
       elemType: ONNX_TYPE[type],
-      shape: { dim: shape.map((dimValue) => ({ dimValue })) },
+      shape: {
+        dim: shape.map((side) =>
+          typeof side === 'number' ? { dimValue: side } : { dimParam: side },
+        ),
+      },
     },
   },
 });
