@@ -20,6 +20,7 @@ import {
   type NamedShape,
   type Parameter,
 } from './models/parameters.ts';
+import type { Scaling } from './features.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
 
 const format = 'hugginggreen-checkpoint';
@@ -62,9 +63,23 @@ export interface CheckpointTensors {
   buffers?: readonly NamedShape[];
 }
 
+/** What the model was shown: without it, the weights alone would not tell how to feed them. */
+export interface StoredImages {
+  channels: number;
+  /** Side of the stored images. */
+  size: number;
+  /** Per channel, in [0, 1] units; of the dataset, whether it is used or not. */
+  mean: readonly number[];
+  std: readonly number[];
+  /** Of features that are computed once per image; null for a model that sees the images. */
+  features: Scaling | null;
+}
+
 export interface Checkpoint {
   config: ExperimentConfig;
   classes: readonly string[];
+  /** Left out in checkpoints of before it was kept. */
+  images?: StoredImages;
   position: Position;
   best: BestSoFar | null;
   state: FlatState;
@@ -131,21 +146,11 @@ export async function readCheckpoint(
   path: string,
   tensorsOf: (stage: number) => CheckpointTensors | undefined,
 ): Promise<Checkpoint> {
-  const json = await readJson(path);
+  const { json, tensors, file } = await openCheckpoint(path);
   const stage = json.position.stage ?? 0;
   const made = tensorsOf(stage);
   if (!made) throw refuse(path, `it is of stage ${stage + 1}, which this recipe has not`);
   const { parameters, frozen = [], buffers = [] } = made;
-  const file = join(dirname(path), basename(json.tensors.file));
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw refuse(path, `its tensor file ${basename(file)} cannot be read (${reasonOf(cause)})`);
-  });
-  if (bytes.length !== json.tensors.bytes)
-    throw refuse(file, `it has ${bytes.length} bytes instead of ${json.tensors.bytes}`);
-  const { tensors } = decodeSafetensors(bytes, file);
-  if (createHash('sha256').update(bytes).digest('hex') !== json.tensors.sha256)
-    throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
-
   const expected = publicTensors(parameters);
   const still = publicTensors(frozen);
   const model = assemble([...expected, ...still, ...buffers], tensors, '', file);
@@ -155,6 +160,7 @@ export async function readCheckpoint(
   return {
     config: json.config,
     classes: json.classes,
+    ...(json.images && { images: json.images }),
     position: { ...json.position, stage },
     best: json.best,
     state: {
@@ -165,6 +171,53 @@ export async function readCheckpoint(
       ...(buffers.length > 0 && { buffers: model.slice(unbuffered) }),
     },
   };
+}
+
+export interface SavedModel extends Omit<Checkpoint, 'state'> {
+  /** Weights and buffers by their public names; the optimiser's moments are left behind. */
+  tensors: Record<string, FloatTensor>;
+  /** For sentences about it. */
+  file: string;
+}
+
+/**
+ * The model in a checkpoint, without knowing its architecture.
+ * @param path its JSON.
+ * @throws AppError naming file and reason where it is damaged.
+ */
+export async function readModel(path: string): Promise<SavedModel> {
+  const { json, tensors, file } = await openCheckpoint(path);
+  const parsed = parseExperimentConfig(json.config);
+  if (!parsed.ok)
+    throw refuse(path, `its config is not one of this version (${parsed.issues[0]?.path})`);
+  return {
+    config: parsed.config,
+    classes: json.classes,
+    ...(json.images && { images: json.images }),
+    position: { ...json.position, stage: json.position.stage ?? 0 },
+    best: json.best,
+    tensors: Object.fromEntries(
+      Object.entries(tensors).filter(([name]) => !/^moment[12]\./.test(name)),
+    ),
+    file,
+  };
+}
+
+/** The JSON and all the tensors it points to, checked against their length and hash. */
+async function openCheckpoint(
+  path: string,
+): Promise<{ json: CheckpointJson; tensors: Record<string, FloatTensor>; file: string }> {
+  const json = await readJson(path);
+  const file = join(dirname(path), basename(json.tensors.file));
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw refuse(path, `its tensor file ${basename(file)} cannot be read (${reasonOf(cause)})`);
+  });
+  if (bytes.length !== json.tensors.bytes)
+    throw refuse(file, `it has ${bytes.length} bytes instead of ${json.tensors.bytes}`);
+  const { tensors } = decodeSafetensors(bytes, file);
+  if (createHash('sha256').update(bytes).digest('hex') !== json.tensors.sha256)
+    throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
+  return { json, tensors, file };
 }
 
 /** What of a config must be as it was for a run to go on. The rest may change (a longer run, another engine). */

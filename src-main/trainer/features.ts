@@ -10,8 +10,14 @@ import type { FeatureTransform } from './models/registry.ts';
 /** Images between two looks at the clock and at the wish to stop. */
 const stretch = 64;
 
-/** By split: [count, ...shape of one image]. */
-export type Features = Record<SplitName, Float32Array>;
+/** What was taken off every column of the features, and what it was multiplied with then. */
+export interface Scaling {
+  mean: readonly number[];
+  scale: readonly number[];
+}
+
+/** By split: [count, ...shape of one image]; and how they were standardised. */
+export type Features = Record<SplitName, Float32Array> & { scaling: Scaling };
 
 /** @returns what was computed until `stop`; a stopped run takes no step with it. */
 export async function computeFeatures(
@@ -38,15 +44,15 @@ export async function computeFeatures(
   const train = await featuresOf(splits.train);
   const validation = await featuresOf(splits.validation);
   const test = await featuresOf(splits.test);
-  standardise(train, [train, validation, test], transform.shape[1]);
-  return { train, validation, test };
+  const scaling = standardise(train, [train, validation, test], transform.shape[1]);
+  return { train, validation, test, scaling };
 }
 
 /**
  * Every column to mean 0 and variance 1 over `source`: a signature's fourth level is thousands of times
  * smaller than its first, and no optimiser would find it.
  */
-function standardise(source: Float32Array, all: Float32Array[], width: number): void {
+function standardise(source: Float32Array, all: Float32Array[], width: number): Scaling {
   const rows = source.length / width;
   const [mean, variance] = [new Float64Array(width), new Float64Array(width)];
   source.forEach((value, i) => (mean[i % width]! += value / rows));
@@ -55,4 +61,5 @@ function standardise(source: Float32Array, all: Float32Array[], width: number): 
   for (const values of all)
     for (let i = 0; i < values.length; i++)
       values[i] = (values[i]! - mean[i % width]!) * scale[i % width]!;
+  return { mean: [...mean], scale: [...scale] };
 }

@@ -16,6 +16,7 @@ import {
   type Checkpoint,
   type CheckpointKind,
   type Position,
+  type StoredImages,
 } from './checkpoint.ts';
 import { openDataset, type Dataset } from './data/index.ts';
 import type { Engine } from './engine/engine.ts';
@@ -342,6 +343,7 @@ class Training {
       const { path, bytes } = await writeCheckpoint(this.#run.runDir, kinds, recipe, {
         config: this.#run.config,
         classes: data.classes,
+        images: storedImages(runner.prepared),
         position: { ...this.#position },
         best: this.#best,
         state,
@@ -366,3 +368,11 @@ class Training {
     this.#run.post({ type: 'stopped', at: monotonicMicros(), step, imagesSeen, checkpoint });
   }
 }
+
+const storedImages = ({ data, features }: PreparedStage): StoredImages => ({
+  channels: data.channels,
+  size: data.size,
+  mean: [...data.mean],
+  std: [...data.std],
+  features: features?.scaling ?? null,
+});

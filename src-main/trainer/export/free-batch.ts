@@ -41,7 +41,9 @@ export function freeBatch(captureAt: (batch: number) => OnnxGraph): OnnxModel {
   const [first, ...others] = graphs as [OnnxGraph, ...OnnxGraph[]];
   const odd = others.find(({ nodes }) => nodes.length !== first.nodes.length);
   if (odd)
-    throw refuse(`it has ${first.nodes.length} nodes at one size and ${odd.nodes.length} at another`);
+    throw refuse(
+      `it has ${first.nodes.length} nodes at one size and ${odd.nodes.length} at another`,
+    );
 
   const inputs = ports(graphs.map(({ inputs }) => inputs));
   const batched = inputs.find(({ shape }) => shape[0] === batchSide);
@@ -219,9 +221,7 @@ const signature = ({ op, domain, attributes, inputs, outputs }: OnnxNode): strin
   JSON.stringify([op, domain, attributes, inputs.length, outputs.length]);
 
 const sameConstant = (a: Constant, b: Constant): boolean =>
-  a.type === b.type &&
-  a.shape.join() === b.shape.join() &&
-  Buffer.compare(a.bytes, b.bytes) === 0;
+  a.type === b.type && a.shape.join() === b.shape.join() && Buffer.compare(a.bytes, b.bytes) === 0;
 
 function numbersOf({ type, bytes }: Constant): number[] {
   const { buffer } = bytes.slice();

@@ -41,7 +41,11 @@ export function standardOperators(model: OnnxModel): OnnxModel {
       'Take the weights as safetensors instead.',
     );
   });
-  return { ...model, nodes: withoutUnused(model, nodes), constants: [...model.constants, ...constants(added)] };
+  return {
+    ...model,
+    nodes: withoutUnused(model, nodes),
+    constants: [...model.constants, ...constants(added)],
+  };
 }
 
 /** Optional results that nobody reads (the mean of a layer normalisation) are not asked for. */
