@@ -9,7 +9,7 @@
  * after they are on the disk, and only then are files nobody points to removed.
  */
 import { createHash } from 'node:crypto';
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../contract.ts';
 import { parseExperimentConfig, type ExperimentConfig } from '../experiment-config.ts';
@@ -22,6 +22,7 @@ import {
 } from './models/parameters.ts';
 import type { Scaling } from './features.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
+import { writeAtomically } from './write-file.ts';
 
 const format = 'hugginggreen-checkpoint';
 const version = 1;
@@ -130,8 +131,8 @@ export async function writeCheckpoint(
   };
   const text = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 
-  await writeAtomically(join(runDir, file), pieces);
-  for (const kind of kinds) await writeAtomically(join(runDir, `${kind}.json`), [text]);
+  await write(join(runDir, file), pieces);
+  for (const kind of kinds) await write(join(runDir, `${kind}.json`), [text]);
   await removeUnused(runDir);
   return { path: join(runDir, `${kinds[0]}.json`), bytes: bytes + kinds.length * text.byteLength };
 }
@@ -330,41 +331,8 @@ function assemble(
   return flat;
 }
 
-async function writeAtomically(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.partial`;
-  try {
-    const file = await open(temporary, 'w');
-    try {
-      for (const piece of pieces) await file.writeFile(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    if (code === 'ENOSPC' || code === 'EDQUOT')
-      throw new AppError(
-        'DISK_FULL',
-        `The disk is full: checkpoint ${path} could not be written. The one before it is intact.`,
-        'Free some space and resume the run.',
-      );
-    throw new AppError(
-      'STORE',
-      `Checkpoint ${path} could not be written (${reasonOf(cause)}). The one before it is intact.`,
-      'Check that the folder exists and can be written.',
-    );
-  }
-}
-
-/** A rename is only safe once its folder is on the disk. Windows cannot open folders and needs not. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
-}
+const write = (path: string, pieces: readonly Uint8Array[]): Promise<void> =>
+  writeAtomically(path, pieces, `Checkpoint ${path}`, 'The one before it is intact.');
 
 /** Removes tensor files no JSON points to, and what a killed process left half-written. */
 async function removeUnused(runDir: string): Promise<void> {

@@ -1,13 +1,15 @@
 /**
- * The trainer process: one run, or one look at the engines, then it ends. Started by the host.
+ * The trainer process: one run, one look at the engines or one model to take away, then
+ * it ends. Started by the host.
  *
- * Exit code 0: done, stopped as asked, or engines reported. 1: failed; a `failed` message says why.
+ * Exit code 0: done, stopped as asked, engines reported or file written. 1: failed; a `failed` message says why.
  */
 import { AppError } from '../contract.ts';
 import type { ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros, parentPort } from '../port.ts';
 import { detectEngines, openEngine } from './engine/detect.ts';
 import type { Engine } from './engine/engine.ts';
+import { exportModel } from './export/index.ts';
 import { describeFailure } from './failure.ts';
 import { train } from './loop.ts';
 import type { FromTrainer, ToTrainer } from './messages.ts';
@@ -21,14 +23,24 @@ port.listen((message) => {
   if (message.type === 'stop') return stop.abort();
   if (busy) return;
   busy = true;
-  const work = message.type === 'detect' ? detect() : start(message);
-  work.then(() => end(0), fail);
+  workOf(message).then(() => end(0), fail);
 });
 
 // the host stops a run with a message; Ctrl-C in its terminal must not cut a checkpoint short
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => stop.abort());
 process.on('uncaughtException', fail);
+
+function workOf(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<void> {
+  switch (message.type) {
+    case 'detect':
+      return detect();
+    case 'export':
+      return exportModel(message).then((exported) => port.post({ type: 'exported', ...exported }));
+    case 'start':
+      return start(message);
+  }
+}
 
 async function detect(): Promise<void> {
   const { engines, auto } = await detectEngines({ threads: null });

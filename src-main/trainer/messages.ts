@@ -18,10 +18,46 @@ export type ToTrainer =
       /** Checkpoint JSON to go on from, or null. */
       resume: string | null;
     }
+  /** Write the model of a checkpoint as a file, answer with `exported`, then exit. Sent instead of `start`. */
+  | {
+      type: 'export';
+      /** Its JSON. */
+      checkpoint: string;
+      format: 'onnx' | 'safetensors';
+      /** Path of the file; its folder exists. */
+      target: string;
+      facts: ExportFacts;
+    }
   /** Finish the step, write a checkpoint, say `stopped`. */
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
   | { type: 'detect' };
+
+/** What the host knows of a run whose model leaves the program; written into the file. */
+export interface ExportFacts {
+  /** Of this program. */
+  version: string;
+  runId: number;
+  name: string;
+  evaluations: {
+    split: 'validation' | 'test';
+    epoch: number;
+    step: number;
+    loss: number;
+    accuracy: number;
+    microF1: number;
+    macroF1: number;
+    weightedF1: number;
+  }[];
+  /** Of the whole run, baseline excluded; null where nothing was measured. */
+  energy: {
+    kWh: number;
+    uncertaintyKWh: number | null;
+    gCO2e: number | null;
+    region: string;
+    components: string[];
+  } | null;
+}
 
 /** Whether an engine can be used on this machine, for the Machine page and `doctor`. */
 export interface EngineStatus {
@@ -86,6 +122,7 @@ export interface TrainerError {
 
 export type FromTrainer =
   | { type: 'engines'; engines: EngineStatus[]; chosen: EngineName }
+  | { type: 'exported'; bytes: number; step: number }
   /** Sent once, when everything is loaded and compiled. */
   | {
       type: 'ready';

@@ -43,18 +43,19 @@ export function standardOperators(model: OnnxModel): OnnxModel {
   });
   return {
     ...model,
-    nodes: withoutUnused(model, nodes),
+    nodes: withoutStatistics(model, nodes),
     constants: [...model.constants, ...constants(added)],
   };
 }
 
-/** Optional results that nobody reads (the mean of a layer normalisation) are not asked for. */
-function withoutUnused(model: OnnxModel, nodes: readonly OnnxNode[]): OnnxNode[] {
+/** Mean and deviation of a layer normalisation are for gradients: nobody reads them here. */
+function withoutStatistics(model: OnnxModel, nodes: readonly OnnxNode[]): OnnxNode[] {
   const used = new Set([
     ...nodes.flatMap(({ inputs }) => inputs),
     ...model.outputs.map(({ name }) => name),
   ]);
   return nodes.map((node) => {
+    if (node.op !== 'LayerNormalization') return node;
     const last = node.outputs.findLastIndex((name) => used.has(name));
     return { ...node, outputs: node.outputs.slice(0, last + 1) };
   });

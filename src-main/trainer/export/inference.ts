@@ -1,0 +1,145 @@
+/**
+ * What a trained model computes for a person who has images and wants classes: from stored pixels to logits,
+ * resizing, normalisation, patch selection and signatures included. It is what the run's evaluation
+ * computes.
+ */
+import { keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
+import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
+import type { Specs, Step, Tensors } from '../engine/engine.ts';
+import type { OnnxGraph } from '../engine/onnx.ts';
+import * as tf from '../engine/tf.ts';
+import type { Tensor3D, Tensor4D } from '../engine/tf.ts';
+import type { StoredImages } from '../checkpoint.ts';
+import type { Scaling } from '../features.ts';
+import { pixelPatches } from '../models/images.ts';
+import type { ImageSigModel } from '../models/image-sig-architecture.ts';
+import { publicTensors, type NamedShape, type Parameter } from '../models/parameters.ts';
+import { scorePatches } from '../models/patch-selection.ts';
+import { buildModel, type Model } from '../models/registry.ts';
+import { signaturesOf } from '../models/signature-graph.ts';
+import {
+  allPatches,
+  imageInput,
+  modelInput,
+  patchChoiceSpecs,
+  type PatchChoice,
+} from '../recipes/model-input.ts';
+
+/** A model as its checkpoint describes it. */
+export interface InferenceModel {
+  config: ExperimentConfig;
+  classes: readonly string[];
+  images: StoredImages;
+}
+
+export interface Inference {
+  /** Weights and buffers by their public names. */
+  tensors: readonly NamedShape[];
+  specs(batch: number): { state: Specs; inputs: Specs };
+  /** Images to `logits` and `probabilities`, [B, classes] each. */
+  step: Step;
+}
+
+export function inferenceOf({ config, classes, images }: InferenceModel): Inference {
+  const dataset = { ...images, classes };
+  const model = buildModel(config, dataset);
+  const tensors = [...publicTensors(model.parameters), ...model.buffers];
+  const choice = evaluationChoice(config);
+  return {
+    tensors,
+    specs: (batch) => ({
+      state: Object.fromEntries(
+        tensors.map(({ name, shape }) => [name, { shape, dtype: 'float32' }]),
+      ),
+      inputs: {
+        ...imageInput(dataset, batch),
+        ...patchChoiceSpecs({ ...choice, scored: false }, batch, patchesOf(config)),
+      },
+    }),
+    step: (state, inputs) => {
+      const { logits } = model.forward({
+        parameters: separated(model.parameters, state),
+        buffers: Object.fromEntries(model.buffers.map(({ name }) => [name, state[name]!])),
+        input: modelInput(config, dataset, model.sees, seen(model, inputs), choice),
+        training: false,
+      });
+      return { outputs: { logits, probabilities: tf.softmax(logits) } };
+    },
+  };
+
+  /** The inputs of an evaluation, worked out from the images. */
+  function seen({ sees }: Model, inputs: Tensors): Tensors {
+    const pixels = inputs.images as Tensor4D;
+    const { model, selection } = config;
+    if (sees === 'features') {
+      const { image, columns } = model as ImageSigModel;
+      const { channels, size } = images;
+      const signatures = signaturesOf(pixels, { channels, size, image, columns });
+      return { features: scaled(signatures, images.features!) };
+    }
+    if (!choice.scored || model.kind !== 'vit') return inputs;
+    const patches = pixelPatches(pixels, model.image, model.patch);
+    return { ...inputs, scores: scorePatches(patches, selection) };
+  }
+}
+
+/** The graph of a batch of that many; values are called by their public names. */
+export function inferenceGraph({ specs, step }: Inference, batch: number): OnnxGraph {
+  // on a GPU's terms: what is faster on the processor only is not worth a stranger graph
+  const { graph } = capture(step, specs(batch), 'gpu');
+  const { state, inputs } = specs(batch);
+  const names = new Map<string, string>([
+    ...Object.keys(state).map((name) => [stateName(name), name] as const),
+    ...Object.keys(inputs).map((name) => [inputName(name), name] as const),
+    ...['logits', 'probabilities'].map((name) => [outputName(name), name] as const),
+  ]);
+  const named = (name: string): string => names.get(name) ?? name;
+  const renamed = <T extends { name: string }>(value: T): T => ({
+    ...value,
+    name: named(value.name),
+  });
+  return {
+    nodes: graph.nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(named),
+      outputs: node.outputs.map(named),
+    })),
+    inputs: graph.inputs.map(renamed),
+    outputs: graph.outputs.map(renamed),
+    constants: graph.constants,
+  };
+}
+
+const patchesOf = ({ model }: ExperimentConfig): number =>
+  model.kind === 'vit' ? patchCount(model) : 0;
+
+/**
+ * Which patches an evaluation keeps. `authors-bug` draws them as training does, by accident; a model that is
+ * taken away sees whole images then.
+ */
+export function evaluationChoice({ model, selection }: ExperimentConfig): PatchChoice {
+  if (model.kind !== 'vit' || selection.mode === 'off' || selection.evalSelect !== 'topk')
+    return allPatches;
+  const kept = keptPatches({ model, selection });
+  if (kept >= patchCount(model)) return allPatches;
+  const scored = selection.heuristic !== 'random';
+  return { keep: kept, sampled: !scored, scored };
+}
+
+/** Parameters as the model reads them, out of the tensors they are known as outside. */
+function separated(parameters: readonly Parameter[], tensors: Tensors): Tensors {
+  const rows = new Map<string, number>();
+  return Object.fromEntries(
+    parameters.map(({ name, shape, joint }) => {
+      const tensor = tensors[joint ?? name]!;
+      if (joint === undefined) return [name, tensor];
+      const first = rows.get(joint) ?? 0;
+      rows.set(joint, first + shape[0]!);
+      const begin = shape.map((_, axis) => (axis === 0 ? first : 0));
+      return [name, tf.slice(tensor, begin, [...shape])];
+    }),
+  );
+}
+
+const scaled = (features: Tensor3D, { mean, scale }: Scaling): Tensor3D =>
+  features.sub(tf.tensor1d([...mean])).mul(tf.tensor1d([...scale]));
