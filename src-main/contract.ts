@@ -470,6 +470,8 @@ const nothing = v.strictObject({});
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const byId = v.strictObject({ id });
 const ids = v.pipe(v.array(id), v.minLength(1), v.maxLength(64));
+/** A whole matrix at once. */
+const manyIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(10_000));
 const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
 const json = v.unknown();
 
@@ -563,7 +565,7 @@ export const calls = {
   'runs.rename': define<void>()(
     v.strictObject({ id, name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)) }),
   ),
-  'runs.delete': define<void>()(v.strictObject({ ids })),
+  'runs.delete': define<void>()(v.strictObject({ ids: manyIds })),
   'runs.list': define<RunSummary[]>()(nothing),
   'runs.get': define<RunDetail>()(byId),
   'runs.series': define<Series[]>()(
@@ -579,7 +581,7 @@ export const calls = {
   /** `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print. */
   'runs.export': define<ExportedFile>()(
     v.strictObject({
-      ids,
+      ids: manyIds,
       format: v.picklist(['runs', 'samples', 'metrics', 'report', 'pdf']),
     }),
   ),

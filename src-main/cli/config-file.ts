@@ -7,13 +7,7 @@ import { parseExperimentConfig, type ExperimentConfig } from '../experiment-conf
 
 /** @throws AppError BAD_INPUT that names the file, the key and what is wrong with it. */
 export async function readConfig(path: string): Promise<ExperimentConfig> {
-  const source = await read(path);
-  let input: unknown;
-  try {
-    input = JSON.parse(source);
-  } catch (cause) {
-    throw new AppError('BAD_INPUT', `${path} is not JSON: ${(cause as Error).message}.`);
-  }
+  const input = await readJson(path);
   const result = parseExperimentConfig(input);
   if (!result.ok) {
     const lines = result.issues.map(
@@ -28,6 +22,16 @@ export async function readConfig(path: string): Promise<ExperimentConfig> {
   }
   const name = result.config.name || basename(path).replace(/\.json$/, '');
   return { ...result.config, name };
+}
+
+/** @throws AppError BAD_INPUT that names the file. */
+export async function readJson(path: string): Promise<unknown> {
+  const source = await read(path);
+  try {
+    return JSON.parse(source) as unknown;
+  } catch (cause) {
+    throw new AppError('BAD_INPUT', `${path} is not JSON: ${(cause as Error).message}.`);
+  }
 }
 
 async function read(path: string): Promise<string> {

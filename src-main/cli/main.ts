@@ -19,6 +19,7 @@ import { doctor } from './commands/doctor.ts';
 import { exportRuns } from './commands/export.ts';
 import { importRuns } from './commands/import.ts';
 import { list } from './commands/list.ts';
+import { matrix } from './commands/matrix.ts';
 import { options } from './commands/options.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
@@ -27,6 +28,7 @@ import { appVersion } from './session.ts';
 
 const commands: Command[] = [
   run,
+  matrix,
   list,
   show,
   compare,

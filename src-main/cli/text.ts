@@ -31,6 +31,15 @@ export function bytes(count: number | null | undefined): string {
   return `${number(count / 1024 ** power)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
 }
 
+const prefixes = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
+
+/** Counts, three digits: 523 k, 3.21 T. */
+export function count(value: number): string {
+  const power = Math.max(0, Math.min(prefixes.length - 1, Math.floor(Math.log10(value) / 3)));
+  if (value < 1000 || power === 0) return String(value);
+  return `${number(value / 1000 ** power)} ${prefixes[power]}`;
+}
+
 export const date = (at: number | null): string =>
   at === null ? missing : new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 
@@ -54,12 +63,26 @@ export function table(head: string[], rows: string[][]): string {
 
 export const runsTable = (runs: RunSummary[]): string =>
   table(
-    ['run', 'status', 'name', 'dataset', 'selection', 'engine', 'macro F1', 'Wh', 'gCO2e', 'time'],
+    [
+      'run',
+      'status',
+      'name',
+      'dataset',
+      'method',
+      'selection',
+      'engine',
+      'macro F1',
+      'Wh',
+      'gCO2e',
+      'time',
+    ],
     runs.map((run) => [
       String(run.id),
-      run.status,
+      // a warm-up is a run, and no result
+      run.matrix?.warmUp ? `${run.status} (warm-up)` : run.status,
       run.name || missing,
       run.dataset,
+      run.method || missing,
       run.selection,
       run.engine ?? missing,
       run.macroF1 === null ? missing : (run.macroF1 * 100).toFixed(1),

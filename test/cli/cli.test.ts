@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
+import type { MatrixResults } from '../../src-main/cli/matrix-results.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
 import { vitOf } from '../fixtures/vit.ts';
 
@@ -236,6 +237,63 @@ async function foreign(csv: string): Promise<string> {
   await writeFile(path, (await readFile(csv, 'utf8')).replace(uuid, id));
   return path;
 }
+
+test('matrix: listed, priced, run in turn after a warm-up, and told against its baseline', async () => {
+  const common = await config('common.json', { ...tiny, train: { batch: 32 } });
+  const order = ['rq2', '--dataset', 'greensynth', '--epochs', '1', '--repeats', '2'];
+  order.push('--arms', 'none,random-drop-50', '--common', common);
+  const [all, dry, unknown, badArm, badNumber] = await Promise.all([
+    json<{ id: string }[]>('matrix', 'list'),
+    json<{ total: { runs: number } }>('matrix', 'run', ...order, '--dry-run'),
+    cli('matrix', 'run', 'rq9'),
+    cli('matrix', 'run', 'rq2', '--arms', 'nothing'),
+    cli('matrix', 'run', 'rq2', '--repeats', 'many'),
+  ]);
+  expect(all.map(({ id }) => id)).toContain('rq1');
+  expect(dry.total.runs).toBe(5);
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no matrix "rq9"') });
+  expect(badArm).toMatchObject({ code: 2, stderr: expect.stringContaining('Its arms: none,') });
+  expect(badNumber).toMatchObject({ code: 2, stderr: expect.stringContaining('"many"') });
+  expect(await json('list')).toEqual([]);
+
+  const out = join(home, 'out');
+  const { code, stdout } = await cli('matrix', 'run', ...order, '--out', out);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/random, dropped to 50 % against no selection: mean energy/);
+  const runs = (await json<RunSummary[]>('list')).toReversed();
+  expect(runs.map(({ matrix }) => matrix?.arm)).toEqual([
+    'none',
+    'none',
+    'random-drop-50',
+    'random-drop-50',
+    'none',
+  ]);
+  expect(runs.every(({ status }) => status === 'done')).toBe(true);
+  const results = await json<MatrixResults>('matrix', 'results', String(runs[0]!.matrix!.group));
+  expect(results.leftOut).toEqual([{ id: runs[0]!.id, why: 'warm-up' }]);
+  expect(results.arms.map((arm) => [arm.arm, arm.runs])).toEqual([
+    ['none', 2],
+    ['random-drop-50', 2],
+  ]);
+  const csv = (await readdir(out)).find((name) => name.endsWith('-runs.csv'))!;
+  const [head, first] = (await readFile(join(out, csv), 'utf8')).split('\r\n');
+  expect(head).toContain('hg_method,hg_matrix,hg_matrix_group,hg_arm,hg_repeat,hg_warm_up');
+  expect(first).toMatch(/,standard,rq2,1,none,1,(true|Y|1)$/i);
+}, 120_000);
+
+test('a run that cannot fit into memory: said and refused, nothing recorded', async () => {
+  const path = await config('huge.json', {
+    ...tiny,
+    dataset: { kind: 'greensynth', train: 60_000 },
+    model: { image: 224, patch: 16, dim: 3072, layers: 16, heads: 16, dimHead: 64 },
+    train: { batch: 60_000 },
+  });
+  const { code, stderr } = await cli('run', path);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/would need about \d+ GB of memory .* has \d+(\.\d)? GB/);
+  expect(stderr).toContain('--force');
+  expect(await json('list')).toEqual([]);
+});
 
 test('doctor says what can be measured and trained with', async () => {
   const findings = await json<{ healthy: boolean; machine: { autoEngine: string } }>('doctor');

@@ -24,6 +24,7 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
     },
     resume: { type: 'string', value: 'ID', help: 'go on with a stopped run; no config then' },
     download: { type: 'boolean', help: 'fetch the dataset first where it is missing' },
+    force: { type: 'boolean', help: 'start what cannot fit into memory' },
   },
   run: async (line) => {
     const resume = line.text('resume');
@@ -51,7 +52,8 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
           });
         }
         const start = async (): Promise<{ ids: number[] }> => {
-          if (config) return session.call('runs.start', { configs: [config] });
+          if (config)
+            return session.call('runs.start', { configs: [config], force: line.flag('force') });
           const id = Number(resume);
           await session.call('runs.resume', { id });
           return { ids: [id] };

@@ -4,5 +4,5 @@ export { exampleConfigs } from './example.ts';
 export { forecast } from './forecast.ts';
 export { expandMatrix, matrices } from './matrix.ts';
 export { previewOf } from './matrix-preview.ts';
-export { mainMemory, memoryOf, memoryRefusal, type Memory } from './memory.ts';
+export { gigabytes, memoryOf, memoryRefusal, type Memory } from './memory.ts';
 export { presets } from './presets.ts';

@@ -49,7 +49,7 @@ export function memoryRefusal(
   if (memoryBytes <= bytes) return null;
   return {
     message: `This run would need about ${gigabytes(memoryBytes)} of memory for one training step (modelled); ${name} has ${gigabytes(bytes)}.`,
-    hint: `Make the batch (${train.batch}) or the model smaller, or start it all the same if you know better.`,
+    hint: `Make the batch (${train.batch}) or the model smaller. To start it all the same: --force, or “Start anyway” on the page.`,
   };
 }
 
