@@ -1,6 +1,6 @@
-/** Random changes of training images. */
+/** Random changes of training images, and mixtures of them. */
 import * as v from 'valibot';
-import { hints, integer } from './fields.ts';
+import { hints, integer, real } from './fields.ts';
 
 export const augment = v.pipe(
   v.strictObject({
@@ -31,10 +31,30 @@ export const augment = v.pipe(
         'From 0 (weakest) to 30, the scale of torchvision; 10 of 10 in the paper is 30 here',
       ),
     ),
+    mixup: v.pipe(
+      v.optional(real(0, 10), 0),
+      v.title('Mixup alpha'),
+      v.description(
+        'Blends pairs of images and their labels by Beta(alpha, alpha) (Zhang et al. 2018); 0: off, 0.2 to 0.8 is usual',
+      ),
+      hints({ step: 0.1 }),
+    ),
+    cutmix: v.pipe(
+      v.optional(real(0, 10), 0),
+      v.title('CutMix alpha'),
+      v.description(
+        'Pastes a rectangle of one image into another, labels by area (Yun et al. 2019); 0: off, 1 is usual; with mixup, each batch draws one',
+      ),
+      hints({ step: 0.1 }),
+    ),
   }),
   v.title('Augmentation'),
 );
 
 /** Whether training images are changed at all. */
 export const augments = (options: v.InferOutput<typeof augment>): boolean =>
-  options.flip || options.crop > 0 || options.randAugment > 0;
+  options.flip ||
+  options.crop > 0 ||
+  options.randAugment > 0 ||
+  options.mixup > 0 ||
+  options.cutmix > 0;

@@ -3,6 +3,7 @@
  * every batch. The engine waits for this, so it is copying and little else.
  */
 import type { Augmenter } from './augment.ts';
+import { mixImages, type Mix } from './augment/mix.ts';
 import type { Split } from './data/index.ts';
 import { Sfc32 } from './data/prng.ts';
 import type { HostArray, Specs } from './engine/engine.ts';
@@ -27,12 +28,20 @@ export function epochOrder(
 /** Uniform in (0, 1) in steps of 2^-23, so that float32 never rounds it to 0 or 1. */
 const openUnit = (random: Sfc32): number => ((random.u32() >>> 9) + 0.5) / 2 ** 23;
 
+/** What is done to the images of a batch on their way into a step. */
+export interface Changes {
+  augmenter: Augmenter | null;
+  mix: Mix | null;
+}
+
 /** Assembles the inputs of one program. */
 export class Feeder {
   readonly feeds: Record<string, HostArray> = {};
   readonly #split: Split;
   readonly #imageBytes: number;
   readonly #features: Float32Array | null;
+  /** The images of a batch before they are mixed; made when first needed. */
+  #unmixed: Uint8Array | null = null;
 
   /**
    * @param inputs what the program wants.
@@ -67,8 +76,24 @@ export class Feeder {
     );
   }
 
-  /** Copies images, or what was computed of them, and labels. */
-  images(indices: Uint32Array): void {
+  /**
+   * Copies images, or what was computed of them, and labels; then changes what is to be changed.
+   * @param changes none, where the images are fed as they are stored.
+   */
+  images(indices: Uint32Array, changes: Changes = { augmenter: null, mix: null }): void {
+    this.#copy(indices);
+    if (changes.augmenter) this.#augment(indices, changes.augmenter);
+    if (changes.mix) this.#mix(indices, changes.mix);
+  }
+
+  /** Takes the images of another feeder's batch, as they are; false where that has none. */
+  imagesOf({ feeds }: Feeder): boolean {
+    if (!feeds.images) return false;
+    this.feeds.images?.set(feeds.images);
+    return true;
+  }
+
+  #copy(indices: Uint32Array): void {
     const { images, labels, count } = this.#split;
     const { images: target, features: targetFeatures, labels: targetLabels } = this.feeds;
     const size = this.#imageBytes;
@@ -84,7 +109,7 @@ export class Feeder {
   }
 
   /** Replaces the images of the batch by changed ones. */
-  augment(indices: Uint32Array, augmenter: Augmenter): void {
+  #augment(indices: Uint32Array, augmenter: Augmenter): void {
     const target = this.feeds.images;
     const size = this.#imageBytes;
     if (!(target instanceof Uint8Array)) return;
@@ -92,6 +117,19 @@ export class Feeder {
       const stored = this.#split.images.subarray(image * size, (image + 1) * size);
       augmenter.apply(image, stored, target.subarray(b * size, (b + 1) * size));
     });
+  }
+
+  /** Mixes the images of the batch, after all other changes; the step is told of both labels. */
+  #mix(indices: Uint32Array, mix: Mix): void {
+    const { images, otherLabels, share } = this.feeds;
+    const batch = indices.length;
+    if (images instanceof Uint8Array) {
+      this.#unmixed ??= new Uint8Array(images.length);
+      mixImages(images, this.#unmixed, mix, batch, Math.sqrt(this.#imageBytes / 3));
+    }
+    for (let b = 0; otherLabels && b < batch; b++)
+      otherLabels[b] = this.#split.labels[indices[(b + mix.shift) % batch]!]!;
+    if (share) share[0] = mix.share;
   }
 
   /** Takes scores that are in the order of the batch. */

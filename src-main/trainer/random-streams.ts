@@ -23,6 +23,8 @@ export const randomStreams = {
   /** seed: of the epoch; index: image */
   augment: 23,
   randAugment: 24,
+  /** seed: of the epoch; index: batch of the epoch */
+  mix: 25,
 } as const;
 
 /** A seed of its own for every epoch. */

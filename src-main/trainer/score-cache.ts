@@ -5,7 +5,6 @@
  * 50,000 images of 196 patches; method B.7). After the first epoch, selecting patches costs a step no
  * more than a top-k.
  */
-import type { Augmenter } from './augment.ts';
 import { Feeder } from './batches.ts';
 import type { Split } from './data/index.ts';
 import type { EngineState, Program } from './engine/engine.ts';
@@ -28,14 +27,9 @@ export class ScoreCache {
     this.#patches = recipe.patches;
   }
 
-  /** Scores of images that change from epoch to epoch, in the order of the batch; never kept. */
-  async changed(
-    indices: Uint32Array,
-    augmenter: Augmenter,
-    state: EngineState,
-  ): Promise<Float32Array> {
-    this.#feeder.images(indices);
-    this.#feeder.augment(indices, augmenter);
+  /** Scores of the images that `feeder` holds, in the order of the batch; never kept. */
+  async changed(feeder: Feeder, state: EngineState): Promise<Float32Array> {
+    this.#feeder.imagesOf(feeder);
     return this.#run(state);
   }
 

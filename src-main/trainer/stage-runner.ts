@@ -3,11 +3,13 @@
  * and one evaluation of it are.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { augments } from '../experiment-config/augment.ts';
 import type { ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
 import { selectionProbability } from '../selection-schedule.ts';
-import { augmenterOf, type Augmenter } from './augment.ts';
-import { epochOrder, Feeder, isSelected } from './batches.ts';
+import { mixOf } from './augment/mix.ts';
+import { augmenterOf } from './augment.ts';
+import { epochOrder, Feeder, isSelected, type Changes } from './batches.ts';
 import type { FlatState, Position } from './checkpoint.ts';
 import type { Dataset, Split, SplitName } from './data/index.ts';
 import type { Engine, EngineState, HostTensor, Program } from './engine/engine.ts';
@@ -175,7 +177,8 @@ export class StageRunner {
     const split = data.splits.train;
     const probability = recipe.selects ? this.selectionProbability(within) : 0;
     const order = stage.order?.(split, epoch) ?? epochOrder(split.count, train, epoch);
-    const augmenter = augmenterOf(this.#run.config.augment, data.size, seed, epoch);
+    const { augment } = this.#run.config;
+    const augmenter = augmenterOf(augment, data.size, seed, epoch);
     const runners = this.#runners('train');
 
     for (let { stepInEpoch } = position; stepInEpoch < stepsPerEpoch; stepInEpoch++) {
@@ -191,15 +194,21 @@ export class StageRunner {
       const indices = order.subarray(stepInEpoch * recipe.batch, (stepInEpoch + 1) * recipe.batch);
       const lr = learningRate(train, stageStep, stepsPerEpoch * this.#epochs);
 
-      if (feeder.wants('scores')) await this.#feedScores(feeder, 'train', indices, augmenter);
-      if (recipe.derived) await this.#feedDerived(feeder, 'train', indices, augmenter);
       const waiting = performance.now();
-      feeder.images(indices);
-      if (augmenter) feeder.augment(indices, augmenter);
+      const changes: Changes = {
+        augmenter,
+        // a step without the share of a label takes no mixtures
+        mix: feeder.wants('share')
+          ? mixOf(augment, data.size, recipe.batch, { seed, epoch, stepInEpoch })
+          : null,
+      };
+      feeder.images(indices, changes);
       feeder.noise(indices, { seed, epoch, stream: selectionNoise });
       feeder.dropout(seed, epoch, stepInEpoch);
       feeder.scalars({ ...stepScalars(train, lr, stageStep) });
       const waitMs = performance.now() - waiting;
+      if (feeder.wants('scores')) await this.#feedScores(feeder, 'train', indices, changes);
+      if (recipe.derived) await this.#feedDerived(feeder, 'train', indices, changes);
 
       const { loss: losses } = await program.run(this.#state, feeder.feeds);
       const loss = losses?.[0] ?? NaN;
@@ -236,12 +245,15 @@ export class StageRunner {
     };
   }
 
-  /** Scores of a batch, computed in the first epoch, copied afterwards; of moved pixels, every time. */
+  /**
+   * Scores of a batch, computed in the first epoch, copied afterwards; of moved pixels, every time.
+   * @param feeder holds the images already.
+   */
   async #feedScores(
     feeder: Feeder,
     name: SplitName,
     indices: Uint32Array,
-    augmenter: Augmenter | null = null,
+    { augmenter, mix }: Changes = asStored,
   ): Promise<void> {
     const { recipe, data } = this.prepared;
     if (!recipe.score) return;
@@ -250,8 +262,8 @@ export class StageRunner {
       cache = new ScoreCache(recipe, this.programs.of(recipe.score), data.splits[name]);
       this.#scores.set(name, cache);
     }
-    if (augmenter?.movesPixels) {
-      feeder.scoresInOrder(await cache.changed(indices, augmenter, this.#state));
+    if (augmenter?.movesPixels || mix) {
+      feeder.scoresInOrder(await cache.changed(feeder, this.#state));
       return;
     }
     await cache.ensure(indices, this.#state);
@@ -263,8 +275,7 @@ export class StageRunner {
 
   /** Whether an image gives the same in every epoch. Augmented, it is computed with each batch. */
   get derivesOnce(): boolean {
-    const { stage, data } = this.prepared;
-    return augmenterOf(this.#run.config.augment, data.size, stage.train.seed, 0) === null;
+    return !augments(this.#run.config.augment);
   }
 
   /** Computes what a frozen model gives for every image of some splits, once. */
@@ -299,15 +310,15 @@ export class StageRunner {
     feeder: Feeder,
     name: SplitName,
     indices: Uint32Array,
-    augmenter: Augmenter | null,
+    changes: Changes = asStored,
   ): Promise<void> {
     const { derived } = this.prepared.recipe;
     if (!derived || !feeder.wants(derived.input)) return;
     const known = this.#derived.get(name);
-    if (known && !augmenter) return feeder.perImage(derived.input, indices, known);
+    if (known && !changes.augmenter && !changes.mix)
+      return feeder.perImage(derived.input, indices, known);
     const own = this.#runners(name)(derived.definition);
-    own.feeder.images(indices);
-    if (augmenter) own.feeder.augment(indices, augmenter);
+    if (!own.feeder.imagesOf(feeder)) own.feeder.images(indices, changes);
     const { derived: computed } = await own.program.run(this.#state, own.feeder.feeds);
     feeder.feeds[derived.input]!.set(computed as Float32Array);
   }
@@ -338,9 +349,9 @@ export class StageRunner {
       const runEpoch = stage.first + epoch;
       const selects = isSelected(probability, seed, runEpoch, b, evaluationApplied);
       const { program, feeder } = runners(recipe.evaluate({ epoch, selects }));
-      if (feeder.wants('scores')) await this.#feedScores(feeder, name, indices);
-      if (recipe.derived) await this.#feedDerived(feeder, name, indices, null);
       feeder.images(indices);
+      if (feeder.wants('scores')) await this.#feedScores(feeder, name, indices);
+      if (recipe.derived) await this.#feedDerived(feeder, name, indices);
       feeder.noise(indices, { seed, epoch: runEpoch, stream: evaluationNoise });
       const { losses, predictions } = await program.run(this.#state, feeder.feeds);
       for (let i = 0; i < Math.min(batch, split.count - first); i++) {
@@ -359,6 +370,8 @@ export class StageRunner {
     return evalSelect === 'topk' ? 1 : this.selectionProbability(epoch);
   }
 }
+
+const asStored: Changes = { augmenter: null, mix: null };
 
 /** Places of a batch; what is over the end of the split is its last image again. */
 const fullBatch = (first: number, batch: number, { count }: Split): Uint32Array =>

@@ -24,6 +24,8 @@ const none: Augmentation = {
   crop: 0,
   randAugment: 0,
   magnitude: 9,
+  mixup: 0,
+  cutmix: 0,
 };
 
 /** [3, 4, 4], every pixel another. */
@@ -152,7 +154,8 @@ describe('augmentation in a run', () => {
     const feeder = new Feeder(recipe.train({ epoch: 0, selects: true }).specs.inputs, split);
     feeder.perImage('scores', indices, cache.values);
     feeder.mirrorScores(indices, recipe.patches, augmenter);
-    const anew = await cache.changed(indices, augmenter, state);
+    feeder.images(indices, { augmenter, mix: null });
+    const anew = await cache.changed(feeder, state);
     feeder.feeds.scores!.forEach((score, i) => expect(score).toBeCloseTo(anew[i]!, 5));
     expect([...cache.values]).not.toEqual([...feeder.feeds.scores!]);
     await engine.dispose();
@@ -188,6 +191,15 @@ describe('augmentation in a run', () => {
 
   it.each<[string, ExperimentConfigInput]>([
     ['mirroring', { augment: { flip: true } }],
+    ['RandAugment', { augment: { randAugment: 2 } }],
+    ['mixup', { augment: { mixup: 0.8 } }],
+    [
+      'mixup or CutMix on top of all else, with patch selection',
+      {
+        augment: { flip: true, crop: 1, randAugment: 1, mixup: 0.2, cutmix: 1 },
+        selection: { mode: 'drop' },
+      },
+    ],
     [
       'crops, with patch selection',
       { augment: { crop: 2, flip: true }, selection: { mode: 'drop' } },
@@ -199,7 +211,7 @@ describe('augmentation in a run', () => {
     expect(await losses(input, true)).toEqual(whole);
   });
 
-  it.each([{ flip: true }, { crop: 1 }, { randAugment: 1 }])(
+  it.each([{ flip: true }, { crop: 1 }, { randAugment: 1 }, { mixup: 0.1 }, { cutmix: 1 }])(
     '%o is refused where it would not be seen',
     (augment) => {
       const config = { model: { kind: 'imagesig' }, augment };

@@ -83,6 +83,9 @@ export function warningsOf(
     config.augment.randAugment > 0 &&
       config.augment.magnitude > 20 &&
       `RandAugment at magnitude ${config.augment.magnitude} of 30 turns images by ${config.augment.magnitude} degrees and moves them by ${Math.round((config.augment.magnitude / 30) * 45)} % of their side: small images may lose their object.`,
+    (config.augment.mixup > 0 || config.augment.cutmix > 0) &&
+      Math.min(train.batch, data.train) < 2 &&
+      'A batch of one image has no second one to mix with: mixup and CutMix do nothing.',
     selects && !reduces && `All ${patches} patches are kept: patch selection does nothing.`,
     selection.mode === 'mask' &&
       reduces &&

@@ -307,12 +307,14 @@ function factorLimits(runs: readonly RunDetail[]): string[] {
 /** Empty where no run changed its images. */
 function augmentation(configs: readonly ExperimentConfig[]): string {
   const words = ({ augment }: ExperimentConfig): string => {
-    const { flip, crop, randAugment, magnitude } = augment;
+    const { flip, crop, randAugment, magnitude, mixup, cutmix } = augment;
     const parts = [
       crop > 0 && `crops padded by ${count(crop, 'pixel')}`,
       flip && 'random mirroring',
       randAugment > 0 &&
         `RandAugment (${count(randAugment, 'operation')} of magnitude ${magnitude} of 30)`,
+      mixup > 0 && `mixup (alpha ${mixup})`,
+      cutmix > 0 && `CutMix (alpha ${cutmix})`,
     ].filter((part) => part !== false);
     return parts.join(' with ') || 'none';
   };

@@ -7,7 +7,7 @@
  */
 import { keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
 import type { Tensor1D, Tensor4D } from '../engine/tf.ts';
-import { crossEntropy } from '../losses/cross-entropy.ts';
+import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
 import { dropoutFrom } from '../models/dropout.ts';
 import { pixelPatches } from '../models/images.ts';
 import { parameterCount } from '../models/parameters.ts';
@@ -21,6 +21,7 @@ import {
   patchChoiceSpecs,
   type PatchChoice,
 } from './model-input.ts';
+import { labelSpecs, labelTargets } from './labels.ts';
 import {
   memoised,
   StateLayout,
@@ -61,6 +62,7 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
       tokens,
       inputs: {
         ...inputsOf(choice),
+        ...labelSpecs(config.augment, batch),
         ...(dropoutBytes > 0 && { dropout: { shape: [dropoutBytes], dtype: 'uint8' } }),
       },
       loss: (views, inputs, beside) => {
@@ -71,7 +73,8 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
           training: true,
           ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
         });
-        const losses = crossEntropy(logits, inputs.labels as Tensor1D, train.labelSmoothing);
+        const targets = labelTargets(inputs, dataset.classes.length, train.labelSmoothing);
+        const losses = crossEntropyTo(logits, targets);
         const loss = losses.mean();
         return { loss: penalty ? loss.add(penalty) : loss, buffers };
       },

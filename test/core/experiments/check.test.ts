@@ -106,6 +106,11 @@ describe('check', () => {
       { augment: { randAugment: 2, magnitude: 24 } },
       /turns images by 24 degrees and moves them by 36 % of their side/,
     ],
+    [
+      'mixing a batch of one image',
+      { train: { batch: 1 }, augment: { mixup: 0.2 } },
+      /no second one to mix with/,
+    ],
     ['an unknown region', { energy: { region: 'Atlantis' } }, /no region "Atlantis"/],
   ])('warns of %s', (_, input, expected) => {
     const config = configOf(input);

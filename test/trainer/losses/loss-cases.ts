@@ -11,7 +11,7 @@ import {
   khoslaContrastive,
   marginContrastive,
 } from '../../../src-main/trainer/losses/contrastive.ts';
-import { crossEntropy } from '../../../src-main/trainer/losses/cross-entropy.ts';
+import { crossEntropy, crossEntropyTo } from '../../../src-main/trainer/losses/cross-entropy.ts';
 import { distillationLoss } from '../../../src-main/trainer/losses/distillation.ts';
 import {
   maskedL1,
@@ -23,6 +23,7 @@ import {
   normalisePatches,
   pixelPatches,
 } from '../../../src-main/trainer/models/images.ts';
+import { labelTargets } from '../../../src-main/trainer/recipes/labels.ts';
 import { golden } from '../../fixtures/golden.ts';
 
 export type Nested = number | Nested[];
@@ -102,6 +103,35 @@ const maskedCase = (
   expected: { loss: expected },
 });
 
+/** Two images, 0.7 of classes 2 and 0, 0.3 of 1 and 0, smoothed by 0.1: from the definition, in doubles. */
+function mixedCase(): Case {
+  const logits = [
+    [0.5, -1, 2],
+    [1, 0.25, -0.5],
+  ];
+  const targets = [
+    [0, 0.3, 0.7],
+    [1, 0, 0],
+  ].map((row) => row.map((t) => 0.9 * t + 0.1 / 3));
+  const totals = logits.map((row) => row.reduce((sum, x) => sum + Math.exp(x), 0));
+  return {
+    inputs: { logits, labels: [2, 0], otherLabels: [1, 0], share: 0.7 },
+    run: ({ logits, labels, otherLabels, share }) => {
+      const inputs = { labels: ints(labels!), otherLabels: ints(otherLabels!), share: share! };
+      const to = labelTargets(inputs, 3, 0.1);
+      return withGradient((t) => crossEntropyTo(t as Tensor2D, to), logits!);
+    },
+    expected: {
+      loss: logits.map((row, b) =>
+        row.reduce((sum, x, c) => sum - targets[b]![c]! * (x - Math.log(totals[b]!)), 0),
+      ),
+      gradient: logits.map((row, b) =>
+        row.map((x, c) => Math.exp(x) / totals[b]! - targets[b]![c]!),
+      ),
+    },
+  };
+}
+
 export const lossCases: Record<string, Case> = {
   'cross-entropy': {
     inputs: { logits: entropy.logits, labels: [entropy.label] },
@@ -109,6 +139,7 @@ export const lossCases: Record<string, Case> = {
       withGradient((t) => crossEntropy(t as Tensor2D, ints(labels!), 0), logits!),
     expected: { loss: [entropy.loss], gradient: entropy.dlogits },
   },
+  'cross-entropy of mixed images': mixedCase(),
   'hard negatives, β 0': contrastiveCase('supcon_hard_beta0', (z, labels) =>
     hardNegativeContrastive(z, labels, { temperature: 0.1, hardness: 0 }),
   ),
