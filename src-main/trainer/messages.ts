@@ -101,6 +101,22 @@ export interface StepMetrics {
   waitMs: number[];
 }
 
+/** How well boxes were found; shares and means are 0..1 (method G.4). */
+export interface DetectionResult {
+  /** Images with a box. */
+  boxes: number;
+  /** Mean intersection over union of the predicted and the true box. */
+  meanIou: number;
+  /** Share of boxes found with an IoU of at least 0.5, whatever the class said. */
+  locAcc50: number;
+  /** As before, and the class is right. */
+  clsLoc50: number;
+  /** Average precision: mean over IoU thresholds 0.50, 0.55, ..., 0.95 and over the classes (COCO). */
+  ap: number;
+  ap50: number;
+  ap75: number;
+}
+
 export interface EvaluationResult {
   split: 'validation' | 'test';
   images: number;
@@ -109,6 +125,15 @@ export interface EvaluationResult {
   microF1: number;
   macroF1: number;
   weightedF1: number;
+  /** Share of images whose class is among the five likeliest; null with fewer than six classes. */
+  top5: number | null;
+  /** Null for runs that predict no boxes. */
+  detection: DetectionResult | null;
+  /**
+   * Share of the patches that show a part of the object which selection keeps (method B.1); null without
+   * boxes or without selection. Like the two above, also null in evaluations of earlier versions.
+   */
+  patchRecall: number | null;
   perClass: { label: string; precision: number; recall: number; f1: number; support: number }[];
   /** Rows: true class, columns: predicted class. */
   confusion: number[][];

@@ -35,6 +35,17 @@ export type ClassificationMetrics = Pick<
   'images' | 'accuracy' | 'microF1' | 'macroF1' | 'weightedF1' | 'perClass' | 'confusion'
 >;
 
+/**
+ * Share of images whose class is among the k likeliest. @param ranks place of the true class by logit, 0 the
+ * likeliest. @returns null where no class can miss the first k places.
+ */
+export function topAccuracy(ranks: ArrayLike<number>, k: number, classes: number): number | null {
+  if (classes <= k || ranks.length === 0) return null;
+  let hits = 0;
+  for (let i = 0; i < ranks.length; i++) if (ranks[i]! < k) hits++;
+  return hits / ranks.length;
+}
+
 /** 0/0 is 0: a class that is never predicted and never there scores nothing (method H.1). */
 const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
