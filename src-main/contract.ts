@@ -14,11 +14,18 @@ import type {
   ExperimentConfig,
 } from './experiment-config.ts';
 import type { Inventory, Provenance, SourceStatus, ComponentKind } from './meter/messages.ts';
-import type { EngineStatus, EvaluationResult, PhaseName, StepMetrics } from './trainer/messages.ts';
+import type {
+  DetectionResult,
+  EngineStatus,
+  EvaluationResult,
+  PhaseName,
+  StepMetrics,
+} from './trainer/messages.ts';
 
 export * from './experiment-config.ts';
 export type {
   ComponentKind,
+  DetectionResult,
   EngineStatus,
   EvaluationResult,
   Inventory,

@@ -45,7 +45,7 @@ export async function follow(
   session.on('run.evaluation', ({ id, epoch, result }) => {
     if (id === current)
       line.print(
-        `epoch ${epoch}, ${result.split}: loss ${number(result.loss)}, accuracy ${percent(result.accuracy)}, macro F1 ${percent(result.macroF1)}`,
+        `epoch ${epoch}, ${result.split}: loss ${number(result.loss)}, accuracy ${percent(result.accuracy)}, macro F1 ${percent(result.macroF1)}${result.detection ? `, mean IoU ${result.detection.meanIou.toFixed(3)}` : ''}`,
       );
   });
   session.on('notice', ({ level, message, hint }) => {

@@ -16,7 +16,7 @@ import type { Engine, EngineState, HostTensor, Program } from './engine/engine.t
 import { DivergedError } from './failure.ts';
 import type { Features } from './features.ts';
 import type { EvaluationResult } from './messages.ts';
-import { classificationMetrics, Confusion } from './metrics/classification.ts';
+import { Evaluation } from './metrics/evaluation.ts';
 import { learningRate, stepScalars } from './optimiser.ts';
 import { Programs } from './programs.ts';
 import { randomStreams } from './random-streams.ts';
@@ -123,6 +123,7 @@ export class StageRunner {
       ...(recipe.score ? [recipe.score] : []),
       ...possible.map((selects) => recipe.train({ epoch, selects })),
       ...(recipe.derived ? [recipe.derived.definition] : []),
+      ...(this.#measuresRecall ? [recipe.select!] : []),
       ...(evaluated === null || evaluated === 0
         ? []
         : [recipe.evaluate!({ epoch, selects: true })]),
@@ -338,8 +339,8 @@ export class StageRunner {
     const { batch } = recipe;
     const probability = this.#evaluationProbability(epoch);
     const runners = this.#runners(name);
-    const confusion = new Confusion(data.classes.length);
-    let lossSum = 0;
+    const evaluation = new Evaluation(split, data.classes, data.size, recipe.patches);
+    const select = this.#measuresRecall ? recipe.select : null;
 
     for (let first = 0, b = 0; first < split.count; first += batch, b++) {
       await turn();
@@ -353,14 +354,22 @@ export class StageRunner {
       if (feeder.wants('scores')) await this.#feedScores(feeder, name, indices);
       if (recipe.derived) await this.#feedDerived(feeder, name, indices);
       feeder.noise(indices, { seed, epoch: runEpoch, stream: evaluationNoise });
-      const { losses, predictions } = await program.run(this.#state, feeder.feeds);
-      for (let i = 0; i < Math.min(batch, split.count - first); i++) {
-        lossSum += losses?.[i] ?? NaN;
-        confusion.add(split.labels[first + i] ?? -1, predictions?.[i] ?? -1);
-      }
+      const count = Math.min(batch, split.count - first);
+      evaluation.add(first, count, await program.run(this.#state, feeder.feeds));
+      if (!select) continue;
+      const chosen = runners(select);
+      if (chosen.feeder.wants('scores')) await this.#feedScores(chosen.feeder, name, indices);
+      chosen.feeder.noise(indices, { seed, epoch: runEpoch, stream: evaluationNoise });
+      const { kept } = await chosen.program.run(this.#state, chosen.feeder.feeds);
+      if (kept) evaluation.keeps(first, count, kept, kept.length / batch);
     }
-    const metrics = classificationMetrics(confusion.rows(), data.classes);
-    return { split: name, loss: lossSum / split.count, ...metrics };
+    return evaluation.result(name);
+  }
+
+  /** Whether evaluations tell how much of the objects patch selection keeps: boxes have to be known. */
+  get #measuresRecall(): boolean {
+    const { recipe, data } = this.prepared;
+    return recipe.select !== null && recipe.evaluate !== null && data.splits.test.boxes !== null;
   }
 
   /** Whether evaluation sees full images, the k best patches, or what training sees (method B.5). */

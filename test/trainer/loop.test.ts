@@ -108,6 +108,15 @@ describe('a run', () => {
     ]);
   });
 
+  it('tells top-5 accuracy of ten classes, and no box metrics without a task of boxes', async () => {
+    const run = await runToEnd(small());
+    for (const { result } of run.all('evaluation')) {
+      expect(result.top5).toBeGreaterThanOrEqual(result.accuracy);
+      expect(result.top5! * result.images).toBeCloseTo(Math.round(result.top5! * result.images), 9);
+      expect(result).toMatchObject({ detection: null, patchRecall: null });
+    }
+  });
+
   it('depends on its seed and nothing else', async () => {
     const first = await runToEnd(small());
     const second = await runToEnd(small());
@@ -136,6 +145,23 @@ describe('a run', () => {
 });
 
 describe('patch selection', () => {
+  it.each(['full', 'topk'] as const)(
+    'tells how much of the objects it keeps, evaluated on %s images',
+    async (evalSelect) => {
+      const recallOf = async (heuristic: 'random' | 'variance_channel_mean') => {
+        const run = await runToEnd(
+          small({ selection: { mode: 'drop', keepRatio: 0.5, heuristic, evalSelect } }),
+        );
+        return run.all('evaluation').map(({ result }) => result.patchRecall!);
+      };
+      const drawn = await recallOf('random');
+      const scored = await recallOf('variance_channel_mean');
+      expect(drawn).toHaveLength(3);
+      for (const recall of drawn) expect(Math.abs(recall - 0.5)).toBeLessThan(0.12);
+      for (const recall of scored) expect(recall).toBeGreaterThan(0.65);
+    },
+  );
+
   it('drops patches in some batches and anneals to full images', async () => {
     const run = await runToEnd(
       small({ selection: { mode: 'drop', keep: 8, prob: 0.7 }, train: { epochs: 4 } }),

@@ -1,4 +1,4 @@
-import type { RunDetail } from '../../contract.ts';
+import type { EvaluationResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { date, duration, missing, number, runsTable, table, withUnit } from '../text.ts';
@@ -23,6 +23,7 @@ export const show: Command = {
 function describe({
   summary,
   energy,
+  evaluations,
   phaseTotals,
   notes,
   circumstances,
@@ -39,6 +40,7 @@ function describe({
       `checkpoint  ${checkpoints.at(-1)?.path ?? missing}`,
     ].join('\n'),
   );
+  if (evaluations.length > 0) parts.push(scores(evaluations));
   if (energy) {
     const { emissions } = energy;
     parts.push(
@@ -70,4 +72,35 @@ function describe({
   if (summary.error)
     parts.push([summary.error.message, summary.error.hint].filter(Boolean).join('\n'));
   return parts.join('\n\n');
+}
+
+/** Scores of the last evaluation of each split that was evaluated; a column only where it was measured. */
+function scores(evaluations: RunDetail['evaluations']): string {
+  const last = (['validation', 'test'] as const).flatMap(
+    (split) => evaluations.findLast(({ result }) => result.split === split)?.result ?? [],
+  );
+  if (last.length === 0) return '';
+  const columns: [string, (result: EvaluationResult) => number | null | undefined][] = [
+    ['accuracy', ({ accuracy }) => accuracy],
+    ['top-5', ({ top5 }) => top5],
+    ['micro F1', ({ microF1 }) => microF1],
+    ['macro F1', ({ macroF1 }) => macroF1],
+    ['mean IoU', ({ detection }) => detection?.meanIou],
+    ['Loc-Acc', ({ detection }) => detection?.locAcc50],
+    ['Cls-Loc', ({ detection }) => detection?.clsLoc50],
+    ['AP', ({ detection }) => detection?.ap],
+    ['AP50', ({ detection }) => detection?.ap50],
+    ['AP75', ({ detection }) => detection?.ap75],
+    ['patch recall', ({ patchRecall }) => patchRecall],
+  ];
+  const measured = columns.filter(([, of]) => last.some((result) => of(result) != null));
+  return table(
+    ['scores of', 'images', 'loss', ...measured.map(([label]) => label)],
+    last.map((result) => [
+      result.split,
+      String(result.images),
+      number(result.loss),
+      ...measured.map(([, of]) => of(result)?.toFixed(3) ?? missing),
+    ]),
+  );
 }

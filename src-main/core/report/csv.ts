@@ -107,6 +107,14 @@ export const ownColumns = [
   'hg_arm',
   'hg_repeat',
   'hg_warm_up',
+  'hg_top5_accuracy',
+  'hg_mean_iou',
+  'hg_loc_acc50',
+  'hg_cls_loc50',
+  'hg_ap',
+  'hg_ap50',
+  'hg_ap75',
+  'hg_patch_recall',
 ] as const;
 
 const joulesPerKwh = 3_600_000;
@@ -130,6 +138,7 @@ function runRow(run: RunDetail): Row {
   const place = energy && placeOf(energy.emissions.regionCode, energy.emissions.regionName);
   const validation = run.evaluations.findLast(({ result }) => result.split === 'validation');
   const scored = run.evaluations.findLast(({ result }) => result.split === summary.f1Split);
+  const detection = scored?.result.detection;
   return {
     ...energyCells(run),
     ...place,
@@ -183,6 +192,14 @@ function runRow(run: RunDetail): Row {
     hg_arm: summary.matrix?.arm,
     hg_repeat: summary.matrix?.repeat,
     hg_warm_up: summary.matrix?.warmUp,
+    hg_top5_accuracy: scored?.result.top5,
+    hg_mean_iou: detection?.meanIou,
+    hg_loc_acc50: detection?.locAcc50,
+    hg_cls_loc50: detection?.clsLoc50,
+    hg_ap: detection?.ap,
+    hg_ap50: detection?.ap50,
+    hg_ap75: detection?.ap75,
+    hg_patch_recall: scored?.result.patchRecall,
   };
 }
 
@@ -398,6 +415,14 @@ const metricColumns = [
   'accuracy',
   'f1_micro',
   'f1_macro',
+  'top5_accuracy',
+  'mean_iou',
+  'loc_acc50',
+  'cls_loc50',
+  'ap',
+  'ap50',
+  'ap75',
+  'patch_recall',
 ];
 
 interface RunMetrics {
@@ -427,6 +452,14 @@ function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[]> {
       row.accuracy,
       row.microF1,
       row.macroF1,
+      row.top5,
+      row.meanIou,
+      row.locAcc50,
+      row.clsLoc50,
+      row.ap,
+      row.ap50,
+      row.ap75,
+      row.patchRecall,
     ];
 }
 

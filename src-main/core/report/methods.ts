@@ -185,10 +185,20 @@ function scores(runs: readonly RunDetail[]): string {
       return last ? `the ${f1Split} split of ${count(last.result.images, 'image')}` : [];
     }),
   );
-  return splits.length === 0
-    ? ''
-    : `F1 is of ${list(splits)}, on the last weights; macro F1 is the unweighted mean over the classes. ` +
-        'F1 per Wh is macro F1 in points (0 to 100) over the gross energy.';
+  if (splits.length === 0) return '';
+  const results = runs.flatMap(({ evaluations }) => evaluations.map(({ result }) => result));
+  return [
+    `F1 is of ${list(splits)}, on the last weights; macro F1 is the unweighted mean over the classes.`,
+    'F1 per Wh is macro F1 in points (0 to 100) over the gross energy.',
+    results.some(({ detection }) => detection !== null)
+      ? 'Each image has one box and one detection, of its likeliest class. AP is the mean over IoU thresholds 0.50 to 0.95 and over classes, with precision interpolated at 101 recalls.'
+      : '',
+    results.some(({ patchRecall }) => patchRecall !== null)
+      ? 'Patch recall is the share of the patches overlapping the object’s box that selection keeps, a mean over images.'
+      : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function imports(runs: readonly RunDetail[]): string {

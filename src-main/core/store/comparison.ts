@@ -4,6 +4,7 @@ import {
   experimentConfigSchema,
   type Comparison,
   type ComparisonRow,
+  type EvaluationResult,
   type RunDetail,
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
@@ -18,12 +19,19 @@ export const compare = (db: ReadableDb, ids: number[]): Comparison =>
 export function compareRuns(runs: RunDetail[]): Comparison {
   return {
     runs: runs.map(({ summary }) => summary),
-    rows: [...quantities.map((quantity) => quantityRow(quantity, runs)), ...configRows(runs)],
+    rows: [...quantityRows(runs), ...configRows(runs)],
   };
 }
 
+/** What only some kinds of runs measure is left out where none of these did. */
+const quantityRows = (runs: RunDetail[]): ComparisonRow[] =>
+  quantities
+    .filter(({ optional, of }) => !optional || runs.some((run) => of(run) !== null))
+    .map((quantity) => quantityRow(quantity, runs));
+
 interface Quantity extends Pick<ComparisonRow, 'key' | 'label' | 'unit' | 'group' | 'better'> {
   of: (run: RunDetail) => Cell;
+  optional?: true;
   /** Half width of the band. */
   band?: (run: RunDetail) => number | null;
 }
@@ -35,6 +43,25 @@ const scaled = (value: number | null, share: number | null): number | null =>
 const percent = (share: number | null): number | null => (share === null ? null : share * 100);
 const lastTest = (run: RunDetail) =>
   run.evaluations.findLast(({ result }) => result.split === 'test') ?? run.evaluations.at(-1);
+
+function score(
+  key: string,
+  label: string,
+  share: (result: EvaluationResult) => number | null | undefined,
+): Quantity {
+  return {
+    key,
+    label,
+    unit: '%',
+    group: 'result',
+    better: 'higher',
+    optional: true,
+    of: (run) => {
+      const result = lastTest(run)?.result;
+      return percent((result && share(result)) ?? null);
+    },
+  };
+}
 
 const ofKind = (kind: 'gpu' | 'cpu' | 'ram', label: string): Quantity => ({
   key: `wh.${kind}`,
@@ -80,6 +107,13 @@ const quantities: Quantity[] = [
     better: 'higher',
     of: (run) => percent(lastTest(run)?.result.accuracy ?? null),
   },
+  score('top5', 'Top-5 accuracy', ({ top5 }) => top5),
+  score('meanIou', 'Mean IoU of the boxes', ({ detection }) => detection?.meanIou),
+  score('locAcc50', 'Boxes found, IoU at least 0.5', ({ detection }) => detection?.locAcc50),
+  score('clsLoc50', 'Boxes found and recognised', ({ detection }) => detection?.clsLoc50),
+  score('ap', 'AP', ({ detection }) => detection?.ap),
+  score('ap50', 'AP50', ({ detection }) => detection?.ap50),
+  score('patchRecall', 'Object patches kept', ({ patchRecall }) => patchRecall),
   {
     key: 'f1Split',
     label: 'Scores of',

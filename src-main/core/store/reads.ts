@@ -253,7 +253,13 @@ function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
       epoch,
       step,
       at: utcOf({ segment: segments.get(segment)!, t }),
-      result: JSON.parse(result) as EvaluationResult,
+      // what earlier versions did not measure is missing
+      result: {
+        top5: null,
+        detection: null,
+        patchRecall: null,
+        ...(JSON.parse(result) as Partial<EvaluationResult>),
+      } as EvaluationResult,
     }));
 }
 
@@ -360,11 +366,17 @@ export function metrics(db: ReadableDb, id: number): MetricRow[] {
     `select * from (
        select m.run, m.step, m.epoch, (s.before_us + m.t - s.from_t) / 1e6 as seconds,
          'step' as kind, m.loss, m.lr, m.tokens, m.step_ms as stepMs, m.wait_ms as waitMs,
-         null as accuracy, null as microF1, null as macroF1
+         null as accuracy, null as microF1, null as macroF1, null as top5, null as meanIou,
+         null as locAcc50, null as clsLoc50, null as ap, null as ap50, null as ap75,
+         null as patchRecall
        from metric m join segment s on s.id = m.segment where m.run = @id
        union all
        select v.run, v.step, v.epoch, (s.before_us + v.t - s.from_t) / 1e6, v.split,
-         v.loss, null, null, null, null, v.accuracy, v.micro_f1, v.macro_f1
+         v.loss, null, null, null, null, v.accuracy, v.micro_f1, v.macro_f1,
+         v.result ->> '$.top5', v.result ->> '$.detection.meanIou',
+         v.result ->> '$.detection.locAcc50', v.result ->> '$.detection.clsLoc50',
+         v.result ->> '$.detection.ap', v.result ->> '$.detection.ap50',
+         v.result ->> '$.detection.ap75', v.result ->> '$.patchRecall'
        from evaluation v join segment s on s.id = v.segment where v.run = @id)
      order by step, kind = 'test', kind = 'validation'`,
     { id },

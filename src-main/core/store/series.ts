@@ -26,17 +26,22 @@ interface Point {
 }
 
 const stepColumns: Record<string, string> = {
-  loss: 'loss',
-  lr: 'lr',
-  tokens: 'tokens',
-  stepMs: 'step_ms',
-  waitMs: 'wait_ms',
+  loss: 'm.loss',
+  lr: 'm.lr',
+  tokens: 'm.tokens',
+  stepMs: 'm.step_ms',
+  waitMs: 'm.wait_ms',
 };
 const evaluationColumns: Record<string, string> = {
-  loss: 'loss',
-  accuracy: 'accuracy',
-  microF1: 'micro_f1',
-  macroF1: 'macro_f1',
+  loss: 'm.loss',
+  accuracy: 'm.accuracy',
+  microF1: 'm.micro_f1',
+  macroF1: 'm.macro_f1',
+  top5: "m.result ->> '$.top5'",
+  meanIou: "m.result ->> '$.detection.meanIou'",
+  ap: "m.result ->> '$.detection.ap'",
+  ap50: "m.result ->> '$.detection.ap50'",
+  patchRecall: "m.result ->> '$.patchRecall'",
 };
 
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
@@ -49,7 +54,7 @@ const position: Record<XAxis, string> = {
 
 /**
  * `loss`, `lr`, `tokens`, `stepMs`, `waitMs` of the steps; `validation.` or `test.` with `loss`,
- * `accuracy`, `microF1`, `macroF1`. Any other name gives an empty series.
+ * `accuracy`, `microF1`, `macroF1`, `top5`, `meanIou`, `ap`, `ap50`, `patchRecall`. Any other name gives an empty series.
  * @param x step, epoch (with fraction), s of active time, or Wh since the start
  */
 export function series(
@@ -83,9 +88,9 @@ function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: numbe
   const [table, column, where] = ofSteps
     ? ['metric', stepColumns[name]!, '']
     : ['evaluation', evaluationColumns[metric!]!, `and m.split = '${split}'`];
-  const points = `select ${position[x]} as x, m.${column} as y, m.segment, m.t, m.step
+  const points = `select ${position[x]} as x, ${column} as y, m.segment, m.t, m.step
     from ${table} m join segment s on s.id = m.segment join run r on r.id = m.run
-    where m.run = @run and m.${column} is not null ${where}`;
+    where m.run = @run and ${column} is not null ${where}`;
   return thinned(db, points, run, width);
 }
 

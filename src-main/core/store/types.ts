@@ -157,6 +157,14 @@ export interface MetricRow {
   accuracy: number | null;
   microF1: number | null;
   macroF1: number | null;
+  top5: number | null;
+  meanIou: number | null;
+  locAcc50: number | null;
+  clsLoc50: number | null;
+  ap: number | null;
+  ap50: number | null;
+  ap75: number | null;
+  patchRecall: number | null;
 }
 
 /** What tells one run from every other, on this computer and elsewhere. */

@@ -85,6 +85,11 @@ export interface Recipe {
   selects: boolean;
   /** Scores [B, N] of images; null where no step needs them (no selection, or the random control). */
   score: StepDefinition | null;
+  /**
+   * Which patches evaluation, or else training, keeps: `kept` [B, k], by the same inputs. For the recall of
+   * object patches; null where nothing is selected.
+   */
+  select: StepDefinition | null;
   train(choice: StepChoice): StepDefinition;
   /** Null for a stage whose model classifies nothing. */
   evaluate: ((choice: StepChoice) => StepDefinition) | null;

@@ -6,12 +6,13 @@
  * decides between them (method B.5), so there are exactly two shapes to compile.
  */
 import { keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
-import type { Tensor1D, Tensor4D } from '../engine/tf.ts';
-import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
+import * as tf from '../engine/tf.ts';
+import type { Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
+import { crossEntropyTo } from '../losses/cross-entropy.ts';
 import { dropoutFrom } from '../models/dropout.ts';
 import { pixelPatches } from '../models/images.ts';
 import { parameterCount } from '../models/parameters.ts';
-import { scorePatches } from '../models/patch-selection.ts';
+import { scorePatches, selectPatches } from '../models/patch-selection.ts';
 import { buildModel, dropoutBytesOf } from '../models/registry.ts';
 import {
   allPatches,
@@ -22,6 +23,7 @@ import {
   type PatchChoice,
 } from './model-input.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
+import { classificationOutputs } from './outputs.ts';
 import {
   memoised,
   StateLayout,
@@ -91,23 +93,36 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
         input: modelInput(config, dataset, built.sees, inputs, choice),
         training: false,
       });
-      return {
-        outputs: {
-          // the loss of an evaluation is plain cross-entropy, so that runs can be compared
-          losses: crossEntropy(logits, inputs.labels as Tensor1D, 0),
-          predictions: logits.argMax(1).cast('int32'),
-        },
-      };
+      return { outputs: classificationOutputs(logits, inputs.labels as Tensor1D) };
     },
   });
 
   const trainSteps = memoised((reduced: boolean) =>
     trainStep(reduced ? { keep: kept, sampled, scored } : allPatches),
   );
-  const evaluateSteps = memoised((reduced: boolean) => {
-    if (!reduced) return evaluateStep(allPatches);
-    const drawn = selection.evalSelect === 'topk' ? !scored : sampled;
-    return evaluateStep({ keep: kept, sampled: drawn, scored });
+  const evaluated: PatchChoice = {
+    keep: kept,
+    sampled: selection.evalSelect === 'topk' ? !scored : sampled,
+    scored,
+  };
+  const evaluateSteps = memoised((reduced: boolean) =>
+    evaluateStep(reduced ? evaluated : allPatches),
+  );
+
+  /** The choice alone, as evaluation makes it, or as training does where evaluation sees full images. */
+  const selectStep = (): StepDefinition => ({
+    tokens: null,
+    specs: { state: {}, inputs: patchChoiceSpecs(evaluated, batch, patches) },
+    step: (_, { scores, noise }) => ({
+      outputs: {
+        kept: selectPatches(
+          (scores ?? tf.zeros([batch, patches])) as Tensor2D,
+          (noise ?? null) as Tensor2D | null,
+          kept,
+          selection,
+        ),
+      },
+    }),
   });
 
   return {
@@ -138,6 +153,7 @@ export function supervised(config: ExperimentConfig, dataset: DatasetShape, batc
             }),
           }
         : null,
+    select: selects ? selectStep() : null,
     train: ({ selects: reduced }) => trainSteps(reduced),
     evaluate: ({ selects: reduced }) => evaluateSteps(reduced),
   };

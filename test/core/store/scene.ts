@@ -139,6 +139,9 @@ export const scores = (split: 'validation' | 'test', macroF1: number) => ({
   microF1: macroF1,
   macroF1,
   weightedF1: macroF1,
+  top5: null,
+  detection: null,
+  patchRecall: null,
   perClass: [],
   confusion: [],
 });

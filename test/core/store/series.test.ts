@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { EvaluationResult } from '../../../src-main/contract.ts';
 import { batch, gpu, meter, newRun, openScene, scores, seconds, steps, utc } from './scene.ts';
 
 /** Lowest and highest of each bucket, found the slow way. */
@@ -68,6 +69,49 @@ describe('thinning', () => {
     expect(injected!.x).toEqual([]);
     expect((await store.series(id, ['test.loss'], 'time', 200))[0]!.x).toEqual([31]);
     expect(await store.getSummary(id)).toMatchObject({ macroF1: 0.6, f1Split: 'test' });
+  });
+
+  it('has what later versions measure, and nulls for evaluations from before', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('boxes'));
+    await store.updateRun(id, { stepsPerEpoch: 10 });
+    await store.startSegment(id, { micros: seconds(0), utc });
+    const { top5, detection, patchRecall, ...old } = scores('validation', 0.3);
+    expect([top5, detection, patchRecall]).toEqual([null, null, null]);
+    await store.addEvaluation(id, {
+      at: seconds(1),
+      epoch: 1,
+      step: 10,
+      result: old as unknown as EvaluationResult,
+    });
+    const found = { boxes: 9, meanIou: 0.5, locAcc50: 0.6, clsLoc50: 0.4, ap: 0.2, ap50: 0.3, ap75: 0.1 }; // prettier-ignore
+    await store.addEvaluation(id, {
+      at: seconds(2),
+      epoch: 2,
+      step: 20,
+      result: { ...scores('validation', 0.4), top5: 0.9, detection: found, patchRecall: 0.7 },
+    });
+    const { evaluations } = await store.getRun(id);
+    expect(evaluations[0]!.result).toMatchObject({
+      top5: null,
+      detection: null,
+      patchRecall: null,
+    });
+    expect(evaluations[1]!.result).toMatchObject({ top5: 0.9, detection: found, patchRecall: 0.7 });
+    const names = ['top5', 'meanIou', 'ap', 'ap50', 'patchRecall'];
+    const series = await store.series(
+      id,
+      names.map((name) => `validation.${name}`),
+      'epoch',
+      200,
+    );
+    expect(series.map(({ x, y }) => [x, y])).toEqual(
+      [0.9, 0.5, 0.2, 0.3, 0.7].map((value) => [[2], [value]]),
+    );
+    expect((await store.metrics(id)).map(({ ap75, clsLoc50 }) => [ap75, clsLoc50])).toEqual([
+      [null, null],
+      [0.1, 0.4],
+    ]);
   });
 
   it('keeps every peak of 100,000 power samples, with the energy up to each', async () => {

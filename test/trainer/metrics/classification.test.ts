@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   classificationMetrics,
   Confusion,
+  topAccuracy,
 } from '../../../src-main/trainer/metrics/classification.ts';
 import { golden } from '../../fixtures/golden.ts';
 
@@ -41,6 +42,12 @@ describe('classification metrics', () => {
     metrics.perClass.forEach((row, c) => expect(row.f1).toBeCloseTo(f1[c]!, 10));
     expect(metrics.macroF1).toBeCloseTo(macro_f1, 10);
     expect(metrics.microF1).toBeCloseTo(micro_f1, 10);
+  });
+
+  it('count an image as right for top-5 where its class is among the first five', () => {
+    expect(topAccuracy([0, 4, 5, 9], 5, 10)).toBe(0.5);
+    expect(topAccuracy([0, 4], 5, 5)).toBeNull(); // five places hold every class
+    expect(topAccuracy([], 5, 10)).toBeNull();
   });
 
   it('count truth in rows and predictions in columns', () => {

@@ -6,6 +6,7 @@ import {
   type Detection,
 } from '../../../src-main/trainer/metrics/detection.ts';
 import { PatchRecall } from '../../../src-main/trainer/metrics/patch-recall.ts';
+import { Sfc32 } from '../../../src-main/trainer/data/prng.ts';
 import { golden } from '../../fixtures/golden.ts';
 
 const vectors = golden<{
@@ -51,8 +52,7 @@ describe('detection metrics', () => {
   });
 
   it('reach a threshold in spite of the last bit', () => {
-    const at = (iou: number) =>
-      averagePrecision([{ truth: 0, predicted: 0, score: 1, iou }], 0.55);
+    const at = (iou: number) => averagePrecision([{ truth: 0, predicted: 0, score: 1, iou }], 0.55);
     expect(at(0.55 - 1e-15)).toBe(1);
     expect(at(0.5499)).toBe(0);
   });
@@ -92,6 +92,25 @@ describe('object-patch recall', () => {
     expect(recall([0, 3, 4, 7], [8, 0, 24, 16])).toBe(0);
     // one pixel over the border is one more column
     expect(recall([1, 2, 5, 6], [8, 0, 25, 16])).toBeCloseTo(4 / 6, 12);
+  });
+
+  it('agrees with a look at every patch', () => {
+    const random = new Sfc32(1, 2, 3);
+    for (let trial = 0; trial < 200; trial++) {
+      const [a, b, c, d] = [0, 0, 0, 0].map(() => random.randint(33)) as [number, number, number, number]; // prettier-ignore
+      const [x0, x1, y0, y1] = [Math.min(a, b), Math.max(a, b), Math.min(c, d), Math.max(c, d)];
+      if (x0 === x1 || y0 === y1) continue;
+      const kept = Array.from({ length: 16 }, (_, patch) => patch).filter(
+        () => random.unit() < 0.5,
+      );
+      const touches = (patch: number): boolean => {
+        const [x, y] = [(patch % 4) * 8, Math.floor(patch / 4) * 8];
+        return x < x1 && x + 8 > x0 && y < y1 && y + 8 > y0;
+      };
+      const all = Array.from({ length: 16 }, (_, patch) => patch).filter(touches);
+      const expected = kept.filter(touches).length / all.length;
+      expect(recall(kept, [x0, y0, x1, y1])).toBeCloseTo(expected, 12);
+    }
   });
 
   it('is a mean over images, without those that have no box', () => {

@@ -7,6 +7,7 @@ import { selectionProbability } from '../../../src-main/selection-schedule.ts';
 import { openDataset } from '../../../src-main/trainer/data/index.ts';
 import { Sfc32 } from '../../../src-main/trainer/data/prng.ts';
 import * as tf from '../../../src-main/trainer/engine/tf.ts';
+import { PatchRecall } from '../../../src-main/trainer/metrics/patch-recall.ts';
 import { pixelPatches, resizeBilinear } from '../../../src-main/trainer/models/images.ts';
 import { crossEntropy } from '../../../src-main/trainer/losses/cross-entropy.ts';
 import {
@@ -233,18 +234,13 @@ describe('on GreenSynth', () => {
     }
   });
 
-  /** Mean share of the patches that touch the object's box and were kept. */
   function objectRecall(kept: number[][], boxes: Int16Array): number {
-    const shares = kept.map((patches, i) => {
-      const [x0, y0, x1, y1] = boxes.subarray(4 * i, 4 * i + 4) as unknown as number[];
-      const touches = (patch: number): boolean => {
-        const [x, y] = [(patch % 8) * 4, Math.floor(patch / 8) * 4];
-        return x < x1! && x + 4 > x0! && y < y1! && y + 4 > y0!;
-      };
-      const all = Array.from({ length: 64 }, (_, patch) => patch).filter(touches);
-      return patches.filter(touches).length / all.length;
+    const recall = new PatchRecall(64, 32);
+    kept.forEach((patches, i) => {
+      const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = boxes.subarray(4 * i, 4 * i + 4);
+      recall.add(patches, [x0, y0, x1, y1]);
     });
-    return shares.reduce((a, b) => a + b) / shares.length;
+    return recall.value!;
   }
 });
 

@@ -1,0 +1,96 @@
+/**
+ * One evaluation of a split while it is under way: takes what the steps return of each batch, and makes
+ * the result of it.
+ *
+ * Outputs are named by the recipe (`recipes/outputs.ts`): `losses`, `predictions` and `ranks` of every
+ * classifier; `boxes` and `scores` of one that finds objects as well.
+ */
+import type { Split } from '../data/index.ts';
+import type { HostArray } from '../engine/engine.ts';
+import type { EvaluationResult } from '../messages.ts';
+import { classificationMetrics, Confusion, topAccuracy } from './classification.ts';
+import {
+  detectionMetrics,
+  intersectionOverUnion,
+  type Corners,
+  type Detection,
+} from './detection.ts';
+import { PatchRecall } from './patch-recall.ts';
+
+export type StepOutputs = Record<string, HostArray | undefined>;
+
+export class Evaluation {
+  readonly #classes: readonly string[];
+  readonly #split: Split;
+  readonly #size: number;
+  readonly #confusion: Confusion;
+  readonly #recall: PatchRecall;
+  readonly #ranks: number[] = [];
+  readonly #detections: Detection[] = [];
+  #lossSum = 0;
+  #images = 0;
+
+  /** @param size side of the stored images, in pixels. @param patches N of the model; 0 where it sees none. */
+  constructor(split: Split, classes: readonly string[], size: number, patches: number) {
+    this.#split = split;
+    this.#classes = classes;
+    this.#size = size;
+    this.#confusion = new Confusion(classes.length);
+    this.#recall = new PatchRecall(patches, size);
+  }
+
+  /**
+   * Takes a batch.
+   * @param first place of its first image in the split. @param count its images; what follows does not count.
+   */
+  add(first: number, count: number, outputs: StepOutputs): void {
+    const { losses, predictions, ranks, boxes, scores } = outputs;
+    for (let i = 0; i < count; i++) {
+      const truth = this.#split.labels[first + i] ?? -1;
+      const predicted = predictions?.[i] ?? -1;
+      this.#lossSum += losses?.[i] ?? NaN;
+      this.#confusion.add(truth, predicted);
+      if (ranks) this.#ranks.push(ranks[i]!);
+      const box = this.#boxOf(first + i);
+      if (!boxes || !scores || !box) continue;
+      const found = cornersAt(boxes, i).map((value) => value * this.#size);
+      const iou = intersectionOverUnion(found as unknown as Corners, box);
+      this.#detections.push({ truth, predicted, score: scores[i]!, iou });
+    }
+    this.#images += count;
+  }
+
+  /** Takes the patches that selection keeps of a batch. @param kept [B, k] */
+  keeps(first: number, count: number, kept: HostArray, k: number): void {
+    for (let i = 0; i < count; i++) {
+      const box = this.#boxOf(first + i);
+      if (box) this.#recall.add(kept.subarray(i * k, (i + 1) * k), box);
+    }
+  }
+
+  result(split: EvaluationResult['split']): EvaluationResult {
+    return {
+      split,
+      loss: this.#lossSum / this.#images,
+      ...classificationMetrics(this.#confusion.rows(), this.#classes),
+      top5: topAccuracy(this.#ranks, 5, this.#classes.length),
+      detection: detectionMetrics(this.#detections),
+      patchRecall: this.#recall.value,
+    };
+  }
+
+  /** Null where the object is not known. */
+  #boxOf(image: number): Corners | null {
+    const { boxes } = this.#split;
+    if (!boxes) return null;
+    const box = cornersAt(boxes, image);
+    return box[2] > box[0] && box[3] > box[1] ? box : null;
+  }
+}
+
+const cornersAt = (boxes: ArrayLike<number>, i: number): Corners => [
+  boxes[4 * i]!,
+  boxes[4 * i + 1]!,
+  boxes[4 * i + 2]!,
+  boxes[4 * i + 3]!,
+];
