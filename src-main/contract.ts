@@ -465,6 +465,20 @@ export interface ExportedFile {
   base64: string;
 }
 
+/** A trained model on its way out. */
+export interface ModelFile {
+  name: string;
+  bytes: number;
+  /** Whose weights they are: of the best evaluation, or of the last checkpoint. */
+  checkpoint: 'best' | 'last';
+  /** Steps of training behind them. */
+  step: number;
+  /** Where a page of this host fetches it, on its own origin; good until the next few exports. */
+  url: string;
+  /** The same file, for programs on the host's computer. */
+  path: string;
+}
+
 // --- calls ----------------------------------------------------------------------------------------
 
 const define =
@@ -590,6 +604,17 @@ export const calls = {
     v.strictObject({
       ids: manyIds,
       format: v.picklist(['runs', 'samples', 'metrics', 'report', 'pdf']),
+    }),
+  ),
+  /**
+   * The trained model as a file: its inference graph (`onnx`) or its weights (`safetensors`), of the best
+   * checkpoint where there is one, else of the last, or of the one that is named.
+   */
+  'runs.exportModel': define<ModelFile>()(
+    v.strictObject({
+      id,
+      format: v.picklist(['onnx', 'safetensors']),
+      checkpoint: v.optional(v.picklist(['best', 'last'])),
     }),
   ),
   /** CSV text of CodeCarbon 2.x or 3.x, or of ours. */

@@ -1,5 +1,5 @@
 /** Results as files in a folder of the person's choice. */
-import { access, constants, mkdir, writeFile } from 'node:fs/promises';
+import { access, constants, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError, type ExportedFile } from '../contract.ts';
 import { ensureBuilt } from './build.ts';
@@ -37,15 +37,31 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-export async function save(
+export const save = (folder: string, name: string, content: Buffer | string): Promise<string> =>
+  put(folder, name, (path) => writeFile(path, content));
+
+/** A file of another folder; what is there already stays until the copy is whole. */
+export const saveCopy = (folder: string, name: string, source: string): Promise<string> =>
+  put(folder, name, async (path) => {
+    const partial = `${path}.partial`;
+    try {
+      await copyFile(source, partial);
+      await rename(partial, path);
+    } catch (cause) {
+      await rm(partial, { force: true });
+      throw cause;
+    }
+  });
+
+async function put(
   folder: string,
   name: string,
-  content: Buffer | string,
+  write: (path: string) => Promise<void>,
 ): Promise<string> {
   const path = join(folder, name);
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(path, content);
+    await write(path);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     throw code === 'ENOSPC'

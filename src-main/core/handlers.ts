@@ -13,6 +13,7 @@ import {
   type RunPlace,
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
+import { monotonicMicros } from '../port.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
 import {
@@ -234,6 +235,20 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.export': ({ ids, format }) => exportFile(ids, format),
+    'runs.exportModel': async ({ id, format, checkpoint }) => {
+      const file = await shop.models.write(await store.getRun(id), {
+        format,
+        ...(checkpoint && { checkpoint }),
+      });
+      // it took the processor while a run was measured
+      if (queue.active !== null)
+        await store.addNote(queue.active, {
+          at: monotonicMicros(),
+          level: 'info',
+          message: `The model of run ${id} was written as a file meanwhile; what that took is in the readings.`,
+        });
+      return file;
+    },
     'runs.import': async ({ name, csv }) => {
       const result = await importCsv(store, name, csv);
       for (const id of result.ids) events.emit('run', await store.getSummary(id));

@@ -25,6 +25,7 @@ import { createDatasets, type Datasets } from './datasets.ts';
 import { detectEngines } from './engines.ts';
 import { createEvents, type EventBus } from './events.ts';
 import { createHandlers } from './handlers.ts';
+import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
 import type { PrintPdf } from './print.ts';
 import type { RunContext } from './runs/context.ts';
@@ -64,6 +65,8 @@ export interface HostOptions {
 export interface Host {
   readonly handlers: Handlers;
   readonly events: EventBus;
+  /** The file behind a path of the page's origin (`ModelFile.url`); null where that is none. */
+  readonly download: ModelExports['find'];
   /** What happened to the data on opening that the person should know; null when all was well. */
   readonly remark: string | null;
   /** The run that trains now. */
@@ -84,6 +87,7 @@ export interface Workshop {
   readonly metering: Metering;
   readonly datasets: Datasets;
   readonly queue: RunQueue;
+  readonly models: ModelExports;
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
@@ -196,8 +200,18 @@ export async function createHost(options: HostOptions): Promise<Host> {
     );
     undo.unshift(() => datasets.close());
 
+    const models = createModelExports({
+      folder: join(home, 'exports'),
+      runDir,
+      spawn: options.spawn,
+      trainerEntry: options.entries.trainer,
+      appVersion: options.appVersion,
+    });
+    undo.unshift(() => models.close());
+
     const handlers = createHandlers({
       options,
+      models,
       store,
       events,
       datasets,
@@ -241,6 +255,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     return {
       handlers,
       events,
+      download: models.find,
       remark: remarkOn(store.opened),
       get activeRun() {
         return queue.active;

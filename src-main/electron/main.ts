@@ -113,10 +113,11 @@ function sayWhyNot(cause: unknown): void {
 
 async function start(): Promise<void> {
   await app.whenReady();
-  servePage(join(mainDir, '..', 'renderer'));
+  let host: Host | null = null;
+  servePage(join(mainDir, '..', 'renderer'), () => host?.download ?? null);
   denyPermissions();
   setMenu();
-  const host = await startCore();
+  host = await startCore();
   connectIpc(host.handlers, host.events);
   stayAwake(host);
   closeInOrder(host);

@@ -9,12 +9,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { pipeline } from 'node:stream';
 import { networkInterfaces } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { AppError, answer, parseCall, type Handlers } from '../contract.ts';
 import type { EventBus } from '../core/events.ts';
+import type { Host } from '../core/host.ts';
 import { pageFile } from '../core/page.ts';
 import { hostAllowed, originAllowed, sameToken } from './guard.ts';
 
@@ -23,6 +25,8 @@ export interface ServerOptions {
   events: Pick<EventBus, 'listen'>;
   /** Folder of the built renderer. */
   pageDir: string;
+  /** Files that calls have made; their names are secrets, as the token does not come with a link. */
+  download?: Host['download'];
   /** Default 127.0.0.1. */
   address?: string;
   /** Default 8765; taken: the next free one of ten, unless `exactPort`. 0: any. */
@@ -68,6 +72,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         return;
       }
       const path = (request.url ?? '/').split(/[?#]/, 1)[0] ?? '/';
+      const download = (await options.download?.(path)) ?? null;
+      if (download) {
+        response.writeHead(200, download.headers);
+        if (request.method === 'HEAD') response.end();
+        // a browser that goes away in the middle ends the reading as well
+        else pipeline(download.open(), response, () => {});
+        return;
+      }
       const file = await pageFile(options.pageDir, path);
       response.writeHead(file.status, file.headers);
       response.end(request.method === 'HEAD' ? undefined : file.body);

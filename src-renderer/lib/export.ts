@@ -1,5 +1,6 @@
 /** Handing a file to the person: the browser's own download, also under Electron. */
 import type { ExportedFile } from '../../src-main/contract.ts';
+import { bytes, count } from './format/number.ts';
 import type { Session } from './session.svelte.ts';
 
 export type ExportFormat = 'runs' | 'samples' | 'metrics' | 'report' | 'pdf';
@@ -12,14 +13,43 @@ export const exportLabels: Record<ExportFormat, string> = {
   pdf: 'Report (PDF)',
 };
 
-export function saveFile({ name, mime, base64 }: ExportedFile) {
-  const data = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  const url = URL.createObjectURL(new Blob([data], { type: mime }));
+function startDownload(url: string, name: string) {
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
   link.click();
+}
+
+export function saveFile({ name, mime, base64 }: ExportedFile) {
+  const data = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const url = URL.createObjectURL(new Blob([data], { type: mime }));
+  startDownload(url, name);
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+export type ModelFormat = 'onnx' | 'safetensors';
+
+export const modelLabels: Record<ModelFormat, string> = {
+  onnx: 'Model (ONNX)',
+  safetensors: 'Weights (safetensors)',
+};
+
+/** The file can be large: the page is handed its address, and the browser fetches it to the disk. */
+export async function exportModel(
+  session: Session,
+  id: number,
+  format: ModelFormat,
+  checkpoint?: 'best' | 'last',
+) {
+  await session.attempt(async () => {
+    const input = { id, format, ...(checkpoint && { checkpoint }) };
+    const file = await session.api.call('runs.exportModel', input);
+    startDownload(file.url, file.name);
+    session.notify(
+      'info',
+      `${file.name}, ${bytes(file.bytes)}: the weights of the ${file.checkpoint} checkpoint, after step ${count(file.step)}.`,
+    );
+  });
 }
 
 export async function exportRuns(session: Session, ids: number[], format: ExportFormat) {

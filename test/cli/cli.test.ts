@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
@@ -293,6 +294,51 @@ test('a run that cannot fit into memory: said and refused, nothing recorded', as
   expect(stderr).toMatch(/would need about \d+ GB of memory .* has \d+(\.\d)? GB/);
   expect(stderr).toContain('--force');
   expect(await json('list')).toEqual([]);
+});
+
+test('a trained model leaves as ONNX and as safetensors; what cannot is refused', async () => {
+  const { run } = await json<{ run: RunSummary }>('run', await config('tiny.json', tiny));
+  const id = String(run.id);
+  const models = join(home, 'models');
+  const { files } = await json<{ files: string[] }>(
+    'export',
+    id,
+    '--format',
+    'onnx',
+    '--out',
+    models,
+  );
+  expect(files).toEqual([expect.stringMatching(/-1-best\.onnx$/)]);
+  const session = await InferenceSession.create(files[0]!);
+  const images = new Tensor('uint8', new Uint8Array(2 * 3 * 32 * 32).fill(99), [2, 3, 32, 32]);
+  const { probabilities } = await session.run({ images });
+  expect(probabilities!.dims).toEqual([2, 10]);
+  await session.release();
+
+  const file = join(home, 'deep', 'weights.safetensors');
+  const args = ['export', id, '--format', 'safetensors', '--checkpoint', 'last', '--out', file];
+  const { stdout } = await cli(...args);
+  expect(stdout.trim()).toBe(file);
+  expect((await readFile(file)).includes('"patch.weight"')).toBe(true);
+  expect(await readdir(join(home, 'deep'))).toEqual(['weights.safetensors']);
+  // nothing stays behind in the data folder
+  expect(await readdir(join(home, 'data'))).not.toContain('exports');
+
+  await rm(join(home, 'data', 'runs'), { recursive: true });
+  const [none, which, what] = await Promise.all([
+    cli('export', id, '--format', 'onnx'),
+    cli('export', id, '--format', 'onnx', '--checkpoint', 'first'),
+    cli('export', id, '--checkpoint', 'last'),
+  ]);
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('has no checkpoint') as string,
+  });
+  expect(which).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('best or last') as string,
+  });
+  expect(what).toMatchObject({ code: 2, stderr: expect.stringContaining('onnx and') as string });
 });
 
 test('doctor says what can be measured and trained with', async () => {

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createEvents } from '../../src-main/core/events.ts';
 import {
@@ -22,6 +23,13 @@ const gaps: string[] = [];
 const host = {
   handlers: { 'runs.list': () => [] },
   events: createEvents(),
+  download: async (path: string) =>
+    path === '/download/ticket'
+      ? {
+          headers: { 'content-disposition': 'attachment; filename="a.onnx"' },
+          open: () => Readable.from([Buffer.from('weights')]),
+        }
+      : null,
   remark: 'The database was damaged.',
   activeRun: null as number | null,
   onActivity: (changed: () => void) => {
@@ -88,6 +96,14 @@ test('the page comes with the policy, and nothing beside it is served', async ()
   expect(outside.status).toBe(404);
   expect(outside.headers.get('content-security-policy')).toContain("default-src 'none'");
   expect((await serve({ url: 'app://elsewhere/' })).status).toBe(404);
+});
+
+test('a file that a call has made is served to the page under its secret name', async () => {
+  const serve = protocol.handlers.get('app')!;
+  const made = await serve({ url: 'app://hugginggreen/download/ticket' });
+  expect(made.headers.get('content-disposition')).toBe('attachment; filename="a.onnx"');
+  expect(await made.text()).toBe('weights');
+  expect((await serve({ url: 'app://hugginggreen/download/other' })).status).toBe(404);
 });
 
 test('messages are taken from the main frame of our page only', async () => {

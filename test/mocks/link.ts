@@ -916,6 +916,14 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       mime: 'text/csv',
       base64: btoa('run_id\n1\n'),
     }),
+    'runs.exportModel': ({ id, format, checkpoint = 'best' }) => ({
+      name: `run-${id}-${checkpoint}.${format}`,
+      bytes: 1_234_567,
+      checkpoint,
+      step: 120,
+      url: '/download/ticket',
+      path: `/data/exports/ticket/run-${id}-${checkpoint}.${format}`,
+    }),
     'runs.import': () => ({ ids: [], taken: 0, refused: [] }),
     ...options.replace,
   };

@@ -212,6 +212,36 @@ describe('the frame', () => {
       expect(screen.getByText(word).query()).toBeNull();
   });
 
+  it('hands out the model of a run, of the checkpoint that is asked for', async () => {
+    const downloads: string[] = [];
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (
+      this: HTMLAnchorElement,
+    ) {
+      downloads.push(`${new URL(this.href).pathname} as ${this.download}`);
+    });
+    const { screen, link, session } = await open();
+    location.hash = '#/run/1';
+    await screen.getByRole('button', { name: 'Download model' }).click();
+    await screen.getByRole('button', { name: 'Model (ONNX)' }).first().click();
+    await expect.poll(() => downloads).toEqual(['/download/ticket as run-1-best.onnx']);
+    await screen.getByRole('button', { name: 'Download model' }).click();
+    await screen
+      .getByRole('group', { name: 'Last checkpoint' })
+      .getByRole('button', { name: 'Weights (safetensors)' })
+      .click();
+    await expect.poll(() => downloads[1]).toBe('/download/ticket as run-1-last.safetensors');
+    click.mockRestore();
+    expect(
+      link.asked.filter(({ name }) => name === 'runs.exportModel').map(({ input }) => input),
+    ).toEqual([
+      { id: 1, format: 'onnx' },
+      { id: 1, format: 'safetensors', checkpoint: 'last' },
+    ]);
+    expect(session.notices[0]!.message).toMatch(
+      /1\.23 MB: the weights of the best checkpoint, after step 120/,
+    );
+  });
+
   it('shows a failed action with the way out', async () => {
     const { screen, session } = await open();
     await session.attempt(() => session.api.call('runs.get', { id: 4711 }));

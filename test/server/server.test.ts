@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -37,6 +38,13 @@ beforeEach(async () => {
     handlers,
     events,
     pageDir: join(folder, 'page'),
+    download: async (path) =>
+      path === '/download/secret'
+        ? {
+            headers: { 'content-disposition': 'attachment; filename="a.onnx"' },
+            open: () => createReadStream(join(folder, 'secret.txt')),
+          }
+        : null,
     port: 0,
     token,
     maxMessageBytes: 10_000,
@@ -275,4 +283,14 @@ test('open to the network, it names an address at which others find it', async (
   expect(new URL(open.url).hostname).not.toBe('0.0.0.0');
   expect((await fetch(open.url)).status).toBe(200);
   await open.close();
+});
+
+test('a file that a call has made is fetched by its secret name, from this page only', async () => {
+  expect(await get('/download/secret')).toMatchObject({
+    status: 200,
+    body: 'secret',
+    headers: { 'content-disposition': 'attachment; filename="a.onnx"' },
+  });
+  expect((await get('/download/other')).status).toBe(404);
+  expect((await get('/download/secret', { host: 'evil.example' })).status).toBe(403);
 });

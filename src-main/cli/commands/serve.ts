@@ -41,11 +41,12 @@ export async function serveInterface({
   await ensureBuilt('page', 'report');
   const host = await lastingHost('hugginggreen serve');
   try {
-    const { handlers, events } = host;
+    const { handlers, events, download } = host;
     let { remark } = host;
     const server = await startServer({
       handlers,
       events,
+      download,
       pageDir,
       connected: () => {
         if (remark) events.emit('notice', { level: 'warning', message: remark, hint: null });

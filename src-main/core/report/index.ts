@@ -84,7 +84,7 @@ async function reportBundle(dir: string): Promise<ReportBundle> {
 }
 
 /** Safe on every file system: letters, digits and dashes. */
-function fileName(runs: readonly RunDetail[]): string {
+export function fileName(runs: readonly RunDetail[]): string {
   const [first] = runs;
   const plain =
     first?.summary.name

@@ -88,7 +88,7 @@ function onnxFile(model: SavedModel, facts: ExportFacts): Uint8Array {
 }
 
 const descriptions: Record<string, string> = {
-  images: 'Pixels 0..255 at the side they are stored with, channels first, RGB',
+  images: 'Pixels 0..255 at the side of the dataset, channels first (red, green, blue)',
   noise: 'Uniform in (0, 1): which patches are kept is drawn by it',
   logits: 'One number per class, in the order of the metadata "classes"',
   probabilities: 'softmax of the logits',

@@ -1,0 +1,198 @@
+/**
+ * Trained models on their way out: a trainer process writes the file, the shell hands it on.
+ *
+ * A model can have hundreds of megabytes, too many for a message. It lies in the data folder under a name
+ * nobody can guess; a page fetches it over the link that the page itself came by, the command line copies it.
+ */
+import { randomBytes } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import {
+  AppError,
+  type CallInput,
+  type ErrorCode,
+  type ModelFile,
+  type RunDetail,
+} from '../contract.ts';
+import type { ExportFacts, FromTrainer, ToTrainer, TrainerError } from '../trainer/messages.ts';
+import { pageHeaders } from './page.ts';
+import { fileName } from './report/index.ts';
+import type { Spawn } from './spawn.ts';
+
+export interface Download {
+  headers: Record<string, string>;
+  open(): Readable;
+}
+
+export interface ModelExports {
+  /** @throws AppError where the run has no such checkpoint, or it cannot be written as that format */
+  write(
+    run: RunDetail,
+    wish: Pick<CallInput<'runs.exportModel'>, 'format' | 'checkpoint'>,
+  ): Promise<ModelFile>;
+  /** The file behind a path of the page's own origin; null where that is no download. */
+  find(urlPath: string): Promise<Download | null>;
+  /** Removes all files. */
+  close(): Promise<void>;
+}
+
+export interface ModelExportOptions {
+  /** Folder for the files; made when needed, removed at the end. */
+  folder: string;
+  runDir(id: number): string;
+  spawn: Spawn;
+  trainerEntry: string;
+  appVersion: string;
+}
+
+/** Files that are kept at a time; a download of an older one has long begun. */
+const kept = 4;
+const patienceMs = 600_000;
+const prefix = '/download/';
+
+export function createModelExports(options: ModelExportOptions): ModelExports {
+  const { folder, runDir } = options;
+  /** By ticket, oldest first. */
+  const files = new Map<string, { name: string; path: string }>();
+  let turn: Promise<unknown> = rm(folder, { recursive: true, force: true }).catch(() => {});
+
+  const write: ModelExports['write'] = async (run, { format, checkpoint }) => {
+    const { id } = run.summary;
+    const kind = checkpointOf(run, runDir(id), checkpoint ?? null);
+    const name = `${fileName([run])}-${id}-${kind}.${format}`;
+    const ticket = randomBytes(24).toString('base64url');
+    const path = join(folder, ticket, name);
+    await mkdir(join(folder, ticket), { recursive: true });
+    const { bytes, step } = await writeModel(options, {
+      type: 'export',
+      checkpoint: join(runDir(id), `${kind}.json`),
+      format,
+      target: path,
+      facts: factsOf(run, options.appVersion),
+    }).catch(async (cause: unknown) => {
+      await rm(join(folder, ticket), { recursive: true, force: true });
+      throw cause;
+    });
+    files.set(ticket, { name, path });
+    for (const old of [...files.keys()].slice(0, -kept)) {
+      files.delete(old);
+      await rm(join(folder, old), { recursive: true, force: true });
+    }
+    return { name, bytes, step, checkpoint: kind, path, url: prefix + ticket };
+  };
+
+  return {
+    // one after the other: each takes the memory of a model or two
+    write: (run, wish) => {
+      const written = turn.then(() => write(run, wish));
+      turn = written.catch(() => {});
+      return written;
+    },
+    find: async (urlPath) => {
+      if (!urlPath.startsWith(prefix)) return null;
+      const file = files.get(urlPath.slice(prefix.length));
+      const found = file && (await stat(file.path).catch(() => null));
+      if (!file || !found) return null;
+      return {
+        headers: {
+          ...pageHeaders,
+          'content-type': 'application/octet-stream',
+          'content-length': String(found.size),
+          // letters, digits, dashes and dots: fileName() saw to it
+          'content-disposition': `attachment; filename="${file.name}"`,
+          'cache-control': 'no-store',
+        },
+        open: () => createReadStream(file.path),
+      };
+    },
+    close: async () => {
+      files.clear();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @throws AppError */
+function checkpointOf(
+  { summary: { id, status, endedAt } }: RunDetail,
+  dir: string,
+  wanted: 'best' | 'last' | null,
+): 'best' | 'last' {
+  const there = (kind: string): boolean => existsSync(join(dir, `${kind}.json`));
+  if (wanted ? there(wanted) : there('best')) return wanted ?? 'best';
+  if (!wanted && there('last')) return 'last';
+  if (status === 'imported')
+    throw new AppError('NOT_FOUND', `Run ${id} was imported from a file: its model is not here.`);
+  if (wanted === 'best' && there('last'))
+    throw new AppError(
+      'NOT_FOUND',
+      `Run ${id} has no best checkpoint: it was not evaluated yet.`,
+      'Take the last checkpoint.',
+    );
+  throw new AppError(
+    'NOT_FOUND',
+    endedAt === null
+      ? `Run ${id} has no checkpoint yet, so there is no model to take away.`
+      : `Run ${id} has no checkpoint: it ended before one was written, or its files were removed.`,
+    endedAt === null ? 'Try again after its first evaluation.' : 'Run its config again.',
+  );
+}
+
+async function writeModel(
+  { spawn, trainerEntry }: ModelExportOptions,
+  job: ToTrainer & { type: 'export' },
+): Promise<Extract<FromTrainer, { type: 'exported' }>> {
+  let written: Extract<FromTrainer, { type: 'exported' }> | null = null;
+  let failure: TrainerError | null = null;
+  const worker = spawn<ToTrainer, FromTrainer>(trainerEntry, 'export', (message) => {
+    if (message.type === 'exported') written = message;
+    if (message.type === 'failed') failure = message.error;
+  });
+  worker.post(job);
+  const timer = setTimeout(() => worker.kill(), patienceMs);
+  const { code, signal } = await worker.exited;
+  clearTimeout(timer);
+  if (written) return written;
+  const {
+    code: reason,
+    message,
+    hint,
+  } = (failure as TrainerError | null) ?? {
+    code: 'INTERNAL',
+    message: `Writing the model ended with ${signal ?? `exit code ${code}`}: ${worker.lastLines().at(-1) ?? 'it said nothing'}`,
+    hint: signal === 'SIGKILL' ? 'The system may have run out of memory.' : null,
+  };
+  throw new AppError(passedOn.has(reason) ? (reason as ErrorCode) : 'INTERNAL', message, hint);
+}
+
+/** What a trainer says in the contract's own codes; its others (DIVERGED) mean nothing here. */
+const passedOn: ReadonlySet<string> = new Set<ErrorCode>([
+  'BAD_INPUT',
+  'UNAVAILABLE',
+  'STORE',
+  'DISK_FULL',
+]);
+
+function factsOf({ summary, energy, evaluations }: RunDetail, version: string): ExportFacts {
+  return {
+    version,
+    runId: summary.id,
+    name: summary.name,
+    evaluations: evaluations.map(({ epoch, step, result }) => {
+      const { split, loss, accuracy, microF1, macroF1, weightedF1 } = result;
+      return { split, epoch, step, loss, accuracy, microF1, macroF1, weightedF1 };
+    }),
+    energy:
+      energy?.wh == null
+        ? null
+        : {
+            kWh: energy.wh / 1000,
+            uncertaintyKWh: energy.uncertaintyWh === null ? null : energy.uncertaintyWh / 1000,
+            gCO2e: energy.emissions.gCO2e,
+            region: energy.emissions.regionName,
+            components: energy.components.filter(({ wh }) => wh !== null).map(({ name }) => name),
+          },
+  };
+}
