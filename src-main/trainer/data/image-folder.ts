@@ -7,7 +7,7 @@
  * and made square once; files that are something else are left out and counted.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DatasetConfig } from '../../experiment-config.ts';
@@ -23,7 +23,7 @@ import {
 } from './dataset.ts';
 import { readDecoded, type DecodedImages, type Unreadable } from './decoded-images.ts';
 import { UnreadableImage } from './decode-image.ts';
-import { cannotRead, givenPath, nothingAt } from './local-files.ts';
+import { cannotRead, givenPath, megabytes, nothingAt } from './local-files.ts';
 import { Sfc32 } from './prng.ts';
 
 export type ImageFolderConfig = Extract<DatasetConfig, { kind: 'image-folder' }>;
@@ -40,8 +40,10 @@ export interface FolderListing {
   classes: string[];
   /** In the order of the paths. */
   images: Listed[];
-  /** Files that do not end as images do. */
+  /** Files that do not end as images do, and what is no file. */
   others: number;
+  /** Folders inside those of the classes. */
+  deeper: number;
 }
 
 const namesOfSplits: Record<SplitName, readonly string[]> = {
@@ -79,14 +81,14 @@ export function listImageFolder(
       'Sort the images into sub-folders named after their classes.',
     );
 
-  const listing: FolderListing = { root, classes, images: [], others: 0 };
+  const listing: FolderListing = { root, classes, images: [], others: 0, deeper: 0 };
   const own = { validation: pool && folderOf('validation'), test: pool && folderOf('test') };
   for (const [label, name] of classes.entries()) {
     const paths = imagesIn(join(pool ?? root, name), listing);
     if (paths.length === 0)
       throw new DatasetError(
         `The class ${name} is empty: there is no JPEG or PNG file in ${join(pool ?? root, name)}.`,
-        'Put its images there, or remove the folder.',
+        'Put its images there, not into folders inside it; or remove the folder.',
       );
     const shares = {
       validation: own.validation === null ? config.validation : 0,
@@ -101,19 +103,24 @@ export function listImageFolder(
   return listing;
 }
 
-/** Names in sorted order; hidden ones are passed over. */
-function readFolder(folder: string): { folders: string[]; files: string[] } {
+/**
+ * Names in sorted order, links followed; hidden ones are passed over.
+ * `special`: pipes, devices and sockets, which would be waited for without end.
+ */
+function readFolder(folder: string): { folders: string[]; files: string[]; special: number } {
   try {
     const folders: string[] = [];
     const files: string[] = [];
+    let special = 0;
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       if (entry.name.startsWith('.')) continue;
-      const isFolder = entry.isSymbolicLink()
-        ? (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false)
-        : entry.isDirectory();
-      (isFolder ? folders : files).push(entry.name);
+      const kind = entry.isSymbolicLink() ? targetOf(join(folder, entry.name)) : entry;
+      if (kind?.isDirectory()) folders.push(entry.name);
+      // a link to nothing, or to itself, is a file that cannot be read
+      else if (kind === null || kind.isFile()) files.push(entry.name);
+      else special++;
     }
-    return { folders: folders.sort(byCodeUnit), files: files.sort(byCodeUnit) };
+    return { folders: folders.sort(byCodeUnit), files: files.sort(byCodeUnit), special };
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : null;
     if (code === 'ENOENT') throw nothingAt(folder);
@@ -121,10 +128,20 @@ function readFolder(folder: string): { folders: string[]; files: string[] } {
   }
 }
 
+/** What a link leads to; null where it leads nowhere or in circles. */
+function targetOf(link: string): Stats | null {
+  try {
+    return statSync(link);
+  } catch {
+    return null;
+  }
+}
+
 function imagesIn(folder: string, listing: FolderListing): string[] {
-  const { files } = readFolder(folder);
+  const { folders, files, special } = readFolder(folder);
   const images = files.filter(isImage);
-  listing.others += files.length - images.length;
+  listing.others += files.length - images.length + special;
+  listing.deeper += folders.length;
   return images.map((name) => join(folder, name));
 }
 
@@ -182,12 +199,16 @@ export async function openImageFolder(
   context: OpenContext,
 ): Promise<Dataset> {
   const { size: side, fit } = config;
-  const { root, classes, images, others } = listImageFolder(config);
+  const { root, classes, images, others, deeper } = listImageFolder(config);
   const title = basename(root);
   requireMemory(`${title} at ${side}x${side} pixels`, images.length * 3 * side * side);
   if (others > 0)
     context.onNote?.(
       `${others} ${others === 1 ? 'file' : 'files'} in ${root} ${others === 1 ? 'is' : 'are'} neither .jpg nor .png and left out.`,
+    );
+  if (deeper > 0)
+    context.onNote?.(
+      `${deeper} ${deeper === 1 ? 'folder' : 'folders'} inside the folders of classes in ${root} ${deeper === 1 ? 'is' : 'are'} not looked into.`,
     );
   const decoded: DecodedImages = {
     title,
@@ -224,11 +245,19 @@ export async function openImageFolder(
   };
 }
 
+/** No image within the decoder's limit of pixels is longer. */
+const maxImageBytes = 256 << 20;
+
 async function readImage(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: unknown) => {
+  try {
+    const { size } = await stat(path);
+    if (size > maxImageBytes) throw new UnreadableImage(`has ${megabytes(size)} MB`);
+    return await readFile(path);
+  } catch (cause) {
+    if (cause instanceof UnreadableImage) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UnreadableImage(`cannot be read: ${reason}`);
-  });
+  }
 }
 
 /** Room for the readable images. @throws DatasetError where a class has none to train on. */

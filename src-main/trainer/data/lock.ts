@@ -4,6 +4,9 @@ import { basename } from 'node:path';
 import { AppError } from '../../contract.ts';
 import { explainDisk } from './dataset.ts';
 
+/** Held by this process. */
+const held = new Set<string>();
+
 /**
  * Runs `work` while holding `FILE.lock`; a lock left behind by a process that was killed is taken over.
  * @param doing what the holder does with the file, as in "is being downloaded".
@@ -23,7 +26,9 @@ export async function withLock(
       const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
       if (!exists) throw explainDisk(cause, lock);
       const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-      if (attempt > 0 || isRunning(holder))
+      // in a container, who was killed may have had the number of who runs now
+      const alive = holder === process.pid ? held.has(lock) : isRunning(holder);
+      if (attempt > 0 || alive)
         throw new AppError(
           'CONFLICT',
           `${basename(file)} is being ${doing} already.`,
@@ -32,9 +37,11 @@ export async function withLock(
       await rm(lock, { force: true });
     }
   }
+  held.add(lock);
   try {
     await work();
   } finally {
+    held.delete(lock);
     await rm(lock, { force: true });
   }
 }

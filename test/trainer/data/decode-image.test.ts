@@ -1,3 +1,4 @@
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodeImage, UnreadableImage } from '../../../src-main/trainer/data/decode-image.ts';
@@ -5,6 +6,43 @@ import { decodeImage, UnreadableImage } from '../../../src-main/trainer/data/dec
 /** A plain picture. */
 const plain = (width: number, height: number, background: string) =>
   sharp({ create: { width, height, channels: background.length > 7 ? 4 : 3, background } });
+
+function pngChunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, check]);
+}
+
+/** A PNG of 4x4 pixels, chunk by chunk. */
+function pngOf(
+  depth: number,
+  colourType: number,
+  rows: Buffer[],
+  before: Buffer[] = [],
+  after: Buffer[] = [],
+): Buffer {
+  const header = Buffer.from([0, 0, 0, 4, 0, 0, 0, 4, depth, colourType, 0, 0, 0]);
+  const lines = rows.map((row) => Buffer.concat([Buffer.from([0]), row]));
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    pngChunk('IHDR', header),
+    ...before,
+    pngChunk('IDAT', deflateSync(Buffer.concat(lines))),
+    ...after,
+    pngChunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+/** The control chunk of an animation's frame of 4x4 pixels. */
+function frameOf(sequence: number): Buffer {
+  const control = Buffer.alloc(26);
+  control.writeUInt32BE(sequence, 0);
+  control.writeUInt32BE(4, 4);
+  control.writeUInt32BE(4, 8);
+  return control;
+}
 
 /** The first pixel of every plane. */
 const firstPixel = (planes: Uint8Array) => [0, 1, 2].map((c) => planes[(c * planes.length) / 3]!);
@@ -34,6 +72,42 @@ describe('decoding an image', () => {
     expect(firstPixel(await decodeImage(clear, { side: 4, fit: 'exact' }))).toEqual([
       255, 255, 255,
     ]);
+  });
+
+  it('takes greys of 16 and 1 bits, palettes and CMYK; of an animation, the first frame', async () => {
+    const first = async (bytes: Buffer) =>
+      firstPixel(await decodeImage(bytes, { side: 4, fit: 'exact' }));
+    const rows = (...row: number[]) => Array.from({ length: 4 }, () => Buffer.from(row));
+    const deep = [0x80, 0x40];
+    expect(await first(pngOf(16, 0, rows(...deep, ...deep, ...deep, ...deep)))).toEqual([
+      128, 128, 128,
+    ]);
+    expect(await first(pngOf(1, 0, rows(0b10100000)))).toEqual([255, 255, 255]);
+    const palette = pngChunk('PLTE', Buffer.from([10, 20, 30, 200, 210, 220]));
+    expect(await first(pngOf(8, 3, rows(1, 0, 0, 0), [palette]))).toEqual([200, 210, 220]);
+    // grey 100 of which half shows, on white
+    expect((await first(pngOf(8, 4, rows(100, 128, 0, 0, 0, 0, 0, 0))))[0]).toBeCloseTo(177, -0.5);
+
+    const print = await plain(4, 4, '#c82a5a').toColourspace('cmyk').jpeg().toBuffer();
+    expect((await sharp(print).metadata()).space).toBe('cmyk');
+    const [red = 0, green = 0, blue = 0] = await first(print);
+    expect([red > 150, green < 90, blue > 40 && blue < 140]).toEqual([true, true, true]);
+
+    const frames = Buffer.alloc(8);
+    frames.writeUInt32BE(2);
+    const colour = rows(...Array.from({ length: 4 }, () => [1, 2, 3]).flat());
+    const second = Buffer.concat([
+      Buffer.from([0, 0, 0, 2]),
+      deflateSync(Buffer.concat(colour.map((row) => Buffer.from([0, ...row.map(() => 99)])))),
+    ]);
+    const animated = pngOf(
+      8,
+      2,
+      colour,
+      [pngChunk('acTL', frames), pngChunk('fcTL', frameOf(0))],
+      [pngChunk('fcTL', frameOf(1)), pngChunk('fdAT', second)],
+    );
+    expect(await first(animated)).toEqual([1, 2, 3]);
   });
 
   it('keeps the middle square or squeezes the whole', async () => {

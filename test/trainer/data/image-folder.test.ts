@@ -1,4 +1,15 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
@@ -182,6 +193,42 @@ describe('a folder of images per class', () => {
       ),
     ]);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'takes names in capitals and links; passes over pipes, circles and deeper folders',
+    async () => {
+      await putClass('a', 12, 10);
+      await putClass('b', 12, 100);
+      await put('a/x.PNG', await picture(60));
+      await put('a/y.JPEG', await picture(61));
+      await put('a/deeper/z.png', await picture(62));
+      await put('../elsewhere/w.png', await picture(63));
+      await symlink(join(root, 'elsewhere/w.png'), join(folder, 'a/w.png'));
+      await symlink(folder, join(folder, 'a/round'));
+      await symlink('self.png', join(folder, 'a/self.png'));
+      await symlink('/dev/zero', join(folder, 'b/zero.png'));
+      // length without content: nothing of it is read
+      await writeFile(join(folder, 'b/huge.jpg'), '');
+      await truncate(join(folder, 'b/huge.jpg'), 2 ** 33);
+      const notes: string[] = [];
+      const { splits } = await openDataset(config(), {
+        dataDir,
+        onNote: (note) => notes.push(note),
+      });
+      const all = [splits.train, splits.validation, splits.test].flatMap(reds);
+      const wanted = [...Array(12).keys()].flatMap((i) => [10 + i, 100 + i]).concat(60, 61, 63);
+      expect(all.sort((a, b) => a - b)).toEqual(wanted.sort((a, b) => a - b));
+      expect(notes).toEqual([
+        expect.stringMatching(/^1 file in .*pets is neither/),
+        expect.stringMatching(
+          /^2 folders inside the folders of classes in .*pets are not looked into/,
+        ),
+        expect.stringMatching(
+          /^2 of 29 images of pets are left out: .*self\.png cannot be read: ELOOP.*huge\.jpg has 8590 MB\.$/,
+        ),
+      ]);
+    },
+  );
 
   it('refuses a folder with many bad images', async () => {
     await putClass('a', 10, 10);
