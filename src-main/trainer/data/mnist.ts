@@ -42,11 +42,14 @@ interface IdxFile {
 
 /** What is published about the set. */
 export interface MnistSource {
+  /** Folders that have the files, in the order they are tried. */
+  mirrors: readonly string[];
   counts: { train: number; test: number };
   files: Record<'trainImages' | 'trainLabels' | 'testImages' | 'testLabels', IdxFile>;
 }
 
 export const mnist: MnistSource = {
+  mirrors: ['https://ossci-datasets.s3.amazonaws.com/mnist', 'http://yann.lecun.com/exdb/mnist'],
   counts: { train: 60_000, test: 10_000 },
   files: {
     trainImages: {
@@ -72,15 +75,10 @@ export const mnist: MnistSource = {
   },
 };
 
-const published = [
-  'https://ossci-datasets.s3.amazonaws.com/mnist',
-  'http://yann.lecun.com/exdb/mnist',
-];
-
-/** Folders that have the files, in the order they are tried; HUGGINGGREEN_MIRROR replaces them. */
-export function mnistMirrors(): string[] {
+/** Where the files are tried to be had; HUGGINGGREEN_MIRROR replaces the published places. */
+export function mnistMirrors({ mirrors }: MnistSource = mnist): readonly string[] {
   const own = process.env['HUGGINGGREEN_MIRROR'];
-  return own ? [own.replace(/\/+$/, '')] : published;
+  return own ? [own.replace(/\/+$/, '')] : mirrors;
 }
 
 const filesOf = (source: MnistSource): IdxFile[] => Object.values(source.files);
@@ -88,7 +86,7 @@ export const mnistBytes = (source: MnistSource = mnist): number =>
   filesOf(source).reduce((sum, { bytes }) => sum + bytes, 0);
 const ownFolder = (dataDir: string) => join(dataDir, 'mnist');
 
-const again = `Get the four .gz files anew from ${published[0]}, or download MNIST again on the page of the datasets.`;
+const again = `Get the four .gz files anew from ${mnist.mirrors[0]}, or download MNIST again on the page of the datasets.`;
 
 /**
  * Reads MNIST from `path`, or from the data folder where it is null.
@@ -224,11 +222,11 @@ async function locate(
   if (given !== null)
     throw new DatasetError(
       `There is no MNIST in ${given}: neither ${missing}.gz nor ${missing} is there.`,
-      `dataset.path has to name the folder with the four files of ${published[0]}.`,
+      `dataset.path has to name the folder with the four files of ${mnist.mirrors[0]}.`,
     );
   throw new DatasetError(
     `MNIST is not in the data folder ${folder}.`,
-    `Download it on the page of the datasets; or put the four .gz files of ${published[0]} there, or give their folder as dataset.path.`,
+    `Download it on the page of the datasets; or put the four .gz files of ${mnist.mirrors[0]} there, or give their folder as dataset.path.`,
   );
 }
 
@@ -253,7 +251,7 @@ export async function downloadMnist(
   for (const file of filesOf(source)) {
     const { onProgress } = options;
     const received = before;
-    await fromMirrors(file, join(ownFolder(dataDir), `${file.name}.gz`), {
+    await fromMirrors(mnistMirrors(source), file, join(ownFolder(dataDir), `${file.name}.gz`), {
       ...options,
       ...(onProgress && {
         onProgress: (progress) =>
@@ -265,11 +263,11 @@ export async function downloadMnist(
 }
 
 async function fromMirrors(
+  mirrors: readonly string[],
   { name, bytes, md5 }: IdxFile,
   file: string,
   options: DownloadOptions,
 ): Promise<void> {
-  const mirrors = mnistMirrors();
   for (const [i, mirror] of mirrors.entries()) {
     const digest = { algorithm: 'md5', hex: md5 ?? '' } as const;
     try {
@@ -286,7 +284,7 @@ export async function mnistState(source: MnistSource, dataDir: string): Promise<
   const missing: LocalState = {
     state: 'missing',
     detail: `Not in ${folder}.`,
-    fix: `Download it (${megabytes(mnistBytes(source))} MB), or put the four .gz files of ${published[0]} into ${folder}.`,
+    fix: `Download it (${megabytes(mnistBytes(source))} MB), or put the four .gz files of ${mnist.mirrors[0]} into ${folder}.`,
     bytes: null,
   };
   let bytes = 0;

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
+  link,
   mkdir,
   mkdtemp,
   open,
@@ -12,6 +15,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkExperiment } from '../../../src-main/core/experiments/index.ts';
@@ -20,6 +24,9 @@ import {
   type ImageFolderConfig,
 } from '../../../src-main/trainer/data/image-folder.ts';
 import { describeDataset, openDataset } from '../../../src-main/trainer/data/index.ts';
+
+const sourceOf = (name: string) =>
+  new URL(`../../../src-main/trainer/data/${name}`, import.meta.url).href;
 
 let root: string;
 let folder: string;
@@ -172,6 +179,35 @@ describe('a folder of images per class', () => {
     await rm(dataDir, { recursive: true });
     const fresh = await openDataset(config({ validation: 0.3, test: 0.1 }), { dataDir });
     expect(fresh.splits).toEqual(splits);
+  });
+
+  it('goes on after the process was killed in the middle of decoding', async () => {
+    await put('a/0.png', await picture(7));
+    await mkdir(join(folder, 'b'));
+    for (let i = 1; i < 3000; i++)
+      await link(join(folder, 'a/0.png'), join(folder, i % 2 ? 'a' : 'b', `${i}.png`));
+    const script = `
+      import { openDataset } from ${JSON.stringify(sourceOf('index.ts'))};
+      await openDataset(${JSON.stringify(config())}, { dataDir: ${JSON.stringify(dataDir)} });`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    const ended = once(child, 'exit');
+    const cache = join(dataDir, 'image-folder');
+    const names = () => readdir(cache).catch((): string[] => []);
+    // the first commit is after 2,048 images
+    while (child.exitCode === null && !(await names()).some((name) => name.endsWith('.json')))
+      await sleep(2);
+    child.kill('SIGKILL');
+    expect(await ended).toEqual([null, 'SIGKILL']);
+    expect(await names()).toContainEqual(expect.stringMatching(/\.lock$/));
+
+    const shares: (number | null)[] = [];
+    const onProgress = (label: string, share: number | null) =>
+      label.startsWith('decoding') && shares.push(share);
+    const { splits } = await openDataset(config(), { dataDir, onProgress });
+    expect(shares[0]).toBeGreaterThanOrEqual(2048 / 3000);
+    const all = [splits.train, splits.validation, splits.test].flatMap(reds);
+    expect(all).toHaveLength(3000);
+    expect(new Set(all)).toEqual(new Set([7]));
   });
 
   it('leaves out one bad image among many, and says so', async () => {

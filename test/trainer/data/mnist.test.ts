@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FileServer } from './file-server.ts';
 import { describeDataset } from '../../../src-main/trainer/data/index.ts';
 import {
   downloadMnist,
@@ -49,6 +50,7 @@ const packed = Object.fromEntries(
 
 /** The real layout with few images; lengths and checksums of the files above. */
 const source: MnistSource = {
+  mirrors: [],
   counts,
   files: Object.fromEntries(
     Object.entries(mnist.files).map(([key, { name }]) => [
@@ -200,6 +202,25 @@ describe('MNIST from a mirror', () => {
     const file = join(dataDir, 'mnist', 't10k-labels-idx1-ubyte.gz');
     await writeFile(file, (await readFile(file)).subarray(0, 10));
     expect((await mnistState(source, dataDir)).state).toBe('broken');
+  });
+
+  it.each<[string, (first: FileServer) => void]>([
+    ['lacks them', (first) => (first.statuses = [404, 404, 404, 404])],
+    ['is cut off again and again', (first) => (first.cuts = Array<number>(8).fill(3))],
+    ['sends something else', (first) => (first.content = Buffer.alloc(50, 7))],
+    ['refuses connections', (first) => first.stop()],
+  ])('is asked for the files where the first %s', async (_, misbehave) => {
+    const second = process.env['HUGGINGGREEN_MIRROR']!.replace(/\/$/, '');
+    delete process.env['HUGGINGGREEN_MIRROR'];
+    const first = new FileServer();
+    await first.start();
+    const mirrors = [first.url, second];
+    misbehave(first);
+    asked.length = 0;
+    await downloadMnist({ ...source, mirrors }, dataDir, { retries: 1, pauseMs: 1 });
+    await first.stop();
+    expect(asked).toHaveLength(4);
+    expect((await openMnist(source, null, { dataDir })).splits.test.count).toBe(20);
   });
 
   it('that sends something else is refused', async () => {

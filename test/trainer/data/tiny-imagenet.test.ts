@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeDataset } from '../../../src-main/trainer/data/index.ts';
 import {
+  downloadTinyImageNet,
   openTinyImageNet,
   tinyImageNet,
   tinyImageNetState,
   type TinyImageNetSource,
 } from '../../../src-main/trainer/data/tiny-imagenet.ts';
+import { FileServer } from './file-server.ts';
 import { zipOf, type Member } from './zip-file.ts';
 
 /** The real layout with three classes. */
@@ -239,6 +241,61 @@ describe('Tiny ImageNet', () => {
       code: 'DATASET',
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('the download of Tiny ImageNet', () => {
+  let server: FileServer;
+  beforeEach(async () => {
+    server = new FileServer();
+    await server.start();
+    process.env['HUGGINGGREEN_MIRROR'] = server.url;
+  });
+  afterEach(async () => {
+    delete process.env['HUGGINGGREEN_MIRROR'];
+    await server.stop();
+  });
+  const archive = () => join(dataDir, 'tiny-imagenet-200.zip');
+  const options = { pauseMs: 1, retries: 2 };
+
+  it('goes on after cuts, by way of a redirect, and is opened', async () => {
+    const source = await writeArchive(join(root, 'mine.zip'), membersOf(wholeSet()));
+    server.content = await readFile(join(root, 'mine.zip'));
+    server.redirect = true;
+    server.cuts = [0.4, 0.3].map((share) => Math.floor(share * server.content.length));
+    await expect(
+      downloadTinyImageNet(source, dataDir, { ...options, retries: 0 }),
+    ).rejects.toMatchObject({ hint: expect.stringMatching(/bytes received are kept/) });
+    expect(await tinyImageNetState(source, dataDir)).toMatchObject({
+      state: 'missing',
+      detail: expect.stringMatching(/the download goes on from there/),
+    });
+    const received: number[] = [];
+    await downloadTinyImageNet(source, dataDir, {
+      ...options,
+      onProgress: (progress) => received.push(progress.received),
+    });
+    expect(received).toEqual(received.toSorted((a, b) => a - b));
+    expect(received[0]).toBeGreaterThan(0);
+    // the first from the start, the others from where the last ended
+    expect(server.ranges.map((range) => range !== undefined)).toEqual([false, true, true]);
+    expect(await readdir(dataDir)).toEqual(['tiny-imagenet-200.zip']);
+    const { splits } = await openTinyImageNet(source, null, { dataDir });
+    expect(splits.train.count).toBe(57);
+  });
+
+  it('refuses an archive with another checksum, and asks anew the next time', async () => {
+    const source = await writeArchive(join(root, 'mine.zip'), membersOf(wholeSet()));
+    const whole = await readFile(join(root, 'mine.zip'));
+    server.content = Buffer.from(whole);
+    server.content[whole.length >> 1]! ^= 1;
+    await expect(downloadTinyImageNet(source, dataDir, options)).rejects.toThrow(
+      /is not the published file: md5/,
+    );
+    expect(await readdir(dataDir)).toEqual([]);
+    server.content = whole;
+    await downloadTinyImageNet(source, dataDir, options);
+    expect((await readFile(archive())).equals(whole)).toBe(true);
   });
 });
 
