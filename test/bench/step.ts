@@ -5,15 +5,12 @@
  *
  * PYTHON=/path/to/python adds PyTorch, where that Python has it.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { join } from 'node:path';
 import { openWasmEngine } from '../../src-main/trainer/engine/eager.ts';
 import type { Engine } from '../../src-main/trainer/engine/engine.ts';
 import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
 import { authors224, green32, vitStep } from '../trainer/engine/vit-step.ts';
 import type { VitStepOptions } from '../trainer/engine/vit-step.ts';
+import { captured, inTurn, median, pytorch, type Contender } from './race.ts';
 
 const THREADS = 2;
 const WARM_UP = 3;
@@ -21,79 +18,18 @@ const WARM_UP = 3;
 const NEIGHBOURS = 3;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
 
-interface Contender {
-  name: string;
-  /** Runs one step; resolves with its time in ms. */
-  step(): Promise<number>;
-  close(): Promise<void>;
-}
+const ours = (engine: Engine, name: string, options: VitStepOptions): Promise<Contender> =>
+  captured(engine, name, vitStep(options));
 
-async function ours(engine: Engine, name: string, options: VitStepOptions): Promise<Contender> {
-  const vit = vitStep(options);
-  const program = await engine.compile(vit.step, vit.specs);
-  const state = await engine.createState(vit.state());
-  let t = 0;
-  return {
-    name,
-    step: async () => {
-      const feeds = vit.feeds(++t);
-      const started = performance.now();
-      await program.run(state, feeds);
-      return performance.now() - started;
-    },
-    close: async () => {
-      await program.dispose();
-      await state.dispose();
-    },
-  };
-}
-
-/** PyTorch in a process of its own, one step per line; null, with the reason printed, where there is none. */
-async function torch(options: VitStepOptions): Promise<Contender | null> {
-  const python = process.env.PYTHON;
-  if (!python) {
-    console.log('PyTorch left out: PYTHON names no interpreter');
-    return null;
-  }
-  const child = spawn(
-    python,
-    [join(import.meta.dirname, 'peer.py'), JSON.stringify({ ...options, threads: THREADS })],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
-  );
-  let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const hello = await lines.next();
-  if (hello.done) {
-    console.log(`PyTorch left out: ${complaint.trim().split('\n').at(-1)}`);
-    return null;
-  }
-  const { torch: version, fused } = JSON.parse(hello.value) as { torch: string; fused: boolean };
-  return {
-    name: `PyTorch ${version}, eager${fused ? ', fused attention' : ''}`,
-    step: async () => {
-      child.stdin.write('\n');
-      return Number((await lines.next()).value);
-    },
-    close: async () => {
-      child.stdin.end();
-      await once(child, 'exit');
-    },
-  };
-}
+const torch = (options: VitStepOptions): Promise<Contender | null> =>
+  pytorch('peer.py', { ...options, threads: THREADS });
 
 /**
- * Contenders in turn; prints a table and returns the fastest step of each: what else a machine does can
- * only slow a step down, so the fastest is the one that says most about the code.
+ * Runs contenders in turn and prints a table. @returns the fastest step of each: what else a machine does
+ * can only slow a step down, so the fastest is the one that says most about the code.
  */
 async function race(contenders: readonly Contender[], rounds: number): Promise<number[]> {
-  const times = contenders.map((): number[] => []);
-  for (let round = -WARM_UP; round < rounds; round++)
-    for (const [i, contender] of contenders.entries()) {
-      const ms = await contender.step();
-      if (round >= 0) times[i]!.push(ms);
-    }
-  await Promise.all(contenders.map((contender) => contender.close()));
+  const times = await inTurn(contenders, rounds, WARM_UP);
   for (const [i, { name }] of contenders.entries()) {
     const all = times[i]!;
     const range = `${Math.min(...all).toFixed(0)} - ${Math.max(...all).toFixed(0)}`;
@@ -104,9 +40,6 @@ async function race(contenders: readonly Contender[], rounds: number): Promise<n
   return times.map((all) => Math.min(...all));
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
 let missed = 0;
 function promise(what: string, value: number, holds: boolean, bound: string): void {
   if (!holds) missed++;
@@ -114,7 +47,7 @@ function promise(what: string, value: number, holds: boolean, bound: string): vo
 }
 
 const cpu = openOrtEngine('cpu', { threads: THREADS });
-const captured = `captured, ${cpu.description}`;
+const capturedName = `captured, ${cpu.description}`;
 
 // with 64 patches the operations themselves fall to 0.68 only: there the ratio is shown, not promised
 for (const [title, options, bound, dropBound, wasmBatch] of [
@@ -123,7 +56,7 @@ for (const [title, options, bound, dropBound, wasmBatch] of [
 ] as const) {
   console.log(`\n${title}, ${THREADS} threads, ms per training step`);
   const peer = await torch(options);
-  const us = await ours(cpu, captured, options);
+  const us = await ours(cpu, capturedName, options);
   const [mine, theirs] = await race(peer ? [us, peer] : [us], ROUNDS);
   if (theirs !== undefined)
     promise('captured / PyTorch', mine! / theirs, mine! / theirs <= bound, `at most ${bound}`);
@@ -143,7 +76,7 @@ for (const [title, options, bound, dropBound, wasmBatch] of [
 
   // wasm takes tens of seconds for a whole batch: one step of a part of it, scaled up, between ours
   const part = { ...options, batch: wasmBatch };
-  const beside = await ours(cpu, captured, options);
+  const beside = await ours(cpu, capturedName, options);
   const eager = await ours(await openWasmEngine(), 'tfjs wasm', part);
   const around: number[] = [];
   for (let i = 0; i < WARM_UP; i++) await beside.step();
