@@ -22,6 +22,7 @@ export class PathSignature {
   readonly values: Float64Array;
   readonly #levels: Float64Array[];
   readonly #step: Float64Array;
+  /** Horner's inner products of one level. */
   readonly #terms: Float64Array[];
 
   constructor(channels: number, level = signatureLevel) {
@@ -47,26 +48,44 @@ export class PathSignature {
 
   #extend(level: number): void {
     const step = this.#step;
-    const channels = step.length;
-    const first = this.#terms[0]!;
-    const lowest = this.#levels[0]!;
-    for (let c = 0; c < channels; c++) first[c] = step[c]! / level + (level > 1 ? lowest[c]! : 0);
-    for (let l = 1; l < level; l++) {
-      const below = this.#terms[l - 1]!;
-      const term = this.#terms[l]!;
-      const own = this.#levels[l]!;
-      const share = 1 / (level - l);
-      // the last level is added to, below
-      const keep = l < level - 1 ? 1 : 0;
-      for (let i = 0, at = 0; i < below.length; i++) {
-        const scaled = below[i]! * share;
-        for (let c = 0; c < channels; c++, at++) term[at] = scaled * step[c]! + keep * own[at]!;
-      }
+    const own = this.#levels;
+    let below = this.#terms[0]!;
+    if (level === 1) {
+      for (let c = 0; c < step.length; c++) own[0]![c]! += step[c]!;
+      return;
     }
-    const target = this.#levels[level - 1]!;
-    const added = this.#terms[level - 1]!;
-    for (let i = 0; i < target.length; i++) target[i]! += added[i]!;
+    for (let c = 0; c < step.length; c++) below[c] = step[c]! / level + own[0]![c]!;
+    for (let l = 1; l < level; l++) {
+      // the last product is the level's own new value
+      const target = l === level - 1 ? own[l]! : this.#terms[l]!;
+      productAdd(target, below, step, 1 / (level - l), own[l]!);
+      below = target;
+    }
   }
+}
+
+/** target = share (left x step) + added, a row of `step.length` numbers per number of `left`. */
+function productAdd(
+  target: Float64Array,
+  left: Float64Array,
+  step: Float64Array,
+  share: number,
+  added: Float64Array,
+): void {
+  // colours, by far the most of all paths: no inner loop
+  if (step.length === 3) {
+    const [red, green, blue] = [share * step[0]!, share * step[1]!, share * step[2]!];
+    for (let i = 0, at = 0; i < left.length; i++, at += 3) {
+      const value = left[i]!;
+      target[at] = value * red + added[at]!;
+      target[at + 1] = value * green + added[at + 1]!;
+      target[at + 2] = value * blue + added[at + 2]!;
+    }
+    return;
+  }
+  for (let i = 0, at = 0; i < left.length; i++)
+    for (let c = 0; c < step.length; c++, at++)
+      target[at] = left[i]! * share * step[c]! + added[at]!;
 }
 
 export interface SignatureOptions {
