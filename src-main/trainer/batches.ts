@@ -7,6 +7,7 @@ import { mixImages, type Mix } from './augment/mix.ts';
 import type { Split } from './data/index.ts';
 import { Sfc32 } from './data/prng.ts';
 import type { HostArray, Specs } from './engine/engine.ts';
+import type { FeatureRows } from './features.ts';
 import { epochSeed, randomStreams } from './random-streams.ts';
 
 /** The order of the training images in an epoch: a permutation of 0..count-1 that depends on seed and epoch only. */
@@ -39,7 +40,7 @@ export class Feeder {
   readonly feeds: Record<string, HostArray> = {};
   readonly #split: Split;
   readonly #imageBytes: number;
-  readonly #features: Float32Array | null;
+  readonly #features: FeatureRows | null;
   /** The images of a batch before they are mixed; made when first needed. */
   #unmixed: Uint8Array | null = null;
 
@@ -47,7 +48,7 @@ export class Feeder {
    * @param inputs what the program wants.
    * @param features computed once per image, for programs that want them in place of images.
    */
-  constructor(inputs: Specs, split: Split, features: Float32Array | null = null) {
+  constructor(inputs: Specs, split: Split, features: FeatureRows | null = null) {
     for (const [name, { shape, dtype }] of Object.entries(inputs)) {
       const size = shape.reduce((a, b) => a * b, 1);
       this.feeds[name] =
@@ -94,16 +95,15 @@ export class Feeder {
   }
 
   #copy(indices: Uint32Array): void {
-    const { images, labels, count } = this.#split;
+    const { images, labels } = this.#split;
     const { images: target, features: targetFeatures, labels: targetLabels } = this.feeds;
     const size = this.#imageBytes;
-    const features = this.#features;
-    const width = features ? features.length / count : 0;
+    const width = targetFeatures ? targetFeatures.length / indices.length : 0;
     for (let b = 0; b < indices.length; b++) {
       const image = indices[b]!;
       target?.set(images.subarray(image * size, (image + 1) * size), b * size);
-      if (features)
-        targetFeatures?.set(features.subarray(image * width, (image + 1) * width), b * width);
+      if (targetFeatures instanceof Float32Array)
+        this.#features?.copy(image, targetFeatures, b * width);
       if (targetLabels) targetLabels[b] = labels[image]!;
     }
   }

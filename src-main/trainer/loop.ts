@@ -21,7 +21,7 @@ import {
 import { openDataset, type Dataset } from './data/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
-import { computeFeatures } from './features.ts';
+import { openFeatures } from './features.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
 import { stagesOf, type Stage } from './recipes/index.ts';
 import { freshState, namedTensors } from './stage-state.ts';
@@ -48,6 +48,7 @@ export async function train(run: TrainingRun): Promise<void> {
   try {
     await new Training(run, prepared).run();
   } finally {
+    for (const { features } of prepared.stages) features?.close();
     await prepared.engine.dispose();
   }
 }
@@ -126,9 +127,10 @@ async function prepareStage(run: TrainingRun, stage: Stage, data: Dataset): Prom
   const recipe = stage.build(data, batch);
   const features =
     recipe.features &&
-    (await computeFeatures(recipe.features, data, {
-      onProgress: (fraction) =>
-        run.post({ type: 'progress', label: `Computing ${recipe.features!.name}`, fraction }),
+    (await openFeatures(recipe.features, data, {
+      dataDir: run.dataDir,
+      onProgress: (label, fraction) => run.post({ type: 'progress', label, fraction }),
+      onNote: (message) => note(run, message, 'warning'),
       stop: run.stop,
     }));
   return { stage, data, recipe, features, stepsPerEpoch };

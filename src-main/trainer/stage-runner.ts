@@ -234,7 +234,7 @@ export class StageRunner {
   /** Programs with the buffers of their inputs, for one split. */
   #runners(name: SplitName): (definition: StepDefinition) => { program: Program; feeder: Feeder } {
     const split = this.prepared.data.splits[name];
-    const features = this.prepared.features?.[name] ?? null;
+    const features = this.prepared.features?.rows[name] ?? null;
     const made = new Map<StepDefinition, { program: Program; feeder: Feeder }>();
     return (definition) => {
       let runner = made.get(definition);

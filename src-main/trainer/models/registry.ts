@@ -46,6 +46,8 @@ export interface ModelPass {
 export interface FeatureTransform {
   /** For people: `signatures`. */
   name: string;
+  /** All that decides what it computes, as a part of a file's name: another transform has another. */
+  key: string;
   /** Per image. */
   shape: readonly [number, number];
   of(bytes: Uint8Array, target: Float32Array): void;
@@ -152,6 +154,7 @@ function imageSig(
     sees: 'features',
     features: {
       name: 'signatures',
+      key: `signatures-1_${image}px${columns ? '_columns' : ''}`,
       shape: [sequence.length, sequence.width],
       of: (bytes, target) => imageSignatures(bytes, { channels, size, image, columns }, target),
     },
