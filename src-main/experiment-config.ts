@@ -12,10 +12,12 @@ import { augment, augments } from './experiment-config/augment.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
 import { imageMultiple, model } from './experiment-config/model.ts';
+import { prunes, pruning, type PruningConfig } from './experiment-config/pruning.ts';
 import { selection } from './experiment-config/selection.ts';
 import { train } from './experiment-config/train.ts';
 
 export type { FieldHints } from './experiment-config/fields.ts';
+export type { PruningConfig };
 
 /** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
 export const experimentConfigSchema = v.pipe(
@@ -25,6 +27,7 @@ export const experimentConfigSchema = v.pipe(
     model: v.optional(model, {}),
     selection: v.optional(selection, {}),
     attention: v.optional(attention, { kind: 'standard' }),
+    pruning: v.optional(pruning, {}),
     augment: v.optional(augment, {}),
     train: v.optional(train, {}),
     compute: v.optional(compute, {}),
@@ -118,6 +121,30 @@ export const experimentConfigSchema = v.pipe(
       () => 'ImageSig computes its signatures once per image: they would not see augmentation',
     ),
     ['augment'],
+  ),
+  v.forward(
+    v.check(
+      ({ model, pruning }) => model.kind === 'vit' || !prunes(pruning),
+      ({ input: { model } }) =>
+        `${model.kind} has no heads and blocks to prune: leave it off, or choose the vit model`,
+    ),
+    ['pruning', 'heads'],
+  ),
+  v.forward(
+    v.check(
+      ({ attention, pruning }) =>
+        pruning.heads === 'off' || ['standard', 'gmm_fixed'].includes(attention.kind),
+      ({ input: { attention } }) =>
+        `heads of ${attention.kind} cannot be cut out one by one: choose standard or gmm_fixed attention, or prune neurons alone`,
+    ),
+    ['pruning', 'heads'],
+  ),
+  v.forward(
+    v.check(
+      ({ pruning }) => pruning.start <= pruning.end,
+      () => 'is before the start',
+    ),
+    ['pruning', 'end'],
   ),
   v.forward(
     v.check(

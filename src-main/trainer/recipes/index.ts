@@ -13,7 +13,7 @@ export function stagesOf(config: ExperimentConfig): [Stage, ...Stage[]] {
         {
           ...wholeRun(config),
           phase: 'train',
-          build: (dataset, batch) => supervised(config, dataset, batch),
+          build: (dataset, batch, structure) => supervised(config, dataset, batch, structure),
         },
       ];
   }
