@@ -28,11 +28,13 @@ export function configOf(input: ExperimentConfigInput): ExperimentConfig {
   return parsed.config;
 }
 
-type Extra = Omit<ExperimentConfigInput, 'model'> & { model?: Partial<Omit<VitModel, 'kind'>> };
+type Extra = Omit<ExperimentConfigInput, 'model' | 'dataset'> & {
+  model?: Partial<Omit<VitModel, 'kind'>>;
+};
 /** 16 patches of images of 16 x 16: a step takes a few milliseconds. */
 export const small = (extra: Extra = {}): ExperimentConfigInput => ({
   ...extra,
-  dataset: { kind: 'greensynth', size: 16, train: 160, validation: 50, test: 30, ...extra.dataset },
+  dataset: { kind: 'greensynth', size: 16, train: 160, validation: 50, test: 30 },
   model: { image: 16, patch: 4, dim: 16, layers: 2, heads: 4, dimHead: 4, ...extra.model },
   train: { epochs: 4, batch: 16, ...extra.train },
 });
