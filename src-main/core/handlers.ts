@@ -261,7 +261,12 @@ export function createHandlers(shop: Workshop): Handlers {
 const memoryOfAnyMachine = 2e9;
 
 function refuse(refusal: Refusal | null): void {
-  if (refusal) throw new AppError('UNAVAILABLE', refusal.message, refusal.hint);
+  if (refusal)
+    throw new AppError(
+      'UNAVAILABLE',
+      refusal.message,
+      `${refusal.hint} Forced (--force), it is started all the same.`,
+    );
 }
 
 /** @throws AppError BAD_INPUT with every issue; of several configs, it says which. */

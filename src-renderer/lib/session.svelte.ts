@@ -13,6 +13,7 @@ import {
   type DatasetState,
   type Events,
   type Machine,
+  type MatrixOrder,
   type PowerTrace,
   type RunSummary,
   type Settings,
@@ -66,6 +67,8 @@ export class Session {
 
   /** What stands in the form of a new experiment; it survives a look at another view. */
   draft = $state.raw<Draft | null>(null);
+  /** What is asked of a matrix there; null while the page is about one experiment. */
+  matrixOrder = $state.raw<MatrixOrder | null>(null);
 
   readonly progress = new Progress();
   /** Power as it came in, drawn or not. */

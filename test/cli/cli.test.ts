@@ -291,7 +291,7 @@ test('a run that cannot fit into memory: said and refused, nothing recorded', as
   });
   const { code, stderr } = await cli('run', path);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/would need about \d+ GB of memory .* has \d+(\.\d)? GB/);
+  expect(stderr).toMatch(/would need about \d+ GiB of memory .* has \d+(\.\d)? GiB/);
   expect(stderr).toContain('--force');
   expect(await json('list')).toEqual([]);
 });

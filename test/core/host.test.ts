@@ -354,7 +354,7 @@ test('what cannot fit into memory is refused before it is queued, unless it is f
   const common = { train: { batch: 50_000 } };
   const literal = { id: 'rq1-literal', repeats: 1, arms: ['standard'], warmUp: false, common };
   const preview = await witness.call('matrices.preview', literal);
-  expect(preview.refusal?.message).toMatch(/The arm “standard ViT” would need about \d+ GB/);
+  expect(preview.refusal?.message).toMatch(/The arm “standard ViT” would need about \d+ GiB/);
   const refused = { code: 'UNAVAILABLE', message: expect.stringMatching(/would need .* has \d+/) };
   await expect(witness.call('matrices.start', literal)).rejects.toMatchObject(refused);
   const { config: huge } = preview.arms[0]!;

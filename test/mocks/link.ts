@@ -377,7 +377,7 @@ function matrixPreview(request: MatrixOrder): MatrixPreview {
     refusal:
       matrix.id === 'huge'
         ? {
-            message: 'The arm “ViT” would need about 347 GB of memory; this machine has 24 GB.',
+            message: 'The arm “ViT” would need about 347 GiB of memory; this machine has 24 GiB.',
             hint: 'Make the batch or the model smaller.',
           }
         : null,

@@ -146,7 +146,9 @@ function previewText({ order, arms, runs, total, warnings, refusal }: MatrixPrev
       ({ message, arms: some }) =>
         `Note: ${message}${some.length > 0 ? ` (${some.join('; ')})` : ''}`,
     ),
-    ...(refusal ? ['', refusal.message, refusal.hint] : []),
+    ...(refusal
+      ? ['', refusal.message, `${refusal.hint} With --force it is started all the same.`]
+      : []),
   ].join('\n');
 }
 

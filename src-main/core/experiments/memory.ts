@@ -49,10 +49,12 @@ export function memoryRefusal(
   if (memoryBytes <= bytes) return null;
   return {
     message: `This run would need about ${gigabytes(memoryBytes)} of memory for one training step (modelled); ${name} has ${gigabytes(bytes)}.`,
-    hint: `Make the batch (${train.batch}) or the model smaller. To start it all the same: --force, or “Start anyway” on the page.`,
+    hint: `Make the batch (${train.batch}) or the model smaller.`,
   };
 }
 
-/** 10^9 bytes, as memory is sold. */
-export const gigabytes = (bytes: number): string =>
-  `${(bytes / 1e9).toFixed(bytes < 10e9 ? 1 : 0)} GB`;
+/** Of memory, which comes in powers of two. */
+export const gigabytes = (bytes: number): string => {
+  const count = bytes / 2 ** 30;
+  return `${count.toFixed(count < 10 ? 1 : 0)} GiB`;
+};

@@ -84,6 +84,7 @@ function plainReport(data: ReportData): string {
     ['Status', ({ status }) => status],
     ['Dataset', ({ dataset }) => dataset],
     ['Model', ({ model }) => model],
+    ['Method', ({ method }) => method],
     ['Patch selection', ({ selection }) => selection],
     ['Macro F1', ({ macroF1 }) => (macroF1 === null ? 'not known' : macroF1.toFixed(3))],
     ['Duration', ({ seconds }) => quantity(seconds, 's')],

@@ -87,13 +87,20 @@ export function quantity(value: Maybe, unit: string, half: Maybe = null): string
 export const percent = (fraction: Maybe, decimals = 1): string =>
   known(fraction) ? `${group(fraction * 100, decimals)} %` : missing;
 
+const large: [from: number, suffix: string][] = [
+  [1e18, 'E'],
+  [1e15, 'P'],
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+];
+
 /** `1.23 M`, `45.1 k`: large counts such as parameters. */
 export function compact(value: Maybe): string {
   if (!known(value)) return missing;
   const size = Math.abs(value);
   if (size < 1e4) return group(value, Number.isInteger(value) ? 0 : 1);
-  const [from, suffix] =
-    size >= 1e12 ? [1e12, 'T'] : size >= 1e9 ? [1e9, 'G'] : size >= 1e6 ? [1e6, 'M'] : [1e3, 'k'];
+  const [from, suffix] = large.find(([from]) => size >= from) ?? [1e3, 'k'];
   return `${significant(value / from)} ${suffix}`;
 }
 

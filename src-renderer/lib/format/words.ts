@@ -60,6 +60,8 @@ const choiceWords: Record<string, string> = {
   greensynth: 'GreenSynth',
   cifar10: 'CIFAR-10',
   cifar100: 'CIFAR-100',
+  'tiny-imagenet': 'Tiny ImageNet',
+  mnist: 'MNIST',
   vit: 'ViT',
   variance_channel_mean: 'variance, mean of channels',
   variance_luma: 'variance of luma',

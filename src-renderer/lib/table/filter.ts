@@ -9,6 +9,10 @@ const texts: Record<string, (run: RunSummary) => string> = {
   dataset: ({ dataset }) => dataset,
   model: ({ model }) => model,
   selection: ({ selection }) => selection,
+  method: ({ method }) => method,
+  matrix: ({ matrix }) => (matrix ? `${matrix.id} ${matrix.title}` : ''),
+  arm: ({ matrix }) => (matrix ? `${matrix.arm} ${matrix.armTitle}` : ''),
+  warmup: ({ matrix }) => (matrix?.warmUp ? 'yes' : 'no'),
   engine: ({ engine }) => engine ?? '',
   name: ({ name }) => name,
 };
@@ -23,6 +27,8 @@ const numbers: Record<string, (run: RunSummary) => number | null> = {
   co2: ({ gCO2e }) => gCO2e,
   minutes: ({ seconds }) => (seconds === null ? null : seconds / 60),
   epochs: ({ epochs }) => epochs,
+  group: ({ matrix }) => matrix?.group ?? null,
+  repeat: ({ matrix }) => matrix?.repeat ?? null,
 };
 export const filterKeys = [...Object.keys(texts), ...Object.keys(numbers)];
 
@@ -48,8 +54,8 @@ export function parseFilter(text: string): Filter {
     .map((token): ((run: RunSummary) => boolean) => {
       const [, key, operator, value] = /^([a-z0-9]+)(:|<=|>=|<|>|=)(.*)$/i.exec(token) ?? [];
       if (key === undefined || operator === undefined || value === undefined)
-        return ({ id, name, dataset, model, selection, status }) =>
-          `${id} ${name} ${dataset} ${model} ${selection} ${status}`
+        return ({ id, name, dataset, model, method, selection, status }) =>
+          `${id} ${name} ${dataset} ${model} ${method} ${selection} ${status}`
             .toLowerCase()
             .includes(token.toLowerCase());
       const textOf = texts[key.toLowerCase()];

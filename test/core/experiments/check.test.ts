@@ -13,7 +13,7 @@ const configOf = (input: ExperimentConfigInput): ExperimentConfig => {
   return parsed.config;
 };
 
-const machine = { bytes: 16e9, name: 'this machine' };
+const machine = { bytes: 16 * 2 ** 30, name: 'this machine' };
 
 describe('check', () => {
   it('passes on what is wrong with a config', () => {
@@ -49,7 +49,7 @@ describe('check', () => {
     [
       'nearly all of the memory',
       { dataset: { kind: 'greensynth', train: 8192 }, train: { batch: 6144 } },
-      /takes about 1\d GB of the 16 GB of this machine; .* it may not fit/,
+      /takes about 1\d GiB of the 16 GiB of this machine; .* it may not fit/,
     ],
     ['enlarged images', { model: { image: 224, patch: 16 } }, /enlarged to 224 px: 49 times/],
     ['reduced images', { model: { image: 16 } }, /reduced to 16 px/],

@@ -32,12 +32,12 @@ describe('a literal preset that cannot fit', () => {
   const literal = presets().find(({ id }) => id === 'paper-RQ1-literal')!.config;
 
   it('is refused with what it would need and what there is', () => {
-    const check = checkExperiment(literal, () => ({ bytes: 16e9, name: 'the Tesla T4' }));
+    const check = checkExperiment(literal, () => ({ bytes: 16 * 2 ** 30, name: 'the Tesla T4' }));
     expect(check).toMatchObject({
       ok: true,
       refusal: {
         message: expect.stringMatching(
-          /would need about \d{3} GB of memory .*; the Tesla T4 has 16 GB/,
+          /would need about \d{3} GiB of memory .*; the Tesla T4 has 16 GiB/,
         ),
         hint: expect.stringContaining('batch (512)'),
       },
