@@ -12,12 +12,18 @@ import { augment, augments } from './experiment-config/augment.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
 import { imageMultiple, model } from './experiment-config/model.ts';
-import { prunes, pruning, type PruningConfig } from './experiment-config/pruning.ts';
+import {
+  contrastive,
+  distil,
+  finetune,
+  pretrain,
+  teacherMultiple,
+} from './experiment-config/recipes.ts';
 import { selection } from './experiment-config/selection.ts';
-import { train } from './experiment-config/train.ts';
+import { train, type RecipeName } from './experiment-config/train.ts';
+import { stageEpochs, type StageShares } from './stage-epochs.ts';
 
 export type { FieldHints } from './experiment-config/fields.ts';
-export type { PruningConfig };
 
 /** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
 export const experimentConfigSchema = v.pipe(
@@ -27,9 +33,12 @@ export const experimentConfigSchema = v.pipe(
     model: v.optional(model, {}),
     selection: v.optional(selection, {}),
     attention: v.optional(attention, { kind: 'standard' }),
-    pruning: v.optional(pruning, {}),
     augment: v.optional(augment, {}),
     train: v.optional(train, {}),
+    pretrain: v.optional(pretrain, {}),
+    contrastive: v.optional(contrastive, {}),
+    finetune: v.optional(finetune, {}),
+    distil: v.optional(distil, {}),
     compute: v.optional(compute, {}),
     energy: v.optional(energy, {}),
   }),
@@ -124,27 +133,62 @@ export const experimentConfigSchema = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ model, pruning }) => model.kind === 'vit' || !prunes(pruning),
+      ({ model, train }) => model.kind === 'vit' || !isPretrained(train.recipe),
+      ({ input: { model, train } }) =>
+        `${train.recipe} pre-trains an encoder on masked patches, and ${model.kind} sees none: choose the vit model, or another recipe`,
+    ),
+    ['train', 'recipe'],
+  ),
+  v.forward(
+    v.check(
+      (config) => stageEpochs(config).every(({ epochs }) => epochs > 0),
+      ({ input }) =>
+        `the shares of ${input.train.recipe} leave no epoch for a stage: ${describeStages(input)}`,
+    ),
+    ['train', 'epochs'],
+  ),
+  v.forward(
+    v.check(
+      ({ model, finetune, train }) =>
+        model.kind !== 'vit' ||
+        !isPretrained(train.recipe) ||
+        finetune.unfreezeLast <= model.layers,
       ({ input: { model } }) =>
-        `${model.kind} has no heads and blocks to prune: leave it off, or choose the vit model`,
+        model.kind === 'vit' ? `the encoder has only ${model.layers} blocks` : '',
     ),
-    ['pruning', 'heads'],
+    ['finetune', 'unfreezeLast'],
   ),
   v.forward(
     v.check(
-      ({ attention, pruning }) =>
-        pruning.heads === 'off' || ['standard', 'gmm_fixed'].includes(attention.kind),
-      ({ input: { attention } }) =>
-        `heads of ${attention.kind} cannot be cut out one by one: choose standard or gmm_fixed attention, or prune neurons alone`,
+      ({ model, pretrain, train }) =>
+        model.kind !== 'vit' ||
+        !isPretrained(train.recipe) ||
+        Math.ceil(pretrain.ratio * patchCount(model) - 1e-9) < patchCount(model),
+      () => 'every patch would be masked: choose a smaller ratio',
     ),
-    ['pruning', 'heads'],
+    ['pretrain', 'ratio'],
   ),
   v.forward(
     v.check(
-      ({ pruning }) => pruning.start <= pruning.end,
-      () => 'is before the start',
+      ({ model, distil, train }) =>
+        train.recipe !== 'distil' ||
+        distil.checkpoint !== null ||
+        distil.teacher !== 'vit-wide' ||
+        model.kind === 'vit',
+      () => 'a wider ViT can only be made of the vit model: choose another teacher',
     ),
-    ['pruning', 'end'],
+    ['distil', 'teacher'],
+  ),
+  v.forward(
+    v.check(
+      ({ model, distil, train }) =>
+        train.recipe !== 'distil' ||
+        distil.checkpoint !== null ||
+        model.image % teacherMultiple(distil.teacher) === 0,
+      ({ input: { distil } }) =>
+        `${distil.teacher} halves the image several times: its side must be a multiple of ${teacherMultiple(distil.teacher)}`,
+    ),
+    ['distil', 'teacher'],
   ),
   v.forward(
     v.check(
@@ -165,6 +209,15 @@ export type DatasetConfig = ExperimentConfig['dataset'];
 export type AttentionConfig = ExperimentConfig['attention'];
 export type AttentionKind = AttentionConfig['kind'];
 export type EngineName = Exclude<ExperimentConfig['compute']['engine'], 'auto'>;
+
+/** Recipes that begin with masked pre-training. */
+export const isPretrained = (recipe: RecipeName): boolean =>
+  recipe === 'pt+ft' || recipe === 'pt+cl+ft';
+
+const describeStages = (config: StageShares): string =>
+  stageEpochs(config)
+    .map(({ phase, epochs }) => `${epochs} of ${phase}`)
+    .join(', ');
 
 /** N = (image / patch)², the patches of one image. */
 export const patchCount = (model: { image: number; patch: number }): number =>

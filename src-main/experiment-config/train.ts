@@ -2,12 +2,25 @@
 import * as v from 'valibot';
 import { hints, integer, real } from './fields.ts';
 
+const recipes = ['scratch', 'pt+ft', 'pt+cl+ft', 'distil'] as const;
+export type RecipeName = (typeof recipes)[number];
+
 export const train = v.pipe(
   v.strictObject({
     recipe: v.pipe(
-      v.optional(v.picklist(['scratch']), 'scratch'),
+      v.optional(v.picklist(recipes), 'scratch'),
       v.title('Recipe'),
-      hints({ choices: { scratch: 'supervised, from random weights' } }),
+      hints({
+        choices: {
+          scratch: 'Supervised, from random weights',
+          'pt+ft':
+            'Pre-trained on masked patches, then a new head on the frozen encoder (paper, RQ3, first recipe)',
+          'pt+cl+ft':
+            'The same with a contrastive stage between the two (paper, RQ3, second recipe)',
+          distil:
+            'Taught by a larger model as well as by the labels (Hinton et al. 2015); the teacher’s energy counts',
+        },
+      }),
     ),
     epochs: v.pipe(v.optional(integer(1, 10_000), 30), v.title('Epochs')),
     batch: v.pipe(

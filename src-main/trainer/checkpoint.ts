@@ -20,7 +20,6 @@ import {
   type NamedShape,
   type Parameter,
 } from './models/parameters.ts';
-import type { VitStructure } from './models/structure.ts';
 import type { Scaling } from './features.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
 import { writeAtomically } from './write-file.ts';
@@ -82,8 +81,6 @@ export interface Checkpoint {
   classes: readonly string[];
   /** Left out in checkpoints of before it was kept. */
   images?: StoredImages;
-  /** What pruning has left of the model; left out where it is whole. */
-  structure?: VitStructure;
   position: Position;
   best: BestSoFar | null;
   state: FlatState;
@@ -143,16 +140,16 @@ export async function writeCheckpoint(
 /**
  * Reads a checkpoint and checks that it belongs to this model.
  * @param path its JSON.
- * @param tensorsOf what the model of a stage is made of, once pruning has left a structure of it.
+ * @param tensorsOf what the model of a stage is made of.
  * @throws AppError naming file, tensor and reason where it is damaged or of another build.
  */
 export async function readCheckpoint(
   path: string,
-  tensorsOf: (stage: number, structure: VitStructure | null) => CheckpointTensors | undefined,
+  tensorsOf: (stage: number) => CheckpointTensors | undefined,
 ): Promise<Checkpoint> {
   const { json, tensors, file } = await openCheckpoint(path);
   const stage = json.position.stage ?? 0;
-  const made = tensorsOf(stage, structureIn(json, path));
+  const made = tensorsOf(stage);
   if (!made) throw refuse(path, `it is of stage ${stage + 1}, which this recipe has not`);
   const { parameters, frozen = [], buffers = [] } = made;
   const expected = publicTensors(parameters);
@@ -165,7 +162,6 @@ export async function readCheckpoint(
     config: json.config,
     classes: json.classes,
     ...(json.images && { images: json.images }),
-    ...(json.structure && { structure: json.structure }),
     position: { ...json.position, stage },
     best: json.best,
     state: {
@@ -199,7 +195,6 @@ export async function readModel(path: string): Promise<SavedModel> {
     config: parsed.config,
     classes: json.classes,
     ...(json.images && { images: json.images }),
-    ...(structureIn(json, path) && { structure: json.structure! }),
     position: { ...json.position, stage: json.position.stage ?? 0 },
     best: json.best,
     tensors: Object.fromEntries(
@@ -207,21 +202,6 @@ export async function readModel(path: string): Promise<SavedModel> {
     ),
     file,
   };
-}
-
-/** What pruning left of the model. @throws where it cannot be that of this config */
-function structureIn({ structure, config }: CheckpointJson, path: string): VitStructure | null {
-  if (!structure) return null;
-  const widths = [structure.heads, structure.hidden];
-  const layers = config.model.kind === 'vit' ? config.model.layers : 0;
-  const sound = widths.every(
-    (width) =>
-      Array.isArray(width) &&
-      width.length === layers &&
-      width.every((count) => Number.isSafeInteger(count) && count > 0),
-  );
-  if (!sound) throw refuse(path, 'its heads and neurons per layer do not fit its model');
-  return structure;
 }
 
 /** The JSON and all the tensors it points to, checked against their length and hash. */
@@ -241,29 +221,28 @@ async function openCheckpoint(
   return { json, tensors, file };
 }
 
+/** The config and classes of the run a checkpoint is from. @throws AppError where it is none */
+export async function checkpointOrigin(
+  path: string,
+): Promise<Pick<Checkpoint, 'config' | 'classes'>> {
+  const { config, classes } = await readJson(path);
+  // options that did not exist when it was made had their defaults
+  const completed = parseExperimentConfig(config);
+  return { config: completed.ok ? completed.config : config, classes };
+}
+
 /** What of a config must be as it was for a run to go on. The rest may change (a longer run, another engine). */
 export function refuseChangedConfig(
   path: string,
   before: ExperimentConfig,
   now: ExperimentConfig,
 ): void {
-  const fixed = ({
-    dataset,
-    model,
-    attention,
-    selection,
-    pruning,
-    augment,
-    train,
-  }: ExperimentConfig) => ({
-    augment,
-    pruning,
-    dataset,
-    model,
-    attention,
-    selection,
+  const fixed = ({ name: _, train, compute: __, energy: ___, ...rest }: ExperimentConfig) => ({
+    ...rest,
     train: {
       recipe: train.recipe,
+      // stages are shares of them
+      ...(train.recipe !== 'scratch' && { epochs: train.epochs }),
       batch: train.batch,
       optimizer: train.optimizer,
       seed: train.seed,
@@ -274,16 +253,7 @@ export function refuseChangedConfig(
   // options that did not exist when it was made had their defaults
   const completed = parseExperimentConfig(before);
   const [old, asked] = [fixed(completed.ok ? completed.config : before), fixed(now)];
-  const sections = [
-    'dataset',
-    'model',
-    'attention',
-    'selection',
-    'pruning',
-    'augment',
-    'train',
-  ] as const;
-  for (const section of sections) {
+  for (const section of Object.keys(asked) as (keyof typeof asked)[]) {
     const [was, is] = [old[section], asked[section]] as Record<string, unknown>[];
     for (const key of new Set([...Object.keys(was!), ...Object.keys(is!)]))
       // a dataset may have moved

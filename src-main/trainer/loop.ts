@@ -6,10 +6,11 @@
  * each can be cut from the meter's readings. An engine blocks the thread while it computes; between two
  * steps the loop lets the event loop turn once, and that is when a stop is heard.
  */
+import { AppError } from '../contract.ts';
 import type { DatasetConfig, ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
-import { weightsZeroed } from '../pruning-schedule.ts';
 import {
+  checkpointOrigin,
   readCheckpoint,
   refuseChangedConfig,
   writeCheckpoint,
@@ -24,8 +25,8 @@ import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
-import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
-import { freshState, namedTensors } from './stage-state.ts';
+import { stagesOf, type Stage } from './recipes/index.ts';
+import { freshState, namedTensors, type NamedTensors } from './stage-state.ts';
 import { StageRunner, type PreparedStage } from './stage-runner.ts';
 import { StepReporter } from './step-reporter.ts';
 
@@ -84,34 +85,56 @@ interface Prepared {
 
 async function prepare(run: TrainingRun): Promise<Prepared> {
   const { config } = run;
+  const { train, distil } = config;
+  const taught =
+    train.recipe === 'distil' && distil.checkpoint !== null
+      ? await checkpointOrigin(distil.checkpoint)
+      : null;
   const opened = new Map<string, Dataset>();
   const stages: PreparedStage[] = [];
-  for (const stage of stagesOf(config)) {
+  for (const stage of stagesOf(config, taught?.config)) {
     // stages on the same images share them
     const key = JSON.stringify(stage.dataset);
     const data = opened.get(key) ?? (await openData(run, stage.dataset));
     opened.set(key, data);
     stages.push(await prepareStage(run, stage, data));
   }
+  const { data, recipe } = stages[0]!;
   const start = run.resume
     ? await resumeFrom(run.resume, config, stages)
     : {
         position: { epoch: 0, stepInEpoch: 0, step: 0, imagesSeen: 0, stage: 0 },
         best: null,
-        state: freshState(stages[0]!.recipe, config.train.seed),
+        state: freshState(
+          recipe,
+          train.seed,
+          taught ? await teacherTensors(distil.checkpoint!, taught, data) : undefined,
+        ),
       };
   return { ...(await run.openEngine()), stages, start };
 }
 
-/** What pruning took and left, in words. */
-function leftOf(before: Recipe, { parameterCount, structure }: Recipe): string {
-  const words = (counts: readonly number[]): string =>
-    new Set(counts).size === 1 ? `${counts[0]} in each layer` : `${counts.join(', ')} by layer`;
-  const parts = structure
-    ? `Heads: ${words(structure.heads)}; MLP neurons: ${words(structure.hidden)}. `
-    : '';
-  const [left, of] = [parameterCount, before.parameterCount].map((n) => n.toLocaleString('en'));
-  return `Pruned. ${parts}${left} of ${of} parameters are left.`;
+/** The weights of a teacher from an earlier run. */
+async function teacherTensors(
+  path: string,
+  { config, classes }: Pick<Checkpoint, 'config' | 'classes'>,
+  data: Dataset,
+): Promise<NamedTensors> {
+  const refuse = (reason: string): AppError =>
+    new AppError(
+      'BAD_INPUT',
+      `${path} cannot teach this run: ${reason}.`,
+      'Choose another checkpoint.',
+    );
+  if (classes.join('\n') !== data.classes.join('\n'))
+    throw refuse(
+      `its ${classes.length} classes are not the ${data.classes.length} of this dataset`,
+    );
+  const recipes = stagesOf(config).map((stage) => stage.build(data, 1));
+  const { position, state } = await readCheckpoint(path, (stage) => recipes[stage]);
+  if (position.stage < recipes.length - 1) throw refuse('its run had not come to its last stage');
+  if (recipes.at(-1)!.features) throw refuse('it sees no images but what was computed of them');
+  return namedTensors(recipes.at(-1)!, state);
 }
 
 const openData = ({ dataDir, post, stop }: TrainingRun, dataset: DatasetConfig): Promise<Dataset> =>
@@ -157,14 +180,7 @@ async function resumeFrom(
   config: ExperimentConfig,
   stages: readonly PreparedStage[],
 ): Promise<Checkpoint> {
-  const checkpoint = await readCheckpoint(path, (index, structure) => {
-    const prepared = stages[index];
-    if (prepared && structure) {
-      const { stage, data, recipe } = prepared;
-      prepared.recipe = stage.build(data, recipe.batch, structure);
-    }
-    return prepared?.recipe;
-  });
+  const checkpoint = await readCheckpoint(path, (stage) => stages[stage]?.recipe);
   refuseChangedConfig(path, checkpoint.config, config);
   return checkpoint;
 }
@@ -246,7 +262,6 @@ class Training {
       // a stop from here on leaves the position at the end of this epoch: its evaluation is still due
       if (this.#stopped) return false;
 
-      await this.#shrink(runner, epoch);
       let improved = false;
       if (final && due(evalEvery)) {
         const result = await this.#evaluate(runner, 'validation', epoch);
@@ -275,23 +290,6 @@ class Training {
     return true;
   }
 
-  /** Takes away what pruning has no more use for, and says what is left. */
-  async #shrink(runner: StageRunner, epoch: number): Promise<void> {
-    const { prepared } = runner;
-    const within = epoch - prepared.stage.first;
-    if (!runner.shrinks(within)) return;
-    const before = prepared.recipe;
-    const shrunk = await inPhase(this.#run, 'prune', epoch, () => runner.shrink(within));
-    if (!shrunk) return;
-    if (prepared.recipe !== before) {
-      note(this.#run, leftOf(before, prepared.recipe));
-      await this.#compile(runner, epoch);
-    }
-    const { pruning } = this.#run.config;
-    const zeroed = weightsZeroed(pruning, within, prepared.stage.end - prepared.stage.first);
-    if (zeroed > 0) note(this.#run, `${(100 * zeroed).toFixed(1)} % of the weights are 0 now.`);
-  }
-
   /** Compiles what the coming epochs need and is not there yet. */
   async #compile(runner: StageRunner, epoch: number | null): Promise<void> {
     const { stage } = runner.prepared;
@@ -311,7 +309,7 @@ class Training {
     const { derived } = recipe;
     if (derived && runner.derivesOnce)
       await inPhase(this.#run, 'features', null, () =>
-        runner.derive(['train', 'validation'], (fraction) =>
+        runner.derive(derived.splits, (fraction) =>
           this.#run.post({ type: 'progress', label: `Computing ${derived.name}`, fraction }),
         ),
       );
@@ -383,7 +381,6 @@ class Training {
         config: this.#run.config,
         classes: data.classes,
         images: storedImages(runner.prepared),
-        ...(recipe.structure && { structure: recipe.structure }),
         position: { ...this.#position },
         best: this.#best,
         state,

@@ -72,8 +72,7 @@ export interface EngineStatus {
 
 /**
  * Work whose energy is accounted apart. The phases that train (`train`, or the stages of a recipe with
- * several) and `evaluate` repeat once per epoch; `features` is a pass of a frozen model over the images;
- * `prune` takes parts of the model away between two epochs.
+ * several) and `evaluate` repeat once per epoch; `features` is a pass of a frozen model over the images.
  */
 export type PhaseName =
   | 'prepare'
@@ -84,7 +83,6 @@ export type PhaseName =
   | 'features'
   | 'train'
   | 'finetune'
-  | 'prune'
   | 'evaluate'
   | 'test'
   | 'checkpoint';

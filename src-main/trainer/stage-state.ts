@@ -26,13 +26,19 @@ export function namedTensors(
  * @throws where a frozen tensor comes from nowhere.
  */
 export function freshState(
-  { parameters, frozen, buffers, inherits = (name) => name }: Tensors & Pick<Recipe, 'inherits'>,
+  {
+    parameters,
+    frozen,
+    buffers,
+    inherits = (name: string) => name,
+  }: Tensors & Pick<Recipe, 'inherits'>,
   seed: number,
   before: NamedTensors = new Map(),
 ): FlatState {
   const inherited = (tensors: readonly NamedShape[], values: Float32Array): string[] =>
     cut(tensors, values).flatMap(([name, target]) => {
-      const source = before.get(inherits(name));
+      const origin = inherits(name);
+      const source = origin === null ? undefined : before.get(origin);
       if (source?.length !== target.length) return [name];
       target.set(source);
       return [];

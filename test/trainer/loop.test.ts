@@ -1,22 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  parseExperimentConfig,
-  type ExperimentConfigInput,
-  type VitModel,
-} from '../../src-main/experiment-config.ts';
-import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
-import { train } from '../../src-main/trainer/loop.ts';
+import type { ExperimentConfigInput, VitModel } from '../../src-main/experiment-config.ts';
 import type { FromTrainer } from '../../src-main/trainer/messages.ts';
+import { tensorBytes, trainToEnd, type Of, type RunOptions } from './run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'loop-'));
 afterAll(() => rmSync(root, { recursive: true }));
 let runDir: string;
 beforeEach(() => (runDir = mkdtempSync(join(root, 'run-'))));
-
-type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: Type }>;
+const runToEnd = (input: ExperimentConfigInput, options: RunOptions = {}) =>
+  trainToEnd(input, { dataDir: join(root, 'data'), runDir, ...options });
+const lastTensors = () => tensorBytes(join(runDir, 'last.json'));
 
 /** A ViT of 16 patches on images of 16 x 16: a step takes a few milliseconds. */
 type Extra = Omit<ExperimentConfigInput, 'model'> & {
@@ -28,48 +24,6 @@ const small = (extra: Extra = {}): ExperimentConfigInput => ({
   model: { image: 16, patch: 4, dim: 16, layers: 1, heads: 2, dimHead: 8, ...extra.model },
   train: { epochs: 2, batch: 16, ...extra.train },
 });
-
-/** Runs to the end, or until `stopWhen` says so after a message. */
-async function runToEnd(
-  input: ExperimentConfigInput,
-  { resume = null as string | null, stopWhen = (_: FromTrainer): boolean => false } = {},
-) {
-  const parsed = parseExperimentConfig(input);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
-  const messages: FromTrainer[] = [];
-  const stop = new AbortController();
-  await train({
-    config: parsed.config,
-    dataDir: join(root, 'data'),
-    runDir,
-    resume,
-    openEngine: async () => ({ engine: openOrtEngine('cpu', { threads: 1 }), why: 'a test' }),
-    post: (message) => {
-      messages.push(message);
-      if (stopWhen(message)) stop.abort();
-    },
-    stop: stop.signal,
-  });
-  const all = <Type extends FromTrainer['type']>(type: Type): Of<Type>[] =>
-    messages.filter((message): message is Of<Type> => message.type === type);
-  const steps = all('steps').map(({ steps }) => steps);
-  return {
-    messages,
-    all,
-    last: <Type extends FromTrainer['type']>(type: Type): Of<Type> => all(type).at(-1)!,
-    losses: steps.flatMap(({ loss }) => loss),
-    tokens: steps.flatMap(({ tokens }) => tokens),
-  };
-}
-
-/** The tensors of the last checkpoint, as bytes without the file's header. */
-function lastTensors(): Buffer {
-  const { tensors } = JSON.parse(readFileSync(join(runDir, 'last.json'), 'utf8')) as {
-    tensors: { file: string };
-  };
-  const bytes = readFileSync(join(runDir, tensors.file));
-  return bytes.subarray(8 + Number(bytes.readBigUInt64LE(0)));
-}
 
 describe('a run', () => {
   it('says what it does, in order, and ends with done', async () => {

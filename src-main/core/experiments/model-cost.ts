@@ -3,6 +3,7 @@
  * A ViT's formulas are in cost.ts; the others count what they are built of.
  */
 import type { AttentionConfig, ExperimentConfig, ModelConfig, VitModel } from '../../contract.ts';
+import { isPretrained } from '../../experiment-config.ts';
 import { cnnCost, cnnParameters } from '../../trainer/models/cnn-architecture.ts';
 import {
   denseHeadCost,
@@ -27,17 +28,30 @@ const floatsPerParameter = 7;
 /** Of each convolution's output: before and after normalisation, after activation, and two gradients. */
 const floatsPerActivation = 5;
 
-export function modelCost(
-  { model, attention }: Pick<ExperimentConfig, 'model' | 'attention'>,
-  classes: number,
-): ModelCost {
+/** What of a config decides; fine-tuning may bring a head with a hidden layer. */
+export type CostChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
+  Partial<Pick<ExperimentConfig, 'train' | 'finetune'>>;
+
+/** The hidden layer of width D that fine-tuning may put before the classifier. */
+export function hiddenHead(
+  { train, finetune }: CostChoice,
+  dim: number,
+): { parameters: number; macs: number } {
+  const has = train && finetune && isPretrained(train.recipe) && finetune.head === 'mlp';
+  return has ? { parameters: dim * dim + dim, macs: dim * dim } : { parameters: 0, macs: 0 };
+}
+
+export function modelCost(config: CostChoice, classes: number): ModelCost {
+  const { model, attention } = config;
   switch (model.kind) {
-    case 'vit':
+    case 'vit': {
+      const hidden = hiddenHead(config, model.dim);
       return {
-        parameters: parameterCount(model, classes, attention),
-        macs: (patches) => forwardMacs(model, classes, patches, attention),
+        parameters: parameterCount(model, classes, attention) + hidden.parameters,
+        macs: (patches) => forwardMacs(model, classes, patches, attention) + hidden.macs,
         memoryBytes: (batch, patches) => stepMemoryBytes(model, classes, batch, patches, attention),
       };
+    }
     case 'resnet':
     case 'efficientnetv2-micro':
     case 'efficientnetv2-s': {

@@ -10,8 +10,6 @@ export interface DistillationOptions {
   temperature: number;
   /** λ, the teacher's share in the soft loss; the hard one takes half. */
   weight: number;
-  /** Label smoothing of the cross-entropy with the true labels. */
-  smoothing?: number;
 }
 
 /**
@@ -22,16 +20,16 @@ export interface DistillationOptions {
  * `hard` (DeiT, Touvron et al. 2021, arXiv 2012.12877): ½ CE(s, y) + ½ CE(s, argmax t).
  * @param student [B, C] logits
  * @param teacher [B, C] logits, a constant for the gradient.
- * @param labels [B] int32
+ * @param targets [B, C] the labels, smoothed or mixed; rows sum to 1.
  * @returns [B]
  */
 export function distillationLoss(
   student: Tensor2D,
   teacher: Tensor2D,
-  labels: Tensor1D,
-  { kind, temperature, weight, smoothing = 0 }: DistillationOptions,
+  targets: Tensor2D,
+  { kind, temperature, weight }: DistillationOptions,
 ): Tensor1D {
-  const own = crossEntropy(student, labels, smoothing);
+  const own = crossEntropyTo(student, targets);
   if (kind === 'hard') {
     const chosen = teacher.argMax(1).cast<Tensor1D>('int32');
     return own.add(crossEntropy(student, chosen, 0)).mul(tf.scalar(0.5));

@@ -5,8 +5,9 @@
  * from step to step without changing a shape is an input of the step; what changes a shape makes another
  * `StepDefinition`, and so another program.
  */
-import type { DatasetConfig, ExperimentConfig } from '../../experiment-config.ts';
-import type { Split } from '../data/index.ts';
+import type { DatasetConfig } from '../../experiment-config.ts';
+import type { TrainingPhase } from '../../stage-epochs.ts';
+import type { Split, SplitName } from '../data/index.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import {
   concatFlat,
@@ -20,9 +21,7 @@ import * as tf from '../engine/tf.ts';
 import type { Tensor } from '../engine/tf.ts';
 import type { Parameter } from '../models/parameters.ts';
 import type { FeatureTransform } from '../models/registry.ts';
-import type { VitStructure } from '../models/structure.ts';
 import { adamUpdate, clipToNorm, type TrainConfig } from '../optimiser.ts';
-import type { Shrinking } from './shrinking.ts';
 
 /** What a recipe has to know of a dataset. */
 export interface DatasetShape {
@@ -61,6 +60,8 @@ export interface Derived {
   /** The input of the steps that takes them, [B, width]. */
   input: string;
   width: number;
+  /** Whose images it is needed for again and again. */
+  splits: readonly SplitName[];
   /** Images to output `derived` [B, width]; reads no state but `frozen`. */
   definition: StepDefinition;
 }
@@ -83,10 +84,6 @@ export interface Recipe {
   batch: number;
   /** N, the patches of an image; 0 for a model that sees none. */
   patches: number;
-  /** What pruning has left of the model; null where it is whole, or is none that can be pruned. */
-  structure: VitStructure | null;
-  /** Takes parts of the model away between epochs; null where nothing is. */
-  shrinking: Shrinking | null;
   /** Whether patches can be selected in training at all. */
   selects: boolean;
   /** Scores [B, N] of images; null where no step needs them (no selection, or the random control). */
@@ -100,14 +97,11 @@ export interface Recipe {
   /** Null for a stage whose model classifies nothing. */
   evaluate: ((choice: StepChoice) => StepDefinition) | null;
   /**
-   * Where a tensor's start value comes from: the name an earlier stage knows it by. Tensors of that name
-   * that are not there, or have another shape, start afresh. Left out: its own name.
+   * Where a tensor's start value comes from: the name an earlier stage knows it by, null for a fresh
+   * start. So do tensors that are not there, or have another size. Left out: its own name.
    */
-  inherits?(name: string): string;
+  inherits?(name: string): string | null;
 }
-
-/** What the phases of training steps are called. */
-export type TrainingPhase = 'train' | 'teacher' | 'pretrain' | 'contrastive' | 'finetune';
 
 /** One stretch of a run, with a loss and a learning-rate schedule of its own. */
 export interface Stage {
@@ -117,13 +111,13 @@ export interface Stage {
   end: number;
   dataset: DatasetConfig;
   train: TrainConfig;
+  /** @param batch images per step, of training and evaluation alike. */
+  build(dataset: DatasetShape, batch: number): Recipe;
   /**
-   * @param batch images per step, of training and evaluation alike.
-   * @param structure what pruning has left of the model, in stages that prune; null: all of it.
+   * The training images of an epoch, whole batches one after the other; every image once, shuffled, where
+   * left out.
    */
-  build(dataset: DatasetShape, batch: number, structure?: VitStructure | null): Recipe;
-  /** The order of the training images of an epoch; every image once, shuffled, where left out. */
-  order?(split: Split, epoch: number): Uint32Array;
+  order?(split: Split, epoch: number, batch: number): Uint32Array;
 }
 
 export const optimiserState = (layout: FlatLayout): Specs => ({
@@ -141,11 +135,13 @@ export interface StageTensors {
 
 /** The flat state of a stage: what its steps declare, and how they take it apart. */
 export class StateLayout {
+  readonly tensors: Required<StageTensors>;
   readonly layout: FlatLayout;
   readonly frozenLayout: FlatLayout;
   readonly bufferLayout: FlatLayout;
 
   constructor({ parameters, frozen = [], buffers = [] }: StageTensors) {
+    this.tensors = { parameters, frozen, buffers };
     this.layout = flatLayout(parameters);
     this.frozenLayout = flatLayout(frozen);
     this.bufferLayout = flatLayout(buffers);
@@ -186,6 +182,24 @@ export class StateLayout {
   }
 }
 
+/** A recipe of a state and its steps; most have no scores, no features and nothing derived. */
+export const recipeOf = (
+  { tensors, layout, frozenLayout, bufferLayout }: StateLayout,
+  steps: Pick<Recipe, 'batch' | 'patches' | 'parameterCount' | 'train' | 'evaluate'> &
+    Partial<Recipe>,
+): Recipe => ({
+  ...tensors,
+  layout,
+  frozenLayout,
+  bufferLayout,
+  features: null,
+  derived: null,
+  selects: false,
+  score: null,
+  select: null,
+  ...steps,
+});
+
 /** A loss of trained tensors; the next values of the buffers beside it where there are some. */
 export type LossOf = (
   views: Tensors,
@@ -200,18 +214,7 @@ export type LossOf = (
 export function trainingStep(
   state: StateLayout,
   train: TrainConfig,
-  {
-    tokens,
-    inputs,
-    loss,
-    mask,
-  }: {
-    tokens: number | null;
-    inputs: Specs;
-    loss: LossOf;
-    /** [P] 1 for parameters that are trained, 0 for those that stay 0; left out: all are. */
-    mask?: ((buffers: Tensors) => Tensor) | undefined;
-  },
+  { tokens, inputs, loss }: { tokens: number | null; inputs: Specs; loss: LossOf },
 ): StepDefinition {
   const decays = train.optimizer === 'adamw' && train.weightDecay > 0;
   return {
@@ -246,11 +249,7 @@ export function trainingStep(
         },
       );
       return {
-        state: {
-          ...updated,
-          ...(mask && { parameters: updated.parameters.mul(mask(beside.buffers)) }),
-          ...(value.buffers && { buffers: value.buffers }),
-        },
+        state: { ...updated, ...(value.buffers && { buffers: value.buffers }) },
         outputs: { loss: value.loss },
       };
     },
@@ -266,11 +265,3 @@ export function memoised<Key>(make: (key: Key) => StepDefinition): (key: Key) =>
     return definition;
   };
 }
-
-/** The epochs of a run with one stage. */
-export const wholeRun = ({ train, dataset }: ExperimentConfig): Omit<Stage, 'build' | 'phase'> => ({
-  first: 0,
-  end: train.epochs,
-  dataset,
-  train,
-});

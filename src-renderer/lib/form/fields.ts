@@ -40,6 +40,8 @@ export interface Section {
   fields: Field[];
   /** Alternatives by the value of `kind`, each with fields of its own. */
   variants: { choices: Choice[]; fields: Record<string, Field[]> } | null;
+  /** Counts, and is shown, only while another field has one of these values. */
+  onlyWith: FieldHints['onlyWith'] | null;
 }
 
 type Schema = v.GenericSchema;
@@ -129,9 +131,10 @@ export function readForm(): { top: Field[]; sections: Section[] } {
     const schemas = chain(schema);
     const core = schemas.at(-1) ?? schema;
     const title = firstOf(schemas, v.getTitle) ?? key;
+    const onlyWith = hintsOf(schemas).onlyWith ?? null;
     if (core.type === 'strict_object') {
       const fields = fieldsOf(key, core);
-      if (fields.length > 0) sections.push({ key, title, fields, variants: null });
+      if (fields.length > 0) sections.push({ key, title, fields, variants: null, onlyWith });
     } else if (core.type === 'variant') {
       const hints = hintsOf(schemas);
       const options = (core as unknown as { options: Schema[] }).options;
@@ -143,6 +146,7 @@ export function readForm(): { top: Field[]; sections: Section[] } {
         key,
         title,
         fields: [],
+        onlyWith,
         variants: {
           choices: kinds.map(({ value }) => ({ value, help: hints.choices?.[value] ?? null })),
           fields: Object.fromEntries(kinds.map(({ value, fields }) => [value, fields])),
@@ -162,6 +166,10 @@ const isDraft = (value: unknown): value is Draft =>
 export function valueAt(draft: unknown, path: Path): unknown {
   return path.reduce<unknown>((part, key) => (isDraft(part) ? part[key] : undefined), draft);
 }
+
+/** Whether a section counts in this draft. */
+export const counts = (draft: unknown, { onlyWith }: Pick<Section, 'onlyWith'>): boolean =>
+  !onlyWith || onlyWith.values.includes(String(valueAt(draft, onlyWith.field)));
 
 /** A copy with one value changed. */
 export function withValue(draft: unknown, path: Path, value: unknown): Draft {

@@ -43,7 +43,6 @@ export const phaseLabel: Record<PhaseEnergy['name'], string> = {
   features: 'Frozen model’s pass',
   train: 'Train',
   finetune: 'Fine-tune',
-  prune: 'Prune',
   evaluate: 'Validate',
   test: 'Test',
   checkpoint: 'Checkpoint',

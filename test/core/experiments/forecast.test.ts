@@ -138,3 +138,62 @@ describe('forecast', () => {
     expect(masked.macsKept).toBe(masked.macsFull);
   });
 });
+
+describe('recipes with several stages', () => {
+  /** N = 16 patches of 48 numbers, D = 16, 2 blocks; 100 images in batches of 20 for 10 epochs. */
+  const staged = (extra: ExperimentConfigInput): ExperimentConfig =>
+    configOf({
+      dataset: { kind: 'greensynth', size: 16, train: 100, validation: 20, test: 10 },
+      model: { kind: 'vit', image: 16, patch: 4, dim: 16, layers: 2, heads: 2, dimHead: 8 },
+      ...extra,
+      train: { epochs: 10, batch: 20, ...extra.train },
+    });
+  const { model } = staged({});
+  if (model.kind !== 'vit') throw new Error('a ViT');
+  const encoder = (patches: number) => forwardMacs(model, 10, patches) - 160;
+  const images = 100;
+  const head = 3 * 16 * 10;
+
+  it('pre-training and a frozen encoder: 6 epochs of it, one pass, 4 epochs of the head', () => {
+    const { steps, trainMacs, trainRatio } = forecast(staged({ train: { recipe: 'pt+ft' } }));
+    expect(steps).toBe(50);
+    const simmim = encoder(16) + 16 * 16 * 48;
+    const once = (100 + 20) * encoder(16);
+    expect(trainMacs).toBe(6 * images * 3 * simmim + once + 4 * images * head);
+    expect(trainRatio).toBeCloseTo(trainMacs / (10 * images * 3 * forwardMacs(model, 10, 16)), 12);
+  });
+
+  it('a masked autoencoder computes the visible patches, and all in its small decoder', () => {
+    const { trainMacs } = forecast(
+      staged({ train: { recipe: 'pt+ft' }, pretrain: { method: 'mae', ratio: 0.75 } }),
+    );
+    // width 8, one head of 8 without a projection behind it, hidden layer 32, 17 tokens
+    const block = 17 * (3 * 8 * 8 + 2 * 8 * 32) + 2 * 17 ** 2 * 8;
+    const mae = encoder(4) + 5 * 16 * 8 + 16 * 4 * 8 + block + 16 * 8 * 48;
+    expect(trainMacs).toBe(6 * images * 3 * mae + 120 * encoder(16) + 4 * images * head);
+  });
+
+  it('a contrastive stage, unfrozen blocks and a hidden layer cost what they compute', () => {
+    const config = staged({
+      train: { recipe: 'pt+cl+ft' },
+      finetune: { unfreezeLast: 1, head: 'mlp' },
+    });
+    const { trainMacs, parameters } = forecast(config);
+    const simmim = 3 * (encoder(16) + 16 * 16 * 48);
+    const contrast = 3 * (encoder(16) + 16 * 16 + 16 * 128 + 128 * 20);
+    const classify = 160 + 256;
+    const tune = encoder(16) + classify + 2 * (classify + layerMacs(model, 17));
+    expect(trainMacs).toBe(images * (4 * simmim + 2 * contrast + 4 * tune));
+    expect(parameters).toBe(parameterCount(model, 10) + 16 * 16 + 16);
+  });
+
+  it('a teacher counts: its training and its pass over the images', () => {
+    const config = staged({ train: { recipe: 'distil' }, distil: { teacher: 'vit-wide' } });
+    const teacher = forwardMacs({ ...model, dim: 32, heads: 4 }, 10, 16);
+    const student = forwardMacs(model, 10, 16);
+    const { trainMacs } = forecast(config);
+    expect(trainMacs).toBe(images * (5 * 3 * teacher + teacher + 5 * 3 * student));
+    const moving = forecast({ ...config, augment: { ...config.augment, flip: true } });
+    expect(moving.trainMacs).toBe(images * (5 * 3 * teacher + 5 * (teacher + 3 * student)));
+  });
+});

@@ -11,7 +11,11 @@ import {
   khoslaContrastive,
   marginContrastive,
 } from '../../../src-main/trainer/losses/contrastive.ts';
-import { crossEntropy, crossEntropyTo } from '../../../src-main/trainer/losses/cross-entropy.ts';
+import {
+  crossEntropy,
+  crossEntropyTo,
+  oneHot,
+} from '../../../src-main/trainer/losses/cross-entropy.ts';
 import { distillationLoss } from '../../../src-main/trainer/losses/distillation.ts';
 import {
   maskedL1,
@@ -182,7 +186,7 @@ export const lossCases: Record<string, Case> = {
     run: ({ student, teacher, labels }) =>
       withGradient(
         (t) =>
-          distillationLoss(t as Tensor2D, teacher as Tensor2D, ints(labels!), {
+          distillationLoss(t as Tensor2D, teacher as Tensor2D, oneHot(ints(labels!), 3), {
             kind: 'soft',
             temperature: distillation.T,
             weight: distillation.lam,
@@ -198,7 +202,7 @@ export const lossCases: Record<string, Case> = {
       labels: [distillation.label],
     },
     run: ({ student, teacher, labels }) => ({
-      loss: distillationLoss(student as Tensor2D, teacher as Tensor2D, ints(labels!), {
+      loss: distillationLoss(student as Tensor2D, teacher as Tensor2D, oneHot(ints(labels!), 3), {
         kind: 'hard',
         temperature: 1,
         weight: 0.5,
