@@ -25,12 +25,7 @@ export interface StageEpochs {
  * In their order. Shares are rounded to whole epochs, at least one; pre-training and the student get what
  * is left, which a bad config may make 0 or less.
  */
-export function stageEpochs({
-  train,
-  contrastive,
-  finetune,
-  distil,
-}: StageShares): StageEpochs[] {
+export function stageEpochs({ train, contrastive, finetune, distil }: StageShares): StageEpochs[] {
   const { epochs, recipe } = train;
   const shareOf = (share: number): number => Math.max(1, Math.round(share * epochs));
   switch (recipe) {
