@@ -6,11 +6,14 @@ import { parseExperimentConfig, type Preset } from '../../contract.ts';
 import authorsNotebook from '../../../resources/presets/authors-notebook.json' with { type: 'json' };
 import green224 from '../../../resources/presets/green-224.json' with { type: 'json' };
 import green32 from '../../../resources/presets/green-32.json' with { type: 'json' };
+import imageSig from '../../../resources/presets/imagesig.json' with { type: 'json' };
+import mgk32 from '../../../resources/presets/mgk-32.json' with { type: 'json' };
 import paperRq1Literal from '../../../resources/presets/paper-RQ1-literal.json' with { type: 'json' };
 import paperRq1Practical from '../../../resources/presets/paper-RQ1-practical.json' with { type: 'json' };
 import paperRq2Heads from '../../../resources/presets/paper-RQ2-heads.json' with { type: 'json' };
 import paperRq2 from '../../../resources/presets/paper-RQ2.json' with { type: 'json' };
 import quickDemo from '../../../resources/presets/quick-demo.json' with { type: 'json' };
+import resNet20 from '../../../resources/presets/resnet-20.json' with { type: 'json' };
 
 interface PresetFile {
   title: string;
@@ -23,6 +26,9 @@ const files: Record<string, PresetFile> = {
   'quick-demo': quickDemo,
   'green-32': green32,
   'green-224': green224,
+  'mgk-32': mgk32,
+  'resnet-20': resNet20,
+  imagesig: imageSig,
   'paper-RQ2': paperRq2,
   'paper-RQ2-heads': paperRq2Heads,
   'paper-RQ1-practical': paperRq1Practical,
@@ -30,7 +36,7 @@ const files: Record<string, PresetFile> = {
   'authors-notebook': authorsNotebook,
 };
 
-/** All presets with complete configs, the quickest first. */
+/** All presets with complete configs: the quickest, ours, the paper's and the authors'. */
 export function presets(): Preset[] {
   return Object.entries(files).map(([id, { title, description, config }]) => {
     const parsed = parseExperimentConfig(config);

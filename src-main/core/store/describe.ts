@@ -1,9 +1,10 @@
 /** A config in the few words of a table row, and the key that repeats of it share. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import * as v from 'valibot';
 import {
+  experimentConfigSchema,
   keptPatches,
-  parseExperimentConfig,
   patchCount,
   type ExperimentConfig,
   type ModelConfig,
@@ -88,37 +89,45 @@ const elsewhere = [
 ];
 /** Of the section on training, what makes another method and no other setting of the same. */
 const methodKeys = ['recipe', 'task', 'focalGamma'];
+/** Sections whose keys say by themselves what they are about. */
+const plainWords = ['augment'];
 
 /**
  * What is trained beside model and selection: the attention of a ViT, then whatever of the other sections
- * differs from its default, as in `mgk, keys shifted; flip`.
+ * differs from its default, as in `mgk, keys shifted; pruning heads l0; flip`.
  */
 function method(config: ExperimentConfig): string {
   const { model, attention, train } = config;
-  const parsed = parseExperimentConfig({
-    model: { kind: model.kind },
-    attention: { kind: attention.kind },
-  });
-  const plain = (parsed.ok ? parsed.config : {}) as Partial<Record<string, Section>>;
-  const parts: string[][] = [];
-  if (model.kind === 'vit') parts.push([attention.kind, ...unusual(attention, plain.attention)]);
-  parts.push(
-    unusual(
-      Object.fromEntries(Object.entries(train).filter(([key]) => methodKeys.includes(key))),
-      plain.train,
-    ),
-  );
-  for (const [key, section] of Object.entries(config) as [string, Section][])
-    if (!elsewhere.includes(key)) {
-      const { kind } = section;
-      const differs = unusual(section, kind === plain[key]?.kind ? plain[key] : undefined);
-      // a variant that is switched off says nothing
-      if (kind !== 'none') parts.push(differs);
-    }
+  const plain = defaultsOf(config);
+  const ofTrain = Object.entries(train).filter(([key]) => methodKeys.includes(key));
+  const parts = [
+    model.kind === 'vit' ? [attention.kind, ...unusual(attention, plain['attention'])] : [],
+    unusual(Object.fromEntries(ofTrain), plain['train']),
+    ...(Object.entries(config) as [string, Section][])
+      .filter(([key]) => !elsewhere.includes(key))
+      .map(([key, section]) => {
+        // a variant that is switched off says nothing
+        if (section['kind'] === 'none') return [];
+        const words = unusual(section, plain[key]);
+        const [first, ...others] = words;
+        const prefixed = 'kind' in section || plainWords.includes(key) || first === undefined;
+        return prefixed ? words : [`${key} ${first}`, ...others];
+      }),
+  ];
   return parts
     .filter((part) => part.length > 0)
     .map((part) => part.join(', '))
     .join('; ');
+}
+
+/** A config of the same kinds (of model, attention, routing and so on) in which all else is as it comes. */
+function defaultsOf(config: ExperimentConfig): Partial<Record<string, Section>> {
+  const kinds = Object.entries(config).flatMap(([key, section]) =>
+    typeof section === 'object' && 'kind' in section ? [[key, { kind: section.kind }]] : [],
+  );
+  // some kinds demand a setting elsewhere; what is complete is enough here
+  const { typed, output } = v.safeParse(experimentConfigSchema, Object.fromEntries(kinds));
+  return typed ? (output as unknown as Partial<Record<string, Section>>) : {};
 }
 
 /** Every leaf that differs: `keys shifted`, `flip`, `no gate`; a kind or a recipe by itself. */

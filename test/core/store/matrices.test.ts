@@ -113,6 +113,8 @@ describe('the method of a config', () => {
       { attention: { kind: 'map_em', prior: 'vmf', keyIterations: 2 } },
       'map_em, prior vmf, key iterations 2',
     ],
+    [{ attention: { kind: 'gmm_repo' }, train: { clipNorm: 1 } }, 'gmm_repo'],
+    [{ pruning: { heads: 'l0' } }, 'standard; pruning heads l0'],
     [{ model: { kind: 'resnet' } }, ''],
     [{ model: { kind: 'resnet' }, augment: { flip: true, crop: 4 } }, 'flip, crop 4'],
   ])('%j is %s', (input, method) => {
