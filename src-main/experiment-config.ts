@@ -12,6 +12,7 @@ import { augment, augments } from './experiment-config/augment.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
 import { imageMultiple, model } from './experiment-config/model.ts';
+import { prunes, pruning, type PruningConfig } from './experiment-config/pruning.ts';
 import {
   contrastive,
   distil,
@@ -24,15 +25,17 @@ import { train, type RecipeName } from './experiment-config/train.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 
 export type { FieldHints } from './experiment-config/fields.ts';
+export type { PruningConfig };
 
-/** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
-export const experimentConfigSchema = v.pipe(
+/** What a model must be for the other sections to fit it. (A pipe takes twenty checks at most.) */
+const fittingModel = v.pipe(
   v.strictObject({
     name: v.pipe(v.optional(v.pipe(v.string(), v.maxLength(200)), ''), v.title('Name')),
     dataset: v.optional(dataset, { kind: 'greensynth' }),
     model: v.optional(model, {}),
     selection: v.optional(selection, {}),
     attention: v.optional(attention, { kind: 'standard' }),
+    pruning: v.optional(pruning, {}),
     augment: v.optional(augment, {}),
     train: v.optional(train, {}),
     pretrain: v.optional(pretrain, {}),
@@ -130,6 +133,43 @@ export const experimentConfigSchema = v.pipe(
       () => 'ImageSig computes its signatures once per image: they would not see augmentation',
     ),
     ['augment'],
+  ),
+);
+
+/** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
+export const experimentConfigSchema = v.pipe(
+  fittingModel,
+  v.forward(
+    v.check(
+      ({ model, pruning }) => model.kind === 'vit' || !prunes(pruning),
+      ({ input: { model } }) =>
+        `${model.kind} has no heads and blocks to prune: leave it off, or choose the vit model`,
+    ),
+    ['pruning', 'heads'],
+  ),
+  v.forward(
+    v.check(
+      ({ attention, pruning }) =>
+        pruning.heads === 'off' || ['standard', 'gmm_fixed'].includes(attention.kind),
+      ({ input: { attention } }) =>
+        `heads of ${attention.kind} cannot be cut out one by one: choose standard or gmm_fixed attention, or prune neurons alone`,
+    ),
+    ['pruning', 'heads'],
+  ),
+  v.forward(
+    v.check(
+      ({ pruning }) => pruning.start <= pruning.end,
+      () => 'is before the start',
+    ),
+    ['pruning', 'end'],
+  ),
+  v.forward(
+    v.check(
+      ({ pruning, train }) => !isPretrained(train.recipe) || !prunes(pruning),
+      ({ input: { train } }) =>
+        `${train.recipe} ends with a frozen encoder, which is not pruned: choose the scratch or distil recipe, or leave pruning off`,
+    ),
+    ['pruning', 'heads'],
   ),
   v.forward(
     v.check(

@@ -174,6 +174,14 @@ export class Feeder {
     target.set(new Uint8Array(words.buffer, 0, target.length));
   }
 
+  /** Draws the noise of the gates on heads (method E.3), one number per gate for the whole batch. */
+  gateNoise(seed: number, epoch: number, stepInEpoch: number): void {
+    const target = this.feeds.gateNoise;
+    if (!target) return;
+    const random = new Sfc32(epochSeed(seed, epoch), randomStreams.headGates, stepInEpoch);
+    for (let i = 0; i < target.length; i++) target[i] = openUnit(random);
+  }
+
   scalars(values: Record<string, number>): void {
     for (const [name, value] of Object.entries(values)) {
       const target = this.feeds[name];

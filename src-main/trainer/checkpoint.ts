@@ -20,6 +20,7 @@ import {
   type NamedShape,
   type Parameter,
 } from './models/parameters.ts';
+import type { VitStructure } from './models/structure.ts';
 import type { Scaling } from './features.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
 import { writeAtomically } from './write-file.ts';
@@ -81,6 +82,8 @@ export interface Checkpoint {
   classes: readonly string[];
   /** Left out in checkpoints of before it was kept. */
   images?: StoredImages;
+  /** What pruning has left of the model; left out where it is whole. */
+  structure?: VitStructure;
   position: Position;
   best: BestSoFar | null;
   state: FlatState;
@@ -140,16 +143,16 @@ export async function writeCheckpoint(
 /**
  * Reads a checkpoint and checks that it belongs to this model.
  * @param path its JSON.
- * @param tensorsOf what the model of a stage is made of.
+ * @param tensorsOf what the model of a stage is made of, once pruning has left a structure of it.
  * @throws AppError naming file, tensor and reason where it is damaged or of another build.
  */
 export async function readCheckpoint(
   path: string,
-  tensorsOf: (stage: number) => CheckpointTensors | undefined,
+  tensorsOf: (stage: number, structure: VitStructure | null) => CheckpointTensors | undefined,
 ): Promise<Checkpoint> {
   const { json, tensors, file } = await openCheckpoint(path);
   const stage = json.position.stage ?? 0;
-  const made = tensorsOf(stage);
+  const made = tensorsOf(stage, structureIn(json, path));
   if (!made) throw refuse(path, `it is of stage ${stage + 1}, which this recipe has not`);
   const { parameters, frozen = [], buffers = [] } = made;
   const expected = publicTensors(parameters);
@@ -162,6 +165,7 @@ export async function readCheckpoint(
     config: json.config,
     classes: json.classes,
     ...(json.images && { images: json.images }),
+    ...(json.structure && { structure: json.structure }),
     position: { ...json.position, stage },
     best: json.best,
     state: {
@@ -195,6 +199,7 @@ export async function readModel(path: string): Promise<SavedModel> {
     config: parsed.config,
     classes: json.classes,
     ...(json.images && { images: json.images }),
+    ...(structureIn(json, path) && { structure: json.structure! }),
     position: { ...json.position, stage: json.position.stage ?? 0 },
     best: json.best,
     tensors: Object.fromEntries(
@@ -202,6 +207,21 @@ export async function readModel(path: string): Promise<SavedModel> {
     ),
     file,
   };
+}
+
+/** What pruning left of the model. @throws where it cannot be that of this config */
+function structureIn({ structure, config }: CheckpointJson, path: string): VitStructure | null {
+  if (!structure) return null;
+  const widths = [structure.heads, structure.hidden];
+  const layers = config.model.kind === 'vit' ? config.model.layers : 0;
+  const sound = widths.every(
+    (width) =>
+      Array.isArray(width) &&
+      width.length === layers &&
+      width.every((count) => Number.isSafeInteger(count) && count > 0),
+  );
+  if (!sound) throw refuse(path, 'its heads and neurons per layer do not fit its model');
+  return structure;
 }
 
 /** The JSON and all the tensors it points to, checked against their length and hash. */

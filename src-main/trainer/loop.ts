@@ -9,6 +9,7 @@
 import { AppError } from '../contract.ts';
 import type { DatasetConfig, ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
+import { weightsZeroed } from '../pruning-schedule.ts';
 import {
   checkpointOrigin,
   readCheckpoint,
@@ -25,7 +26,7 @@ import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
-import { stagesOf, type Stage } from './recipes/index.ts';
+import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
 import { freshState, namedTensors, type NamedTensors } from './stage-state.ts';
 import { StageRunner, type PreparedStage } from './stage-runner.ts';
 import { StepReporter } from './step-reporter.ts';
@@ -114,6 +115,17 @@ async function prepare(run: TrainingRun): Promise<Prepared> {
   return { ...(await run.openEngine()), stages, start };
 }
 
+/** What pruning took and left, in words. */
+function leftOf(before: Recipe, { parameterCount, structure }: Recipe): string {
+  const words = (counts: readonly number[]): string =>
+    new Set(counts).size === 1 ? `${counts[0]} in each layer` : `${counts.join(', ')} by layer`;
+  const parts = structure
+    ? `Heads: ${words(structure.heads)}; MLP neurons: ${words(structure.hidden)}. `
+    : '';
+  const [left, of] = [parameterCount, before.parameterCount].map((n) => n.toLocaleString('en'));
+  return `Pruned. ${parts}${left} of ${of} parameters are left.`;
+}
+
 /** The weights of a teacher from an earlier run. */
 async function teacherTensors(
   path: string,
@@ -180,7 +192,14 @@ async function resumeFrom(
   config: ExperimentConfig,
   stages: readonly PreparedStage[],
 ): Promise<Checkpoint> {
-  const checkpoint = await readCheckpoint(path, (stage) => stages[stage]?.recipe);
+  const checkpoint = await readCheckpoint(path, (index, structure) => {
+    const prepared = stages[index];
+    if (prepared && structure) {
+      const { stage, data, recipe } = prepared;
+      prepared.recipe = stage.build(data, recipe.batch, structure);
+    }
+    return prepared?.recipe;
+  });
   refuseChangedConfig(path, checkpoint.config, config);
   return checkpoint;
 }
@@ -262,6 +281,7 @@ class Training {
       // a stop from here on leaves the position at the end of this epoch: its evaluation is still due
       if (this.#stopped) return false;
 
+      await this.#shrink(runner, epoch);
       let improved = false;
       if (final && due(evalEvery)) {
         const result = await this.#evaluate(runner, 'validation', epoch);
@@ -288,6 +308,23 @@ class Training {
       );
     }
     return true;
+  }
+
+  /** Takes away what pruning has no more use for, and says what is left. */
+  async #shrink(runner: StageRunner, epoch: number): Promise<void> {
+    const { prepared } = runner;
+    const within = epoch - prepared.stage.first;
+    if (!runner.shrinks(within)) return;
+    const before = prepared.recipe;
+    const shrunk = await inPhase(this.#run, 'prune', epoch, () => runner.shrink(within));
+    if (!shrunk) return;
+    if (prepared.recipe !== before) {
+      note(this.#run, leftOf(before, prepared.recipe));
+      await this.#compile(runner, epoch);
+    }
+    const { pruning } = this.#run.config;
+    const zeroed = weightsZeroed(pruning, within, prepared.stage.end - prepared.stage.first);
+    if (zeroed > 0) note(this.#run, `${(100 * zeroed).toFixed(1)} % of the weights are 0 now.`);
   }
 
   /** Compiles what the coming epochs need and is not there yet. */
@@ -381,6 +418,7 @@ class Training {
         config: this.#run.config,
         classes: data.classes,
         images: storedImages(runner.prepared),
+        ...(recipe.structure && { structure: recipe.structure }),
         position: { ...this.#position },
         best: this.#best,
         state,

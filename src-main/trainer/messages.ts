@@ -72,7 +72,8 @@ export interface EngineStatus {
 
 /**
  * Work whose energy is accounted apart. The phases that train (`train`, or the stages of a recipe with
- * several) and `evaluate` repeat once per epoch; `features` is a pass of a frozen model over the images.
+ * several) and `evaluate` repeat once per epoch; `features` is a pass of a frozen model over the images;
+ * `prune` takes parts of the model away between two epochs.
  */
 export type PhaseName =
   | 'prepare'
@@ -83,6 +84,7 @@ export type PhaseName =
   | 'features'
   | 'train'
   | 'finetune'
+  | 'prune'
   | 'evaluate'
   | 'test'
   | 'checkpoint';

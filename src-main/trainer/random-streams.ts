@@ -25,6 +25,10 @@ export const randomStreams = {
   randAugment: 24,
   /** seed: of the epoch; index: batch of the epoch */
   mix: 25,
+  /** seed: of the epoch; index: batch of the epoch */
+  headGates: 40,
+  /** index: epoch */
+  penalisedLayer: 41,
 } as const;
 
 /** A seed of its own for every epoch. */

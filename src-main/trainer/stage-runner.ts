@@ -46,11 +46,14 @@ export interface StageSurroundings {
 /** Programs that are compiled before the first step; a stage with more compiles epoch by epoch. */
 const compiledAtOnce = 6;
 
+/** Batches that the importance of heads is averaged over: their order hardly changes with more. */
+const importanceBatches = 8;
+
 export class StageRunner {
   readonly prepared: PreparedStage;
   readonly programs: Programs;
   readonly #run: StageSurroundings;
-  readonly #state: EngineState;
+  #state: EngineState;
   readonly #scores = new Map<SplitName, ScoreCache>();
   readonly #derived = new Map<SplitName, Float32Array>();
 
@@ -59,18 +62,7 @@ export class StageRunner {
     prepared: PreparedStage,
     start: FlatState,
   ): Promise<StageRunner> {
-    const { layout, frozenLayout, bufferLayout } = prepared.recipe;
-    const shape = [layout.size];
-    const beside = (name: string, size: number, data: Float32Array | undefined) =>
-      size > 0 && { [name]: { shape: [size], data: data! } };
-    const state = await run.engine.createState({
-      parameters: { shape, data: start.parameters },
-      moment1: { shape, data: start.moment1 },
-      moment2: { shape, data: start.moment2 },
-      ...beside('frozen', frozenLayout.size, start.frozen),
-      ...beside('buffers', bufferLayout.size, start.buffers),
-    });
-    return new StageRunner(run, prepared, state);
+    return new StageRunner(run, prepared, await createState(run.engine, prepared.recipe, start));
   }
 
   private constructor(run: StageSurroundings, prepared: PreparedStage, state: EngineState) {
@@ -167,6 +159,54 @@ export class StageRunner {
     return recipe.selects && epochs.some((epoch) => this.selectionProbability(epoch) > 0);
   }
 
+  /**
+   * Takes away what is due after an epoch; the model, its state and its programs are the smaller ones then.
+   * @param epoch 0-based, of the stage.
+   * @returns whether anything went.
+   */
+  async shrink(epoch: number): Promise<boolean> {
+    const { prepared } = this;
+    const { recipe, stage, data } = prepared;
+    const { shrinking, structure, score } = recipe;
+    if (!shrinking) return false;
+    const at = { epoch, epochs: this.#epochs };
+    const importance = await this.#importance(epoch);
+    const shrunk = shrinking.after(at, await this.read(), importance);
+    if (!shrunk) return false;
+    if (JSON.stringify(shrunk.structure) !== JSON.stringify(structure)) {
+      // scores do not depend on the model: their program and what it computed stay
+      prepared.recipe = { ...stage.build(data, recipe.batch, shrunk.structure), score };
+      await this.programs.retain(score ? [score] : []);
+    }
+    await this.#state.dispose();
+    this.#state = await createState(this.#run.engine, prepared.recipe, shrunk.state);
+    return true;
+  }
+
+  /** Whether something may have to go after an epoch. */
+  shrinks(epoch: number): boolean {
+    return this.prepared.recipe.shrinking?.due({ epoch, epochs: this.#epochs }) ?? false;
+  }
+
+  /** What every head was worth in the first batches of an epoch. */
+  async #importance(epoch: number): Promise<Float32Array | null> {
+    const { stage, data, recipe, stepsPerEpoch } = this.prepared;
+    const definition = recipe.shrinking?.importance;
+    if (!definition) return null;
+    const split = data.splits.train;
+    const order = epochOrder(split.count, stage.train, stage.first + epoch);
+    await this.programs.compile(this.programs.missing([definition]), () => {});
+    const { program, feeder } = this.#runners('train')(definition);
+    let sum: Float32Array | null = null;
+    for (let b = 0; b < Math.min(importanceBatches, stepsPerEpoch); b++) {
+      await turn();
+      feeder.images(order.subarray(b * recipe.batch, (b + 1) * recipe.batch));
+      const { importance } = await program.run(this.#state, feeder.feeds);
+      sum = (importance as Float32Array).map((value, head) => value + (sum?.[head] ?? 0));
+    }
+    return sum;
+  }
+
   /** Trains from the position to the end of its epoch, or until it is stopped. */
   async trainEpoch(): Promise<void> {
     const { stage, data, recipe, stepsPerEpoch } = this.prepared;
@@ -207,6 +247,7 @@ export class StageRunner {
       feeder.images(indices, changes);
       feeder.noise(indices, { seed, epoch, stream: selectionNoise });
       feeder.dropout(seed, epoch, stepInEpoch);
+      feeder.gateNoise(seed, epoch, stepInEpoch);
       feeder.scalars({ ...stepScalars(train, lr, stageStep) });
       const waitMs = performance.now() - waiting;
       if (feeder.wants('scores')) await this.#feedScores(feeder, 'train', indices, changes);
@@ -382,6 +423,24 @@ export class StageRunner {
 }
 
 const asStored: Changes = { augmenter: null, mix: null };
+
+/** The state of a recipe's steps, on the engine. */
+function createState(
+  engine: Engine,
+  { layout, frozenLayout, bufferLayout }: Recipe,
+  start: FlatState,
+): Promise<EngineState> {
+  const shape = [layout.size];
+  const beside = (name: string, size: number, data: Float32Array | undefined) =>
+    size > 0 && { [name]: { shape: [size], data: data! } };
+  return engine.createState({
+    parameters: { shape, data: start.parameters },
+    moment1: { shape, data: start.moment1 },
+    moment2: { shape, data: start.moment2 },
+    ...beside('frozen', frozenLayout.size, start.frozen),
+    ...beside('buffers', bufferLayout.size, start.buffers),
+  });
+}
 
 /** Places of a batch; what is over the end of the split is its last image again. */
 const fullBatch = (first: number, batch: number, { count }: Split): Uint32Array =>

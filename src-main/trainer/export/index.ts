@@ -50,14 +50,14 @@ export async function exportModel({
 }
 
 function onnxFile(model: SavedModel, facts: ExportFacts): Uint8Array {
-  const { config, classes, images, tensors, file } = model;
+  const { config, classes, images, structure, tensors, file } = model;
   if (!images)
     throw new AppError(
       'BAD_INPUT',
       `${file} was written by an earlier version, which did not keep the mean and deviation of the images.`,
       'Train again, or resume the run for another epoch; the weights alone can be had as safetensors.',
     );
-  const inference = inferenceOf({ config, classes, images });
+  const inference = inferenceOf({ config, classes, images, structure });
   const weights = inference.tensors.map(({ name, shape }) => {
     const tensor = tensors[name];
     if (!tensor || tensor.shape.join() !== shape.join()) throw notThisModel(model, name);
@@ -96,9 +96,9 @@ const descriptions: Record<string, string> = {
 
 /** Weights and buffers; a teacher's or another stage's tensors are not part of the model. */
 function weightsOf(model: SavedModel): Record<string, FloatTensor> {
-  const { config, classes, images, tensors } = model;
+  const { config, classes, images, structure, tensors } = model;
   if (!images) return tensors;
-  const names = inferenceOf({ config, classes, images }).tensors.map(({ name }) => name);
+  const names = inferenceOf({ config, classes, images, structure }).tensors.map(({ name }) => name);
   return Object.fromEntries(
     names.map((name) => {
       const tensor = tensors[name];

@@ -17,6 +17,7 @@ import { publicTensors, type NamedShape, type Parameter } from '../models/parame
 import { scorePatches } from '../models/patch-selection.ts';
 import { buildModel, type Model } from '../models/registry.ts';
 import { signaturesOf } from '../models/signature-graph.ts';
+import type { VitStructure } from '../models/structure.ts';
 import {
   allPatches,
   imageInput,
@@ -30,6 +31,8 @@ export interface InferenceModel {
   config: ExperimentConfig;
   classes: readonly string[];
   images: StoredImages;
+  /** What pruning left of it; all of it where left out. */
+  structure?: VitStructure | undefined;
 }
 
 export interface Inference {
@@ -40,9 +43,9 @@ export interface Inference {
   step: Step;
 }
 
-export function inferenceOf({ config, classes, images }: InferenceModel): Inference {
+export function inferenceOf({ config, classes, images, structure }: InferenceModel): Inference {
   const dataset = { ...images, classes };
-  const model = buildModel(config, dataset);
+  const model = buildModel(config, dataset, structure);
   const tensors = [...publicTensors(model.parameters), ...model.buffers];
   const choice = evaluationChoice(config);
   return {

@@ -9,6 +9,7 @@ import {
   type VitModel,
 } from '../../experiment-config.ts';
 import type { Tensors } from '../engine/engine.ts';
+import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
 import { cnnArchitecture, cnnBuffers, cnnParameters, type CnnModel } from './cnn-architecture.ts';
 import { cnnForward } from './cnn.ts';
@@ -20,10 +21,13 @@ import {
   sequenceShape,
   type ImageSigModel,
 } from './image-sig-architecture.ts';
+import { openProbabilities, sampledGates, settledGates } from './hard-concrete.ts';
 import { denseHeadForward } from './image-sig.ts';
+import { parameterOf } from './linear.ts';
 import type { Parameter } from './parameters.ts';
 import { imageSignatures } from './signature.ts';
-import { vitForward, vitParameters, type VitShape } from './vit.ts';
+import type { VitStructure } from './structure.ts';
+import { vitForward, vitParameters, vitStructure, type VitShape } from './vit.ts';
 
 /** What a model sees of a batch of images. */
 export type ModelInput =
@@ -45,6 +49,10 @@ export interface ModelPass {
   input: ModelInput;
   training: boolean;
   dropout?: (values: Tensor) => Tensor;
+  /** Of a model with gates on its heads: [gates] uniform in (0, 1); without, the gates are settled ones. */
+  gateNoise?: Tensor | undefined;
+  /** [B, heads of all layers] that the heads' outputs are multiplied by: to learn what each is worth. */
+  headScales?: Tensor | undefined;
 }
 
 /** A transform of stored images that is computed once per image, while the run prepares. */
@@ -68,6 +76,8 @@ export interface Model {
   dropoutRate: number;
   /** Elements of one image that dropout applies to, all places together. */
   dropoutElements(tokens: number): number;
+  /** Learned gates on heads, of all layers together; 0 for a model without. */
+  gates: number;
   /** Of a ViT, for recipes that use its pieces (vit.ts); null for other models. */
   vit: VitShape | null;
   forward(pass: ModelPass): ModelOutput;
@@ -89,14 +99,18 @@ export interface ImageShape {
   classes: readonly string[];
 }
 
-/** What of a config decides about its model; fine-tuning brings a head of its own. */
+/** What of a config decides about its model: pruning brings gates, fine-tuning a head of its own. */
 export type ModelChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
-  Partial<Pick<ExperimentConfig, 'train' | 'finetune'>>;
+  Partial<Pick<ExperimentConfig, 'pruning' | 'train' | 'finetune'>>;
 
-/** The model of a config for a dataset. */
+/**
+ * The model of a config for a dataset.
+ * @param structure what pruning has left of it; null where nothing was taken away.
+ */
 export function buildModel(
-  { model, attention, train, finetune }: ModelChoice,
+  { model, attention, pruning, train, finetune }: ModelChoice,
   images: ImageShape,
+  structure: VitStructure | null = null,
 ): Model {
   switch (model.kind) {
     case 'vit':
@@ -105,6 +119,8 @@ export function buildModel(
         attention,
         channels: images.channels,
         classes: images.classes.length,
+        structure: structure ?? undefined,
+        gatePenalty: pruning?.heads === 'l0' ? pruning.l0Penalty : undefined,
         ...(train && finetune && isPretrained(train.recipe) && { head: finetune.head }),
       });
     case 'resnet':
@@ -117,23 +133,65 @@ export function buildModel(
 }
 
 function vit(shape: VitShape): Model {
-  const { dim, layers, mlpRatio, dropout } = shape.model;
+  const { dim, dropout: dropoutRate } = shape.model;
+  const { heads, hidden } = vitStructure(shape);
   return {
     parameters: vitParameters(shape),
     buffers: [],
     sees: 'patches',
     features: null,
-    dropoutRate: dropout,
+    dropoutRate,
+    gates: shape.gatePenalty === undefined ? 0 : sum(heads),
     vit: shape,
     // the three places of every block (method A.1)
-    dropoutElements: (tokens) =>
-      tokens * layers * (2 * dim + Math.max(1, Math.round(dim * mlpRatio))),
-    forward: ({ parameters, input, dropout }) => {
+    dropoutElements: (tokens) => tokens * sum(hidden.map((neurons) => 2 * dim + neurons)),
+    forward: ({ parameters, input, training, dropout, gateNoise, headScales }) => {
       const { patches, kept } = expected(input, 'patches');
-      const logits = vitForward(shape, parameters, { patches, kept, ...(dropout && { dropout }) });
-      return { logits, buffers: {} };
+      const gates = headGates(shape, parameters, { gateNoise, headScales });
+      const logits = vitForward(shape, parameters, {
+        patches,
+        kept,
+        ...(dropout && { dropout }),
+        ...(gates && { gates }),
+      });
+      const penalty = training ? gatePenalty(shape, parameters) : null;
+      return { logits, buffers: {}, ...(penalty && { penalty }) };
     },
   };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** What the heads of a layer are multiplied by; null where that is nothing. */
+function headGates(
+  shape: VitShape,
+  parameters: Tensors,
+  { gateNoise, headScales }: Pick<ModelPass, 'gateNoise' | 'headScales'>,
+): ((layer: number) => Tensor) | null {
+  if (shape.gatePenalty === undefined && !headScales) return null;
+  const { heads } = vitStructure(shape);
+  const before = (layer: number): number => sum(heads.slice(0, layer));
+  const learned = (layer: number): Tensor => {
+    const logAlpha = parameterOf(parameters, `b${layer}.gate`);
+    if (!gateNoise) return settledGates(logAlpha);
+    return sampledGates(logAlpha, gateNoise.slice([before(layer)], [heads[layer]!]));
+  };
+  const scale = (layer: number): Tensor | null =>
+    headScales?.slice([0, before(layer)], [headScales.shape[0]!, heads[layer]!]) ?? null;
+  return (layer) => {
+    const factor = scale(layer);
+    if (shape.gatePenalty === undefined) return factor!;
+    return factor ? learned(layer).mul(factor) : learned(layer);
+  };
+}
+
+/** λ₀ Σ P(z ≠ 0) over the gates of all layers; null for a model without. */
+function gatePenalty(shape: VitShape, parameters: Tensors): Tensor | null {
+  if (shape.gatePenalty === undefined) return null;
+  const open = vitStructure(shape).heads.map((_, layer) =>
+    openProbabilities(parameterOf(parameters, `b${layer}.gate`)).sum(),
+  );
+  return tf.addN(open).mul(tf.scalar(shape.gatePenalty));
 }
 
 function cnn(model: CnnModel, classes: number): Model {
@@ -143,6 +201,7 @@ function cnn(model: CnnModel, classes: number): Model {
     sees: 'image',
     features: null,
     dropoutRate: model.kind === 'efficientnetv2-s' ? model.dropout : 0,
+    gates: 0,
     vit: null,
     dropoutElements: () => cnnArchitecture(model).features,
     forward: ({ input, ...pass }) => {
@@ -170,6 +229,7 @@ function imageSig(
     },
     dropoutRate: model.dropout,
     // its encoder sees signatures, so what a recipe does to patches means nothing here
+    gates: 0,
     vit: null,
   } satisfies Partial<Model>;
   if (model.head === 'transformer') {

@@ -10,6 +10,7 @@ import type { Tensors } from '../engine/engine.ts';
 import { gelu, layerNorm } from '../engine/ops.ts';
 import { attentionOf, type AttentionConfig } from './attention/registry.ts';
 import type { Initialiser, Parameter } from './parameters.ts';
+import type { VitStructure } from './structure.ts';
 
 /** Everything about a ViT that its parameters and its graph depend on. */
 export interface VitShape {
@@ -17,6 +18,10 @@ export interface VitShape {
   attention: AttentionConfig;
   channels: number;
   classes: number;
+  /** What pruning has left of every layer; left out: all of it. */
+  structure?: VitStructure | undefined;
+  /** λ₀ of the learned gates that every head then has, `b0.gate` and so on (method E.3). */
+  gatePenalty?: number | undefined;
   /** What classifies: one linear layer, or a hidden one of width D before it. */
   head?: 'linear' | 'mlp';
 }
@@ -26,22 +31,26 @@ export const layerNormEpsilon = 1e-5;
 const hiddenWidth = ({ dim, mlpRatio }: VitShape['model']): number =>
   Math.max(1, Math.round(dim * mlpRatio));
 
-/** A single head as wide as the model needs no projection behind it (method A.1). */
-const hasOutProjection = (heads: number, { dimHead, dim }: VitShape['model']): boolean =>
-  !(heads === 1 && dimHead === dim);
+/** Heads and neurons of every layer. */
+export function vitStructure({ model, attention, structure }: VitShape): VitStructure {
+  if (structure) return structure;
+  const { heads } = attentionOf(attention, model);
+  const each = (count: number): number[] => Array<number>(model.layers).fill(count);
+  return { heads: each(heads), hidden: each(hiddenWidth(model)) };
+}
+
+/** A single head as wide as the model needs no projection behind it (method A.1); one that pruning left has one. */
+function hasOutProjection({ model, attention }: VitShape): boolean {
+  const { heads } = attentionOf(attention, model);
+  return !(heads === 1 && model.dimHead === model.dim);
+}
 
 /** All parameters in their order; names as in a PyTorch module of the same build. */
-export function vitParameters({
-  model,
-  attention,
-  channels,
-  classes,
-  head,
-}: VitShape): Parameter[] {
-  const { dim, patch, layers, dimHead } = model;
-  const { heads, projections, parameters: own } = attentionOf(attention, model);
-  const inner = heads * dimHead;
-  const hidden = hiddenWidth(model);
+export function vitParameters(shape: VitShape): Parameter[] {
+  const { model, attention, channels, classes, head } = shape;
+  const { dim, patch, dimHead } = model;
+  const { projections, parameters: own } = attentionOf(attention, model);
+  const structure = vitStructure(shape);
   const positions: Initialiser = { kind: 'normal', std: model.posInit === 'authors' ? 1 : 0.02 };
 
   const weight = (name: string, shape: number[], joint?: string): Parameter => {
@@ -64,29 +73,43 @@ export function vitParameters({
   const joint = (b: string, what: 'weight' | 'bias'): string | undefined =>
     projections.join() === 'q,k,v' ? `${b}.qkv.${what}` : undefined;
 
-  const block = (b: string): Parameter[] => [
-    ...norm(`${b}.ln1`),
-    ...projections.map((part) => weight(`${b}.${part}.weight`, [inner, dim], joint(b, 'weight'))),
-    ...(model.qkvBias
-      ? projections.map((part) => bias(`${b}.${part}.bias`, inner, dim, joint(b, 'bias')))
-      : []),
-    ...own.map((parameter) => ({ ...parameter, name: `${b}.${parameter.name}` })),
-    ...(hasOutProjection(heads, model)
-      ? [weight(`${b}.out.weight`, [dim, inner]), bias(`${b}.out.bias`, dim, inner)]
-      : []),
-    ...norm(`${b}.ln2`),
-    weight(`${b}.fc1.weight`, [hidden, dim]),
-    bias(`${b}.fc1.bias`, hidden, dim),
-    weight(`${b}.fc2.weight`, [dim, hidden]),
-    bias(`${b}.fc2.bias`, dim, hidden),
-  ];
+  /** 1 lets a gate through at 0.78, with P(z ≠ 0) = 0.93: open, but not beyond closing. */
+  const gate = (b: string, heads: number): Parameter => ({
+    name: `${b}.gate`,
+    shape: [heads],
+    init: { kind: 'constant', value: 1 },
+    decay: false,
+  });
+
+  const block = (b: string, heads: number, hidden: number): Parameter[] => {
+    const inner = heads * dimHead;
+    return [
+      ...norm(`${b}.ln1`),
+      ...projections.map((part) => weight(`${b}.${part}.weight`, [inner, dim], joint(b, 'weight'))),
+      ...(model.qkvBias
+        ? projections.map((part) => bias(`${b}.${part}.bias`, inner, dim, joint(b, 'bias')))
+        : []),
+      ...own.map((parameter) => ({ ...parameter, name: `${b}.${parameter.name}` })),
+      ...(shape.gatePenalty !== undefined ? [gate(b, heads)] : []),
+      ...(hasOutProjection(shape)
+        ? [weight(`${b}.out.weight`, [dim, inner]), bias(`${b}.out.bias`, dim, inner)]
+        : []),
+      ...norm(`${b}.ln2`),
+      weight(`${b}.fc1.weight`, [hidden, dim]),
+      bias(`${b}.fc1.bias`, hidden, dim),
+      weight(`${b}.fc2.weight`, [dim, hidden]),
+      bias(`${b}.fc2.bias`, dim, hidden),
+    ];
+  };
 
   return [
     weight('patch.weight', [dim, channels, patch, patch]),
     bias('patch.bias', dim, channels * patch * patch),
     { name: 'cls', shape: [1, 1, dim], init: positions, decay: false },
     { name: 'pos', shape: [patchCount(model) + 1, dim], init: positions, decay: false },
-    ...Array.from({ length: layers }, (_, layer) => block(`b${layer}`)).flat(),
+    ...structure.heads.flatMap((heads, layer) =>
+      block(`b${layer}`, heads, structure.hidden[layer]!),
+    ),
     ...norm('head.ln'),
     ...(head === 'mlp'
       ? [weight('head.hidden.weight', [dim, dim]), bias('head.hidden.bias', dim, dim)]
@@ -103,6 +126,8 @@ export interface VitInput {
   kept: Tensor2D | null;
   /** Applied at the three places of every block; left out, nothing is dropped. */
   dropout?: (values: Tensor) => Tensor;
+  /** Of every head of a layer, [h] or per image [B, h]; its output is multiplied by them. */
+  gates?: (layer: number) => Tensor;
   /** Changes the projected patches [B, n, D] before class token and positions join them. */
   embedded?: (projected: Tensor3D) => Tensor3D;
   /** Sees the tokens [B, n + 1, D] after the embedding and after every block. For tests. */
@@ -125,7 +150,7 @@ export function vitForward(shape: VitShape, parameters: Tensors, input: VitInput
 export function vitEncode(
   shape: VitShape,
   parameters: Tensors,
-  { patches, kept, dropout = (values) => values, embedded, observe }: VitInput,
+  { patches, kept, dropout = (values) => values, gates, embedded, observe }: VitInput,
 ): Tensor3D {
   const { layers } = shape.model;
   const { norm, attention, mlp } = vitLayers(shape, parameters);
@@ -134,7 +159,7 @@ export function vitEncode(
   observe?.('embed', t);
   for (let layer = 0; layer < layers; layer++) {
     const b = `b${layer}`;
-    t = t.add(dropout(attention(norm(t, `${b}.ln1`), b)));
+    t = t.add(dropout(attention(norm(t, `${b}.ln1`), b, { gates: gates?.(layer) })));
     t = t.add(dropout(mlp(norm(t, `${b}.ln2`), b, dropout)));
     observe?.(`block${layer}`, t);
   }
@@ -182,31 +207,38 @@ function vitEmbed(
 export interface VitLayers {
   norm(tokens: Tensor3D, name: string): Tensor3D;
   /** Multi-head attention of block `b` (`b0`, `b1`, ...) with its output projection. */
-  attention(tokens: Tensor3D, b: string): Tensor3D;
+  attention(tokens: Tensor3D, b: string, sight?: AttentionSight): Tensor3D;
   mlp(tokens: Tensor3D, b: string, dropout: (values: Tensor) => Tensor): Tensor3D;
+}
+
+/** What an attention is told beside its tokens. */
+interface AttentionSight {
+  /** Of its heads, [h] or [B, h]. */
+  gates?: Tensor | undefined;
 }
 
 export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
   const { dimHead } = shape.model;
-  const { heads, attend } = attentionOf(shape.attention, shape.model);
-  const inner = heads * dimHead;
+  const { attend } = attentionOf(shape.attention, shape.model);
+  const structure = vitStructure(shape);
 
   return {
     norm: (tokens, name) => norm(parameters, tokens, name) as Tensor3D,
 
-    attention(x, b) {
+    attention(x, b, { gates } = {}) {
       const [batch, tokens] = x.shape;
+      const heads = structure.heads[Number(b.slice(1))]!;
       const splitHeads = (projected: Tensor): Tensor4D =>
         projected.reshape<Tensor4D>([batch, tokens, heads, dimHead]).transpose([0, 2, 1, 3]);
-      const merged = attend({
+      const attended = attend({
         tokens: x,
         project: (name, input = x) => splitHeads(linear(parameters, input, `${b}.${name}`)),
         parameter: (name) => named(parameters, `${b}.${name}`),
-      })
-        .transpose([0, 2, 1, 3])
-        .reshape([batch, tokens, inner]);
+      });
+      const gated = gates ? attended.mul(gates.reshape([-1, heads, 1, 1])) : attended;
+      const merged = gated.transpose([0, 2, 1, 3]).reshape([batch, tokens, heads * dimHead]);
       return (
-        hasOutProjection(heads, shape.model) ? linear(parameters, merged, `${b}.out`) : merged
+        hasOutProjection(shape) ? linear(parameters, merged, `${b}.out`) : merged
       ) as Tensor3D;
     },
 

@@ -6,6 +6,7 @@
 import type { ExperimentConfig } from '../../experiment-config.ts';
 import { buildModel, type Model } from '../models/registry.ts';
 import type { Parameter } from '../models/parameters.ts';
+import type { VitStructure } from '../models/structure.ts';
 import { imageInput, modelInput } from './model-input.ts';
 import { StateLayout, type DatasetShape, type Derived, type Recipe } from './recipe.ts';
 import { supervised } from './supervised.ts';
@@ -26,6 +27,7 @@ export function distilled(
   taughtBy: ExperimentConfig,
   dataset: DatasetShape,
   batch: number,
+  structure: VitStructure | null = null,
 ): Recipe {
   const teacher = buildModel(taughtBy, dataset);
   const frozen = [...teacher.parameters, ...teacher.buffers].map((parameter) => ({
@@ -33,7 +35,7 @@ export function distilled(
     name: prefix + parameter.name,
     ...(parameter.joint && { joint: prefix + parameter.joint }),
   }));
-  const student = supervised(config, dataset, batch, {
+  const student = supervised(config, dataset, batch, structure, {
     frozen,
     logits: teacherLogits(teacher, frozen, taughtBy, dataset, batch),
     options: config.distil,

@@ -49,9 +49,13 @@ function stageOf(
   switch (phase) {
     case 'train': {
       if (train.recipe !== 'distil')
-        return { build: (dataset, batch) => supervised(config, dataset, batch) };
+        return {
+          build: (dataset, batch, structure) => supervised(config, dataset, batch, structure),
+        };
       const teacher = taughtBy ?? teacherConfig(config);
-      return { build: (dataset, batch) => distilled(config, teacher, dataset, batch) };
+      return {
+        build: (dataset, batch, structure) => distilled(config, teacher, dataset, batch, structure),
+      };
     }
     case 'teacher': {
       const teacher = teacherConfig(config);

@@ -21,7 +21,9 @@ import * as tf from '../engine/tf.ts';
 import type { Tensor } from '../engine/tf.ts';
 import type { Parameter } from '../models/parameters.ts';
 import type { FeatureTransform } from '../models/registry.ts';
+import type { VitStructure } from '../models/structure.ts';
 import { adamUpdate, clipToNorm, type TrainConfig } from '../optimiser.ts';
+import type { Shrinking } from './shrinking.ts';
 
 /** What a recipe has to know of a dataset. */
 export interface DatasetShape {
@@ -84,6 +86,10 @@ export interface Recipe {
   batch: number;
   /** N, the patches of an image; 0 for a model that sees none. */
   patches: number;
+  /** What pruning has left of the model; null where it is whole, or is none that can be pruned. */
+  structure: VitStructure | null;
+  /** Takes parts of the model away between epochs; null where nothing is. */
+  shrinking: Shrinking | null;
   /** Whether patches can be selected in training at all. */
   selects: boolean;
   /** Scores [B, N] of images; null where no step needs them (no selection, or the random control). */
@@ -111,8 +117,11 @@ export interface Stage {
   end: number;
   dataset: DatasetConfig;
   train: TrainConfig;
-  /** @param batch images per step, of training and evaluation alike. */
-  build(dataset: DatasetShape, batch: number): Recipe;
+  /**
+   * @param batch images per step, of training and evaluation alike.
+   * @param structure what pruning has left of the model, in stages that prune; null: all of it.
+   */
+  build(dataset: DatasetShape, batch: number, structure?: VitStructure | null): Recipe;
   /**
    * The training images of an epoch, whole batches one after the other; every image once, shuffled, where
    * left out.
@@ -197,6 +206,8 @@ export const recipeOf = (
   selects: false,
   score: null,
   select: null,
+  structure: null,
+  shrinking: null,
   ...steps,
 });
 
@@ -214,7 +225,18 @@ export type LossOf = (
 export function trainingStep(
   state: StateLayout,
   train: TrainConfig,
-  { tokens, inputs, loss }: { tokens: number | null; inputs: Specs; loss: LossOf },
+  {
+    tokens,
+    inputs,
+    loss,
+    mask,
+  }: {
+    tokens: number | null;
+    inputs: Specs;
+    loss: LossOf;
+    /** [P] 1 for parameters that are trained, 0 for those that stay 0; left out: all are. */
+    mask?: ((buffers: Tensors) => Tensor) | undefined;
+  },
 ): StepDefinition {
   const decays = train.optimizer === 'adamw' && train.weightDecay > 0;
   return {
@@ -249,7 +271,11 @@ export function trainingStep(
         },
       );
       return {
-        state: { ...updated, ...(value.buffers && { buffers: value.buffers }) },
+        state: {
+          ...updated,
+          ...(mask && { parameters: updated.parameters.mul(mask(beside.buffers)) }),
+          ...(value.buffers && { buffers: value.buffers }),
+        },
         outputs: { loss: value.loss },
       };
     },

@@ -7,14 +7,16 @@
  */
 import { keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
 import * as tf from '../engine/tf.ts';
-import type { Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
-import { crossEntropyTo } from '../losses/cross-entropy.ts';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
+import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
 import { distillationLoss } from '../losses/distillation.ts';
 import { dropoutFrom } from '../models/dropout.ts';
 import { pixelPatches } from '../models/images.ts';
-import { parameterCount } from '../models/parameters.ts';
+import { parameterCount, type Parameter } from '../models/parameters.ts';
 import { scorePatches, selectPatches } from '../models/patch-selection.ts';
 import { buildModel, dropoutBytesOf } from '../models/registry.ts';
+import type { VitStructure } from '../models/structure.ts';
+import { vitStructure, type VitShape } from '../models/vit.ts';
 import type { Teacher } from './distil.ts';
 import {
   allPatches,
@@ -35,20 +37,25 @@ import {
   type Recipe,
   type StepDefinition,
 } from './recipe.ts';
+import { maskName, shrinkingOf } from './shrinking.ts';
 
 /**
  * @param batch images per step, of training and evaluation alike.
+ * @param structure what pruning has left of the model; null: all of it.
  * @param teacher whose logits the loss takes beside the labels (distil.ts).
  */
 export function supervised(
   config: ExperimentConfig,
   dataset: DatasetShape,
   batch: number,
+  structure: VitStructure | null = null,
   teacher: Teacher | null = null,
 ): Recipe {
-  const { model, selection, train } = config;
-  const built = buildModel(config, dataset);
-  const { parameters, buffers, features } = built;
+  const { model, selection, train, pruning } = config;
+  const built = buildModel(config, dataset, structure);
+  const { parameters, features } = built;
+  const masks = pruning.magnitude > 0;
+  const buffers = [...built.buffers, ...(masks ? [maskOf(parameters)] : [])];
   const state = new StateLayout({ parameters, buffers, frozen: teacher?.frozen ?? [] });
   const sight = model.kind === 'vit' ? model : null;
   const patches = sight ? patchCount(sight) : 0;
@@ -80,13 +87,16 @@ export function supervised(
           [teacher.logits.input]: { shape: [batch, teacher.logits.width], dtype: 'float32' },
         }),
         ...(dropoutBytes > 0 && { dropout: { shape: [dropoutBytes], dtype: 'uint8' } }),
+        ...(built.gates > 0 && { gateNoise: { shape: [built.gates], dtype: 'float32' } }),
       },
+      ...(masks && { mask: (buffers) => buffers[maskName]! }),
       loss: (views, inputs, beside) => {
         const { logits, buffers, penalty } = built.forward({
           parameters: views,
           buffers: beside.buffers,
           input: modelInput(config, dataset, built.sees, inputs, choice),
           training: true,
+          gateNoise: inputs.gateNoise,
           ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
         });
         const targets = labelTargets(inputs, dataset.classes.length, train.labelSmoothing);
@@ -98,7 +108,10 @@ export function supervised(
             })
           : crossEntropyTo(logits, targets);
         const loss = losses.mean();
-        return { loss: penalty ? loss.add(penalty) : loss, buffers };
+        return {
+          loss: penalty ? loss.add(penalty) : loss,
+          buffers: { ...buffers, ...(masks && { [maskName]: beside.buffers[maskName]! }) },
+        };
       },
     });
   };
@@ -114,6 +127,28 @@ export function supervised(
         training: false,
       });
       return { outputs: classificationOutputs(logits, inputs.labels as Tensor1D) };
+    },
+  });
+
+  /** What every head is worth: Σ over the images of |∂L/∂z_h z_h|, at z = 1 (Michel et al. 2019). */
+  const importanceStep = (shape: VitShape): StepDefinition => ({
+    tokens: tokensOf(allPatches),
+    specs: { state: state.evaluation, inputs: inputsOf(allPatches) },
+    step: (tensors, inputs) => {
+      const heads = vitStructure(shape).heads.reduce((a, b) => a + b, 0);
+      // a factor of its own for every image, so that what helps one cannot hide what hurts another
+      const loss = (headScales: Tensor): Tensor => {
+        const { logits } = built.forward({
+          parameters: state.parameters(tensors),
+          buffers: state.buffers(tensors),
+          input: modelInput(config, dataset, built.sees, inputs),
+          training: false,
+          headScales,
+        });
+        return crossEntropy(logits, inputs.labels as Tensor1D, train.labelSmoothing).sum();
+      };
+      const gradient = tf.grad(loss)(tf.ones<tf.Rank.R2>([batch, heads]));
+      return { outputs: { importance: gradient.abs().sum(0) } };
     },
   });
 
@@ -151,6 +186,14 @@ export function supervised(
     parameterCount: parameterCount(parameters),
     batch,
     patches,
+    structure,
+    shrinking:
+      built.vit &&
+      shrinkingOf(
+        pruning,
+        built.vit,
+        pruning.heads === 'importance' ? importanceStep(built.vit) : null,
+      ),
     selects,
     score:
       scored && sight
@@ -172,3 +215,11 @@ export function supervised(
     evaluate: ({ selects: reduced }) => evaluateSteps(reduced),
   });
 }
+
+/** A number for every parameter: 0 where a weight was pruned, and then for good. */
+const maskOf = (parameters: readonly Parameter[]): Parameter => ({
+  name: maskName,
+  shape: [parameterCount(parameters)],
+  init: { kind: 'constant', value: 1 },
+  decay: false,
+});

@@ -43,6 +43,7 @@ export const phaseLabel: Record<PhaseEnergy['name'], string> = {
   features: 'Frozen model’s pass',
   train: 'Train',
   finetune: 'Fine-tune',
+  prune: 'Prune',
   evaluate: 'Validate',
   test: 'Test',
   checkpoint: 'Checkpoint',
