@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { DatasetConfig } from '../../experiment-config.ts';
 import {
   channelStatistics,
@@ -17,6 +18,7 @@ import {
   emptySplit,
   requireMemory,
   splitNames,
+  throwIfCancelled,
   type Dataset,
   type OpenContext,
   type SplitName,
@@ -128,10 +130,10 @@ function readFolder(folder: string): { folders: string[]; files: string[]; speci
   }
 }
 
-/** What a link leads to; null where it leads nowhere or in circles. */
-function targetOf(link: string): Stats | null {
+/** What a path leads to; null where it leads nowhere or in circles. */
+function targetOf(path: string): Stats | null {
   try {
-    return statSync(link);
+    return statSync(path);
   } catch {
     return null;
   }
@@ -214,7 +216,7 @@ export async function openImageFolder(
     title,
     // one per folder and geometry: the seed of the split changes nothing in it
     file: join(context.dataDir, 'image-folder', digest([root, side, fit]).slice(0, 16)),
-    key: await keyOf(images, side, fit),
+    key: await keyOf(images, config, context),
     side,
     fit,
     list: images.map(({ path }) => ({ name: path, read: () => readImage(path) })),
@@ -284,11 +286,21 @@ const digest = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** Changes with every file that comes, goes or is written. */
-async function keyOf(images: readonly Listed[], side: number, fit: string): Promise<string> {
+async function keyOf(
+  images: readonly Listed[],
+  { size: side, fit }: ImageFolderConfig,
+  { onProgress, signal }: OpenContext,
+): Promise<string> {
   const hash = createHash('sha256').update(`image-folder-1 ${side} ${fit}\n`);
-  for (const { path } of images) {
-    const { size, mtimeMs } = await stat(path).catch(() => ({ size: -1, mtimeMs: 0 }));
-    hash.update(`${path}\0${size}\0${mtimeMs}\n`);
+  for (const [i, { path }] of images.entries()) {
+    // of 100,000 files: ten times as fast as waiting for each, and a stop is still heard
+    if (i % 1024 === 0) {
+      onProgress?.('looking for changed images', i / images.length);
+      await turn();
+      throwIfCancelled(signal, 'Looking for changed images');
+    }
+    const found = targetOf(path);
+    hash.update(`${path}\0${found?.size ?? -1}\0${found?.mtimeMs ?? 0}\n`);
   }
   return hash.digest('hex');
 }
