@@ -7,10 +7,11 @@
 import { patchCount, type ExperimentConfig } from '../../experiment-config.ts';
 import type { Specs, Tensors } from '../engine/engine.ts';
 import type { Tensor1D, Tensor2D } from '../engine/tf.ts';
-import { crossEntropy } from '../losses/cross-entropy.ts';
+import { crossEntropyTo } from '../losses/cross-entropy.ts';
 import { parameterCount } from '../models/parameters.ts';
 import { buildModel } from '../models/registry.ts';
 import { vitEncode, vitHead, vitPool } from '../models/vit.ts';
+import { labelSpecs, labelTargets } from './labels.ts';
 import { imageInput, modelInput } from './model-input.ts';
 import { classificationOutputs } from './outputs.ts';
 import {
@@ -78,10 +79,11 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
 
   const step = trainingStep(state, train, {
     tokens: headOnly ? 0 : tokens,
-    inputs,
+    inputs: { ...inputs, ...labelSpecs(config.augment, batch) },
     loss: (views, fed, beside) => {
       const logits = logitsOf(views, beside.frozen, fed);
-      return { loss: crossEntropy(logits, fed.labels as Tensor1D, train.labelSmoothing).mean() };
+      const targets = labelTargets(fed, dataset.classes.length, train.labelSmoothing);
+      return { loss: crossEntropyTo(logits, targets).mean() };
     },
   });
   const evaluation: StepDefinition = {

@@ -28,6 +28,7 @@ const recipes: [string, ExperimentConfigInput, string[]][] = [
   ['pt+ft, two blocks unfrozen', { train: { recipe: 'pt+ft' }, finetune: { unfreezeLast: 1, head: 'mlp' } }, ['pretrain', 'pretrain', 'finetune', 'finetune']], // prettier-ignore
   ['distil', { train: { recipe: 'distil' } }, ['teacher', 'teacher', 'features', 'train', 'train']],
   ['distil, wide, hard, augmented', { train: { recipe: 'distil' }, distil: { teacher: 'vit-wide', hard: true }, augment: { flip: true } }, ['teacher', 'teacher', 'train', 'train']], // prettier-ignore
+  ['pt+ft, its images mixed', { train: { recipe: 'pt+ft' }, augment: { mixup: 0.8, cutmix: 1, randAugment: 1 } }, ['pretrain', 'pretrain', 'finetune', 'finetune']], // prettier-ignore
 ];
 
 describe.each(recipes)('%s', (_, extra, phases) => {
