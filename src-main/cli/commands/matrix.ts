@@ -15,7 +15,7 @@ import { follow } from '../follow.ts';
 import { matrixResults, resultsText } from '../matrix-results.ts';
 import { withSession, type Session } from '../session.ts';
 import { count, duration, runsTable, table } from '../text.ts';
-import { needDataset } from './need-dataset.ts';
+import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
 
 type Order = CallInput<'matrices.preview'>;
@@ -161,9 +161,9 @@ async function run(line: Line, order: Order): Promise<number> {
       if (session.through && !line.json)
         console.error(`The runs go into the queue of the running program (${session.through}).`);
       const { arms } = await session.call('matrices.preview', order);
-      const { config } = arms[0]!;
-      await needEngine(session, config);
-      await needDataset(session, config, { fetch: line.flag('download'), quiet: line.json });
+      const configs = arms.map(({ config }) => config);
+      await needEngine(session, configs[0]!);
+      await needDatasets(session, configs, { fetch: line.flag('download'), quiet: line.json });
       let group: number | null = null;
       const followed = await follow(
         session,

@@ -2,24 +2,39 @@ import {
   AppError,
   downloadableDatasets,
   type DatasetState,
+  type DownloadableId,
   type ExperimentConfig,
 } from '../../contract.ts';
+import { datasetsNeeded } from '../../core/experiments/availability.ts';
 import { progressLine } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { bytes } from '../text.ts';
 
+interface Options {
+  /** Download what is missing, and wait for it. */
+  fetch: boolean;
+  quiet: boolean;
+}
+
 /**
- * Sees to it that the dataset of a config is there before anything is measured.
- * @param fetch download it where it is missing, and wait for it
- * @throws AppError DATASET where it is missing or cannot be had
+ * Sees to it that the datasets of some configs are there before anything is measured.
+ * @throws AppError DATASET where one is missing or cannot be had
  */
-export async function needDataset(
+export async function needDatasets(
   session: Session,
-  { dataset }: ExperimentConfig,
-  { fetch, quiet }: { fetch: boolean; quiet: boolean },
+  configs: readonly ExperimentConfig[],
+  options: Options,
 ): Promise<void> {
-  const id = downloadableDatasets.find((known) => known === dataset.kind);
-  if (id === undefined || ('path' in dataset && dataset.path !== null)) return;
+  const needed = new Set(configs.flatMap(datasetsNeeded));
+  for (const id of downloadableDatasets)
+    if (needed.has(id)) await needDataset(session, id, options);
+}
+
+async function needDataset(
+  session: Session,
+  id: DownloadableId,
+  { fetch, quiet }: Options,
+): Promise<void> {
   const stateNow = async (): Promise<DatasetState | undefined> =>
     (await session.call('datasets.list', {})).find((state) => state.id === id);
   const found = await stateNow();

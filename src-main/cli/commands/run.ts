@@ -6,7 +6,7 @@ import { exportTo, makeFolder, save } from '../files.ts';
 import { follow } from '../follow.ts';
 import { withSession, type Session } from '../session.ts';
 import { runsTable } from '../text.ts';
-import { needDataset } from './need-dataset.ts';
+import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
 
 export const run: Command = {
@@ -46,7 +46,7 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
           console.error(`The run goes into the queue of the running program (${session.through}).`);
         if (config) {
           await needEngine(session, config);
-          await needDataset(session, config, {
+          await needDatasets(session, [config], {
             fetch: line.flag('download'),
             quiet: line.json,
           });

@@ -1,5 +1,11 @@
 /** What a config needs that this machine does not have, each with the way to get it. */
-import type { DatasetState, EngineStatus, ExperimentConfig } from '../../contract.ts';
+import {
+  isPretrained,
+  type DatasetConfig,
+  type DatasetState,
+  type EngineStatus,
+  type ExperimentConfig,
+} from '../../contract.ts';
 
 export interface Lack {
   code: 'DATASET' | 'ENGINE';
@@ -7,26 +13,36 @@ export interface Lack {
   fix: string | null;
 }
 
+/** Datasets of the program's own folder that a run reads: its own and, in some recipes, one to pre-train on. */
+export function datasetsNeeded({
+  dataset,
+  pretrain,
+  train,
+}: ExperimentConfig): DatasetConfig['kind'][] {
+  const own = dataset.kind !== 'greensynth' && dataset.path !== null ? [] : [dataset.kind];
+  const other = isPretrained(train.recipe) && pretrain.images !== 'same' ? [pretrain.images] : [];
+  return [...new Set([...own, ...other])];
+}
+
 /** @param engines as detection found them; empty while it runs: nothing is said of them then */
 export function lacks(
-  { dataset, compute }: ExperimentConfig,
+  config: ExperimentConfig,
   datasets: readonly DatasetState[],
   engines: readonly EngineStatus[],
 ): Lack[] {
-  const found: Lack[] = [];
-  const data =
-    dataset.kind === 'greensynth' || dataset.path !== null
-      ? undefined
-      : datasets.find(({ id }) => id === dataset.kind);
-  if (data && data.state !== 'ready')
-    found.push({
+  const found: Lack[] = datasetsNeeded(config).flatMap((kind) => {
+    const data = datasets.find(({ id }) => id === kind);
+    if (!data || data.state === 'ready') return [];
+    return {
       code: 'DATASET',
       message:
         data.state === 'missing'
           ? `${data.title} is not on this computer: the run would fail at once.`
           : `${data.title} is not ready (${data.state}): ${sentence(data.detail)}`,
       fix: data.fix ?? 'Download it first, on the page of datasets or with --download.',
-    });
+    };
+  });
+  const { compute } = config;
   const engine = engines.find(({ name }) => name === compute.engine);
   if (engine && !engine.available)
     found.push({

@@ -28,6 +28,8 @@ import rq1 from '../../../resources/matrices/rq1.json' with { type: 'json' };
 import rq2Heads from '../../../resources/matrices/rq2-heads.json' with { type: 'json' };
 import rq2Layers from '../../../resources/matrices/rq2-layers.json' with { type: 'json' };
 import rq2 from '../../../resources/matrices/rq2.json' with { type: 'json' };
+import rq3Paper from '../../../resources/matrices/rq3-paper.json' with { type: 'json' };
+import rq3 from '../../../resources/matrices/rq3.json' with { type: 'json' };
 
 interface MatrixFile {
   /** In run names. */
@@ -52,9 +54,11 @@ type PartOfConfig = Record<string, unknown>;
 const files: Record<string, MatrixFile> = {
   rq1,
   rq2,
+  rq3,
+  references,
   'rq2-layers': rq2Layers,
   'rq2-heads': rq2Heads,
-  references,
+  'rq3-paper': rq3Paper,
   'rq1-literal': rq1Literal,
 };
 

@@ -10,6 +10,9 @@ import imageSig from '../../../resources/presets/imagesig.json' with { type: 'js
 import mgk32 from '../../../resources/presets/mgk-32.json' with { type: 'json' };
 import paperRq1Literal from '../../../resources/presets/paper-RQ1-literal.json' with { type: 'json' };
 import paperRq1Practical from '../../../resources/presets/paper-RQ1-practical.json' with { type: 'json' };
+import mae32 from '../../../resources/presets/mae-32.json' with { type: 'json' };
+import distil32 from '../../../resources/presets/distil-32.json' with { type: 'json' };
+import paperRq3 from '../../../resources/presets/paper-RQ3.json' with { type: 'json' };
 import paperRq2Heads from '../../../resources/presets/paper-RQ2-heads.json' with { type: 'json' };
 import paperRq2 from '../../../resources/presets/paper-RQ2.json' with { type: 'json' };
 import quickDemo from '../../../resources/presets/quick-demo.json' with { type: 'json' };
@@ -27,10 +30,13 @@ const files: Record<string, PresetFile> = {
   'green-32': green32,
   'green-224': green224,
   'mgk-32': mgk32,
+  'mae-32': mae32,
+  'distil-32': distil32,
   'resnet-20': resNet20,
   imagesig: imageSig,
   'paper-RQ2': paperRq2,
   'paper-RQ2-heads': paperRq2Heads,
+  'paper-RQ3': paperRq3,
   'paper-RQ1-practical': paperRq1Practical,
   'paper-RQ1-literal': paperRq1Literal,
   'authors-notebook': authorsNotebook,

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import * as v from 'valibot';
 import {
   experimentConfigSchema,
+  isPretrained,
   keptPatches,
   patchCount,
   type ExperimentConfig,
@@ -87,6 +88,13 @@ const elsewhere = [
   'compute',
   'energy',
 ];
+/** Sections that count in some recipes only. */
+const ofRecipes: Record<string, (recipe: ExperimentConfig['train']['recipe']) => boolean> = {
+  pretrain: isPretrained,
+  contrastive: (recipe) => recipe === 'pt+cl+ft',
+  finetune: isPretrained,
+  distil: (recipe) => recipe === 'distil',
+};
 /** Of the section on training, what makes another method and no other setting of the same. */
 const methodKeys = ['recipe', 'task', 'focalGamma'];
 /** Sections whose keys say by themselves what they are about. */
@@ -107,7 +115,12 @@ function method(config: ExperimentConfig): string {
       .filter(([key]) => !elsewhere.includes(key))
       .map(([key, section]) => {
         // a variant that is switched off says nothing
-        if (section['kind'] === 'none') return [];
+        if (section['kind'] === 'none' || ofRecipes[key]?.(train.recipe) === false) return [];
+        // which pre-training is always said: the two cost quite different things
+        if (key === 'pretrain') {
+          const { method, ratio, ...rest } = section;
+          return [`${String(method)} ${Number(ratio)}`, ...unusual(rest, plain[key])];
+        }
         const words = unusual(section, plain[key]);
         const [first, ...others] = words;
         const prefixed = 'kind' in section || plainWords.includes(key) || first === undefined;

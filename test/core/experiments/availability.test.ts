@@ -43,3 +43,14 @@ test('a dataset or engine that is not here is said with what to do', () => {
   expect(lacks(wanted, ready, [{ ...tensorflow, available: true }])).toEqual([]);
   expect(lacks(config({}), [cifar], [tensorflow])).toEqual([]);
 });
+
+test('the images of a pre-training must be here too, and only where they are used', () => {
+  const pretrain = { images: 'cifar10' } as const;
+  const other = config({ train: { recipe: 'pt+ft' }, pretrain });
+  expect(lacks(other, [cifar], [])).toHaveLength(1);
+  expect(lacks(config({ pretrain }), [cifar], [])).toEqual([]);
+  const same = config({ ...other, dataset: { kind: 'cifar10' } });
+  expect(lacks(same, [cifar], [])).toHaveLength(1);
+  const elsewhere = config({ ...other, dataset: { kind: 'cifar10', path: '/data' } });
+  expect(lacks(elsewhere, [cifar], [])).toHaveLength(1);
+});

@@ -14,6 +14,7 @@ import {
 } from '../../../src-main/contract.ts';
 import { expandMatrix, matrices } from '../../../src-main/core/experiments/matrix.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
+import { stageEpochs } from '../../../src-main/stage-epochs.ts';
 import { train } from '../../../src-main/trainer/loop.ts';
 import type { FromTrainer } from '../../../src-main/trainer/messages.ts';
 
@@ -24,6 +25,8 @@ const common = {
   dataset: { size: 24, train: 32, validation: 10, test: 10 },
   train: { batch: 16 },
 };
+
+const stages = { scratch: 1, 'pt+ft': 2, 'pt+cl+ft': 3, distil: 2 };
 
 /** A quarter of the layers (1, 2, 3 for 4, 8, 12), narrow heads, and selection in the only epoch. */
 function shrunk(config: ExperimentConfig): ExperimentConfig {
@@ -36,7 +39,9 @@ function shrunk(config: ExperimentConfig): ExperimentConfig {
     ...config,
     model: small,
     selection: { ...selection, schedule: 'constant', prob: 1 },
-    train: { ...config.train, batch: 16 },
+    // Tiny ImageNet is not here; an epoch for each stage of the recipe
+    pretrain: { ...config.pretrain, images: 'same' },
+    train: { ...config.train, batch: 16, epochs: stages[config.train.recipe] },
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
   return parsed.config;
@@ -57,9 +62,10 @@ async function runToEnd(config: ExperimentConfig): Promise<FromTrainer[]> {
 }
 
 const rows = matrices().flatMap(({ id }) =>
-  expandMatrix({ id, dataset: 'greensynth', geometry: 'native', epochs: 1, common }).arms.map(
-    (arm) => ({ ...arm, name: `${id} ${arm.id}` }),
-  ),
+  expandMatrix({ id, dataset: 'greensynth', geometry: 'native', common }).arms.map((arm) => ({
+    ...arm,
+    name: `${id} ${arm.id}`,
+  })),
 );
 
 describe('one short epoch of', () => {
@@ -75,6 +81,10 @@ describe('one short epoch of', () => {
       message.type === 'evaluation' ? [message.result] : [],
     );
     expect(results.at(-1)).toMatchObject({ split: 'test', images: 10 });
+    const trained = messages.flatMap((message) =>
+      message.type === 'phase' && message.edge === 'end' ? [message.name] : [],
+    );
+    expect(trained).toEqual(expect.arrayContaining(stageEpochs(config).map(({ phase }) => phase)));
 
     const { model, selection } = config;
     if (model.kind !== 'vit' || selection.mode === 'off') return;

@@ -98,6 +98,30 @@ describe('the paper’s rows', () => {
     expect(macs('variance-drop-50')).toBeLessThan(macs('variance-drop-70'));
   });
 
+  it('RQ3: from scratch, and two recipes with either pre-training, in as many epochs', () => {
+    const { arms } = expandMatrix({ id: 'rq3' });
+    expect(arms.map(({ config: { train, pretrain } }) => [train.recipe, pretrain.method])).toEqual([
+      ['scratch', 'simmim'],
+      ['pt+ft', 'simmim'],
+      ['pt+cl+ft', 'simmim'],
+      ['pt+ft', 'mae'],
+      ['pt+cl+ft', 'mae'],
+    ]);
+    for (const { config } of arms) {
+      expect(config.pretrain.ratio).toBe(config.pretrain.method === 'mae' ? 0.75 : 0.15);
+      expect(config.train.epochs).toBe(30);
+      expect(config.finetune.unfreezeLast).toBe(0);
+    }
+    // the encoder sees a quarter of the patches
+    const macs = (arm: string) => forecast(armOf('rq3', arm)).trainMacs;
+    expect(macs('pt-ft-mae')).toBeLessThan(0.6 * macs('pt-ft-simmim'));
+    for (const arm of ['pt-ft', 'pt-cl-ft'])
+      expect(armOf('rq3-paper', arm)).toMatchObject({
+        model: { image: 224, patch: 16, dim: 64 },
+        pretrain: { method: 'simmim', ratio: 0.15, images: 'tiny-imagenet' },
+      });
+  });
+
   it('RQ1 in its letter is the model of 1.41 billion parameters', () => {
     expect(forecast(armOf('rq1-literal', 'standard')).parameters).toBeGreaterThan(1.4e9);
   });

@@ -114,8 +114,24 @@ describe('the method of a config', () => {
       'map_em, prior vmf, key iterations 2',
     ],
     [{ attention: { kind: 'gmm_repo' }, train: { clipNorm: 1 } }, 'gmm_repo'],
-    [{ pruning: { heads: 'l0' } }, 'standard; pruning heads l0'],
     [{ model: { kind: 'resnet' } }, ''],
+    [{ train: { recipe: 'pt+ft' } }, 'standard; pt+ft; simmim 0.15'],
+    [
+      {
+        train: { recipe: 'pt+ft' },
+        pretrain: { method: 'mae', ratio: 0.75, images: 'tiny-imagenet' },
+        contrastive: { hardness: 3 },
+      },
+      'standard; pt+ft; mae 0.75, images tiny-imagenet',
+    ],
+    [
+      { train: { recipe: 'pt+cl+ft' }, contrastive: { hardness: 3 } },
+      'standard; pt+cl+ft; simmim 0.15; contrastive hardness 3',
+    ],
+    [
+      { train: { recipe: 'distil' }, distil: { weight: 0.9 } },
+      'standard; distil; distil weight 0.9',
+    ],
     [{ model: { kind: 'resnet' }, augment: { flip: true, crop: 4 } }, 'flip, crop 4'],
   ])('%j is %s', (input, method) => {
     expect(describeConfig(config(input)).method).toBe(method);
