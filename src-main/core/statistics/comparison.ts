@@ -33,6 +33,9 @@ export type TestName = 'welch' | 'paired-t' | 'mann-whitney' | 'wilcoxon';
 export interface GroupComparison {
   baseline: string;
   variant: string;
+  /** What is compared: `energy` in `Wh`. */
+  what: string;
+  unit: string;
   /** Runs in each. */
   n: { baseline: number; variant: number };
   /** Null where no test is possible. */
@@ -63,18 +66,34 @@ export const compareGroups = (
 ): GroupComparison => compareToBaseline(baseline, [variant], options)[0]!;
 
 /** Every variant against the baseline, with Holm's correction over all of them. */
-export function compareToBaseline(
+export const compareToBaseline = (
   baseline: Group,
   variants: readonly Group[],
   options: ComparisonOptions,
-): GroupComparison[] {
-  const tested = variants.map((variant) => measure(baseline, variant, options));
-  return corrected(tested.map((one, i) => ({ ...one, of: [baseline, variants[i]!], options })));
+): GroupComparison[] => compareAll([{ baseline, variants, options }]);
+
+/** Variants against a baseline in one quantity. */
+export interface Family {
+  baseline: Group;
+  variants: readonly Group[];
+  options: ComparisonOptions;
 }
+
+/** All comparisons of one report, of several quantities or baselines, with Holm's correction over all tests. */
+export const compareAll = (families: readonly Family[]): GroupComparison[] =>
+  corrected(
+    families.flatMap(({ baseline, variants, options }) =>
+      variants.map((variant) => ({
+        ...measure(baseline, variant, options),
+        of: [baseline, variant],
+        options,
+      })),
+    ),
+  );
 
 type Measured = Omit<GroupComparison, 'adjustedP' | 'verdict' | 'sentence'>;
 
-/** A comparison with what its sentence needs; several quantities can share one correction. */
+/** A comparison with what its sentence needs. */
 type Uncorrected = Measured & { of: [Group, Group]; options: ComparisonOptions };
 
 function corrected(comparisons: Uncorrected[]): GroupComparison[] {
@@ -106,6 +125,8 @@ function measure(baseline: Group, variant: Group, options: ComparisonOptions): M
   return {
     baseline: baseline.name,
     variant: variant.name,
+    what: options.what,
+    unit: options.unit,
     n,
     ...(Math.min(n.baseline, n.variant) < fewestRuns ? noTest : testOf(before, after, paired)),
     change: change.testable ? { change: change.change, interval: change.interval } : null,

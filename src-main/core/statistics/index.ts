@@ -1,9 +1,11 @@
 /** Statistics of repeated runs: pure functions, no dependencies (method H.2 to H.5). */
 export { medianInterval, percentileInterval, type Bootstrap } from './bootstrap.ts';
 export {
+  compareAll,
   compareGroups,
   compareToBaseline,
   type ComparisonOptions,
+  type Family,
   type Group,
   type GroupComparison,
 } from './comparison.ts';
