@@ -21,6 +21,7 @@ import type {
   PhaseName,
   StepMetrics,
 } from './trainer/messages.ts';
+import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 
 export * from './experiment-config.ts';
 export type {
@@ -444,6 +445,21 @@ export interface ComparisonRow {
 export interface Comparison {
   runs: RunSummary[];
   rows: ComparisonRow[];
+  /** Null where no three of the runs are repeats of each other. */
+  repeats: RepeatedRuns | null;
+}
+
+/** Runs with the same config but for seed and name, taken together. */
+export interface RepeatedRuns {
+  /** The one of the first run is the baseline. */
+  groups: {
+    name: string;
+    ids: number[];
+    /** Energy and macro F1. */
+    quantities: (GroupSummary & { what: string; unit: string })[];
+  }[];
+  /** Every other group against the baseline, in every quantity; one correction over all tests. */
+  comparisons: GroupComparison[];
 }
 
 /** All that the self-contained HTML report shows; embedded in it as JSON. */

@@ -1,11 +1,14 @@
 /** The arms of a matrix against their baselines: means over repeats, and tests of the paired runs. */
 import type { RunSummary } from '../contract.ts';
-import { compareToBaseline, type GroupComparison } from '../core/statistics/index.ts';
+import { compareAll, type Family, type GroupComparison } from '../core/statistics/index.ts';
 import { number, table } from './text.ts';
 
 export interface MatrixResults {
   arms: ArmResult[];
-  /** Of energy and of F1, each arm against its baseline, over the seeds that both have. */
+  /**
+   * Of energy and of F1, each arm against its baseline, over the seeds that all its arms have; one correction over
+   * all tests.
+   */
   comparisons: GroupComparison[];
   /** Runs that are left out: not done, without figures, or a warm-up. */
   leftOut: { id: number; why: string }[];
@@ -42,29 +45,37 @@ export function matrixResults(runs: readonly RunSummary[]): MatrixResults {
       macroF1: meanOf(counted.map(({ macroF1 }) => macroF1)),
       seconds: meanOf(counted.map(({ seconds }) => seconds)),
     })),
-    comparisons: quantities.flatMap(({ of, what, unit }) =>
-      arms
-        .filter(({ baseline }) => baseline === null)
-        .flatMap((base) => {
-          const variants = arms.filter(({ baseline }) => baseline === base.arm);
-          // one set of seeds for all arms of a comparison, so that each value has its partner
-          const values = [base, ...variants].map(({ title, counted }) => ({
-            name: title,
-            bySeed: new Map(
-              counted.flatMap((run) => (of(run) === null ? [] : [[run.seed, of(run)!]])),
-            ),
-          }));
-          const seeds = [...values[0]!.bySeed.keys()].filter((seed) =>
-            values.every(({ bySeed }) => bySeed.has(seed)),
-          );
-          const groups = values.map(({ name, bySeed }) => ({
-            name,
-            values: seeds.map((seed) => bySeed.get(seed)!),
-          }));
-          return variants.length === 0 || seeds.length === 0
-            ? []
-            : compareToBaseline(groups[0]!, groups.slice(1), { what, unit, paired: true });
-        }),
+    comparisons: compareAll(
+      quantities.flatMap(({ of, what, unit }) =>
+        arms
+          .filter(({ baseline }) => baseline === null)
+          .flatMap((base): Family[] => {
+            const variants = arms.filter(({ baseline }) => baseline === base.arm);
+            // one set of seeds for all arms of a comparison, so that each value has its partner
+            const values = [base, ...variants].map(({ title, counted }) => ({
+              name: title,
+              bySeed: new Map(
+                counted.flatMap((run) => (of(run) === null ? [] : [[run.seed, of(run)!]])),
+              ),
+            }));
+            const seeds = [...values[0]!.bySeed.keys()].filter((seed) =>
+              values.every(({ bySeed }) => bySeed.has(seed)),
+            );
+            const groups = values.map(({ name, bySeed }) => ({
+              name,
+              values: seeds.map((seed) => bySeed.get(seed)!),
+            }));
+            return variants.length === 0 || seeds.length === 0
+              ? []
+              : [
+                  {
+                    baseline: groups[0]!,
+                    variants: groups.slice(1),
+                    options: { what, unit, paired: true },
+                  },
+                ];
+          }),
+      ),
     ),
     leftOut: placed.flatMap((run) => {
       const reason = why(run);

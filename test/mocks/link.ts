@@ -744,6 +744,7 @@ function compareStories(chosen: Story[]): Comparison {
   const kind = (name: 'gpu' | 'cpu' | 'ram') => runs.map(({ whByKind }) => whByKind[name] ?? null);
   return {
     runs,
+    repeats: null,
     rows: [
       row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),
       row('result', 'microF1', 'Micro F1', '%', 'higher', percents('microF1')),

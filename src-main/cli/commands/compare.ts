@@ -1,4 +1,4 @@
-import type { Comparison, ComparisonRow } from '../../contract.ts';
+import type { Comparison, ComparisonRow, RepeatedRuns } from '../../contract.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { missing, number, table } from '../text.ts';
@@ -7,13 +7,18 @@ export const compare: Command = {
   name: 'compare',
   usage: 'ID ID...',
   summary: 'Sets runs side by side; the first one is the baseline.',
+  details: `Runs that differ in nothing but name and seed are repeats. From three repeats on, their means with
+95 % intervals are told, and whether other groups of runs differ from the first run's group.`,
   options: { all: { type: 'boolean', help: 'also what does not differ' } },
   run: async ({ positionals, json, flag }) => {
     const ids = runIds(positionals, 2);
     return withSession('compare', async (session) => {
       const comparison = await session.call('runs.compare', { ids });
       if (json) printJson(comparison);
-      else console.log(comparisonTable(comparison, flag('all')));
+      else {
+        console.log(comparisonTable(comparison, flag('all')));
+        if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
+      }
       return exitCode.ok;
     });
   },
@@ -42,6 +47,15 @@ export function comparisonTable(
   }
   return laidOut(shortestName);
 }
+
+/** A paragraph per group, then one per comparison. */
+export const repeatsText = ({ groups, comparisons }: RepeatedRuns): string =>
+  [
+    ...groups.map(({ name, quantities }) =>
+      [name, ...quantities.map(({ sentence }) => `  ${sentence}`)].join('\n'),
+    ),
+    ...comparisons.map(({ sentence }) => sentence),
+  ].join('\n');
 
 const shortestName = 12;
 

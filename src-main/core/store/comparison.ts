@@ -9,6 +9,7 @@ import {
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
 import { getRun } from './reads.ts';
+import { repeatsOf } from './repeats.ts';
 
 type Cell = ComparisonRow['values'][number];
 
@@ -20,6 +21,7 @@ export function compareRuns(runs: RunDetail[]): Comparison {
   return {
     runs: runs.map(({ summary }) => summary),
     rows: [...quantityRows(runs), ...configRows(runs)],
+    repeats: repeatsOf(runs.map(({ summary }) => summary)),
   };
 }
 

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import type { RunSummary } from '../../../src-main/contract.ts';
+import { repeatsText } from '../../../src-main/cli/commands/compare.ts';
+import { repeatsOf } from '../../../src-main/core/store/repeats.ts';
+
+let next = 1;
+const run = (group: string, seed: number, wh: number | null, more: Partial<RunSummary> = {}) =>
+  ({
+    id: next++,
+    name: group,
+    status: 'done',
+    group,
+    seed,
+    wh,
+    macroF1: 0.6 + 0.01 * seed,
+    matrix: null,
+    ...more,
+  }) as RunSummary;
+
+const plain = [17.34, 17.31, 17.52, 17.28].map((wh, i) => run('plain', i, wh));
+const half = [13.9, 14.2, 13.7, 14.0].map((wh, i) => run('half', i, wh));
+
+describe('repeats', () => {
+  it('are nothing below three', () => {
+    expect(repeatsOf([plain[0]!, half[0]!])).toBeNull();
+    expect(repeatsOf([plain[0]!, plain[1]!, half[0]!, half[1]!])).toBeNull();
+  });
+
+  it('count runs that were done, and no warm-up', () => {
+    const warmUp = { warmUp: true } as RunSummary['matrix'];
+    expect(
+      repeatsOf([
+        plain[0]!,
+        plain[1]!,
+        run('plain', 7, 16, { status: 'failed' }),
+        run('plain', 8, 30, { matrix: warmUp }),
+      ]),
+    ).toBeNull();
+  });
+
+  it('are summed up by group, in the order of the runs', () => {
+    const { groups, comparisons } = repeatsOf(plain)!;
+    expect(groups).toHaveLength(1);
+    expect(groups[0]).toMatchObject({ ids: plain.map(({ id }) => id) });
+    const [energy, f1] = groups[0]!.quantities;
+    expect(energy).toMatchObject({ what: 'energy', unit: 'Wh', n: 4, headline: 'mean' });
+    expect(energy!.mean).toBeCloseTo(17.3625, 9);
+    expect(f1).toMatchObject({ what: 'macro F1', unit: 'points', n: 4 });
+    expect(comparisons).toEqual([]);
+  });
+
+  it('are compared in pairs where seeds are the same, as groups where not', () => {
+    const shuffled = [
+      half[2]!,
+      plain[1]!,
+      plain[0]!,
+      half[0]!,
+      plain[3]!,
+      half[3]!,
+      plain[2]!,
+      half[1]!,
+    ];
+    const { groups, comparisons } = repeatsOf(shuffled)!;
+    expect(groups.map(({ name }) => name.split(' ')[0])).toEqual(['half', 'plain']);
+    expect(comparisons[0]).toMatchObject({ what: 'energy', test: 'paired-t', verdict: 'more' });
+    // the F1 of a seed is the same in both groups here: no spread, no test
+    expect(comparisons[1]).toMatchObject({ what: 'macro F1', test: null, verdict: 'not testable' });
+
+    const others = half.map((one, i) => ({ ...one, seed: 10 + i, macroF1: 0.7 + 0.01 * i }));
+    const apart = repeatsOf([...plain, ...others])!.comparisons;
+    expect(apart.map(({ test }) => test)).toEqual(['welch', 'welch']);
+    expect(apart[0]).toMatchObject({ verdict: 'less' });
+    expect(apart[1]).toMatchObject({ verdict: 'more' });
+    // two tests, one correction
+    expect(apart[0]!.adjustedP).toBeGreaterThanOrEqual(apart[0]!.p!);
+    expect(apart[0]!.sentence).toContain('corrected for 2 tests');
+  });
+
+  it('leave out runs without a reading, and then are no pairs', () => {
+    const blind = [...half.slice(0, 3), { ...half[3]!, wh: null }];
+    const { groups, comparisons } = repeatsOf([...plain, ...blind])!;
+    expect(groups[1]!.quantities[0]).toMatchObject({ n: 3 });
+    expect(comparisons[0]).toMatchObject({ test: 'welch', n: { baseline: 4, variant: 3 } });
+  });
+
+  it('read well', () => {
+    const text = repeatsText(repeatsOf([...plain, ...half])!);
+    expect(text).toMatch(
+      /^plain \(runs 1, 2, 3, 4\)\n {2}Energy: 17\.\d+ ± \d\.\d+ Wh \(mean of 4 runs/,
+    );
+    expect(text).toContain('half (runs 5, 6, 7, 8) against plain (runs 1, 2, 3, 4): less energy');
+  });
+});
