@@ -56,7 +56,37 @@ export async function sceneOf(input: ExperimentConfigInput, folder: string): Pro
   const moved = (start: Float32Array): Float32Array =>
     start.map((value) => value + 0.1 * (random.unit() - 0.5));
   const parameters = moved(initialValues(recipe.parameters, 3));
-  const buffers = moved(initialValues(recipe.buffers, 3));
+  const buffers = recipe.buffers.length > 0 ? await statistics() : new Float32Array();
+
+  /** Running statistics as training leaves them: without, a deep model's numbers grow beyond all bounds. */
+  async function statistics(): Promise<Float32Array> {
+    const engine = openOrtEngine('cpu', { threads: 1 });
+    const { step, specs } = recipe.train({ epoch: 0, selects: false });
+    const program = await engine.compile(step, specs);
+    const shape = [parameters.length];
+    const state = await engine.createState({
+      parameters: { shape, data: parameters },
+      moment1: { shape, data: new Float32Array(parameters.length) },
+      moment2: { shape, data: new Float32Array(parameters.length) },
+      buffers: {
+        shape: [parameterCount(recipe.buffers)],
+        data: new Float32Array(parameterCount(recipe.buffers)),
+      },
+    });
+    const feeds = Object.fromEntries(
+      Object.entries(specs.inputs).map(([name, { dtype, shape }]) => {
+        const size = shape.reduce((product, side) => product * side, 1);
+        // no byte of 255 drops anything
+        if (dtype === 'uint8') return [name, new Uint8Array(size).fill(255)];
+        return [name, dtype === 'int32' ? new Int32Array(size) : new Float32Array(size)];
+      }),
+    );
+    await program.run(state, { ...feeds, images: someImages(batch, 8) });
+    const { buffers } = await state.read();
+    await engine.dispose();
+    // one step moved them a tenth of the way, from 0 to the batch's
+    return (buffers!.data as Float32Array).map((value) => value * 10);
+  }
 
   const width = recipe.features ? recipe.features.shape[0] * recipe.features.shape[1] : 0;
   const scaling =
