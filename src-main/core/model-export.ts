@@ -170,6 +170,7 @@ async function writeModel(
 /** What a trainer says in the contract's own codes; its others (DIVERGED) mean nothing here. */
 const passedOn: ReadonlySet<string> = new Set<ErrorCode>([
   'BAD_INPUT',
+  'CONFLICT',
   'UNAVAILABLE',
   'STORE',
   'DISK_FULL',

@@ -224,15 +224,21 @@ function structureIn({ structure, config }: CheckpointJson, path: string): VitSt
   return structure;
 }
 
-/** The JSON and all the tensors it points to, checked against their length and hash. */
+/**
+ * The JSON and all the tensors it points to, checked against their length and hash.
+ * @param again looks once more where the tensors are gone: a run that trains has replaced both meanwhile.
+ */
 async function openCheckpoint(
   path: string,
+  again = true,
 ): Promise<{ json: CheckpointJson; tensors: Record<string, FloatTensor>; file: string }> {
   const json = await readJson(path);
   const file = join(dirname(path), basename(json.tensors.file));
   const bytes = await readFile(file).catch((cause: unknown) => {
+    if (again && reasonOf(cause) === 'ENOENT') return null;
     throw refuse(path, `its tensor file ${basename(file)} cannot be read (${reasonOf(cause)})`);
   });
+  if (!bytes) return openCheckpoint(path, false);
   if (bytes.length !== json.tensors.bytes)
     throw refuse(file, `it has ${bytes.length} bytes instead of ${json.tensors.bytes}`);
   const { tensors } = decodeSafetensors(bytes, file);

@@ -6,6 +6,7 @@ import { AppError } from '../../contract.ts';
 import { readModel, type SavedModel } from '../checkpoint.ts';
 import { encodeModel, type OnnxGraph } from '../engine/onnx.ts';
 import type { ExportFacts } from '../messages.ts';
+import { stagesOf } from '../recipes/index.ts';
 import { encodeSafetensors, type FloatTensor } from '../safetensors.ts';
 import { writeAtomically } from '../write-file.ts';
 import { evaluationChoice, inferenceGraph, inferenceOf } from './inference.ts';
@@ -36,6 +37,7 @@ export async function exportModel({
   facts,
 }: ExportJob): Promise<{ bytes: number; step: number }> {
   const model = await readModel(checkpoint);
+  refuseUnfinished(model);
   const pieces =
     format === 'onnx'
       ? [onnxFile(model, facts)]
@@ -47,6 +49,17 @@ export async function exportModel({
   await writeAtomically(target, pieces, `The model ${target}`);
   const { step } = model.position;
   return { bytes: pieces.reduce((sum, piece) => sum + piece.byteLength, 0), step };
+}
+
+/** Before the last stage of its recipe there is an encoder, or a teacher, but not yet the model of the run. */
+function refuseUnfinished({ config, position, file }: SavedModel): void {
+  const stages = stagesOf(config).length;
+  if (position.stage === stages - 1) return;
+  throw new AppError(
+    'CONFLICT',
+    `${file} is of stage ${position.stage + 1} of ${stages}: its model is trained in the last one.`,
+    'Let the run go on, then try again.',
+  );
 }
 
 function onnxFile(model: SavedModel, facts: ExportFacts): Uint8Array {
@@ -137,9 +150,9 @@ function describePatches(config: SavedModel['config']): string {
 const bytesOf = ({ data }: FloatTensor): OnnxGraph['constants'][number]['bytes'] =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-const notThisModel = ({ file, position }: SavedModel, name: string): AppError =>
+const notThisModel = ({ file }: SavedModel, name: string): AppError =>
   new AppError(
     'BAD_INPUT',
-    `${file} holds no whole model: "${name}" is missing or has another shape${position.stage === 0 ? '' : ` in stage ${position.stage + 1}`}.`,
-    'A run with several stages has its model after the last one: let it go on, or choose another checkpoint.',
+    `${file} does not hold the model of its config: "${name}" is missing or has another shape.`,
+    'Choose another checkpoint, or run the config again.',
   );

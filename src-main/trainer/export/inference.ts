@@ -3,7 +3,7 @@
  * resizing, normalisation, patch selection and signatures included. It is what the run's evaluation
  * computes.
  */
-import { keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
+import { isPretrained, keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
 import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import type { OnnxGraph } from '../engine/onnx.ts';
@@ -118,11 +118,12 @@ const patchesOf = ({ model }: ExperimentConfig): number =>
 
 /**
  * Which patches an evaluation keeps. `authors-bug` draws them as training does, by accident; a model that is
- * taken away sees whole images then.
+ * taken away sees whole images then. So does an encoder that was pre-trained: fine-tuning selects nothing.
  */
-export function evaluationChoice({ model, selection }: ExperimentConfig): PatchChoice {
+export function evaluationChoice({ model, selection, train }: ExperimentConfig): PatchChoice {
   if (model.kind !== 'vit' || selection.mode === 'off' || selection.evalSelect !== 'topk')
     return allPatches;
+  if (isPretrained(train.recipe)) return allPatches;
   const kept = keptPatches({ model, selection });
   if (kept >= patchCount(model)) return allPatches;
   const scored = selection.heuristic !== 'random';

@@ -218,13 +218,24 @@ describe('a file', () => {
     expect((await exportModel({ ...job, format: 'safetensors' })).bytes).toBeGreaterThan(1000);
   });
 
-  it('is not made of a stage that has no classifier yet', async () => {
+  it('is not made of a stage before the last', async () => {
+    const { checkpoint, target } = await write('onnx');
+    const json = JSON.parse(readFileSync(checkpoint, 'utf8')) as { position: { stage: number } };
+    json.position.stage = 1;
+    writeFileSync(checkpoint, JSON.stringify(json));
+    for (const format of ['onnx', 'safetensors'] as const)
+      await expect(exportModel({ checkpoint, target, facts, format })).rejects.toThrow(
+        /is of stage 2 of 1: its model is trained in the last one/,
+      );
+  });
+
+  it('is not made of other tensors than the config has', async () => {
     const { checkpoint, target } = await write('onnx');
     const json = JSON.parse(readFileSync(checkpoint, 'utf8')) as { config: { model: object } };
     json.config.model = { ...json.config.model, layers: 3 };
     writeFileSync(checkpoint, JSON.stringify(json));
     await expect(exportModel({ checkpoint, target, facts, format: 'onnx' })).rejects.toThrow(
-      /holds no whole model: "b2.ln1.g" is missing/,
+      /does not hold the model of its config: "b2.ln1.g" is missing/,
     );
   });
 });
