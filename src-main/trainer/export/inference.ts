@@ -3,7 +3,12 @@
  * resizing, normalisation, patch selection and signatures included. It is what the run's evaluation
  * computes.
  */
-import { isPretrained, keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
+import {
+  isPretrained,
+  keptPatches,
+  patchCount,
+  type ExperimentConfig,
+} from '../../experiment-config.ts';
 import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import type { OnnxGraph } from '../engine/onnx.ts';
