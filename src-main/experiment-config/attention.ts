@@ -207,3 +207,17 @@ export const attention = v.pipe(
     },
   }),
 );
+
+/** Whether an attention can weigh its keys by sizes (ToMe's proportional attention). */
+export function takesSizes(config: v.InferOutput<typeof attention>): boolean {
+  switch (config.kind) {
+    case 'standard':
+      return config.normaliser === 'softmax';
+    case 'gmm_fixed':
+      return !config.gate;
+    case 'map_em':
+      return config.keyIterations === 0;
+    default:
+      return false;
+  }
+}

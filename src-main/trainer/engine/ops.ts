@@ -46,8 +46,18 @@ export function gelu(x: Tensor): Tensor {
  * @returns [..., n, e]
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tensor {
-  const [out] = runKernel(ATTENTION, { q, k, v }, { scale });
-  return out!;
+  return attentionAndWeights(q, k, v, scale).out;
+}
+
+/** The same with its weights [..., n, m]: they cost nothing more, but no gradient flows back through them. */
+export function attentionAndWeights(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  scale: number,
+): { out: Tensor; weights: Tensor } {
+  const [out, weights] = runKernel(ATTENTION, { q, k, v }, { scale });
+  return { out: out!, weights: weights! };
 }
 
 /** The same numbers, but a constant for the gradient. */

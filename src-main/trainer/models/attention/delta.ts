@@ -4,17 +4,17 @@
  * differences set to 0 (method F.3). Projections are linear, so q = W x_ref + W Δ = W (x_ref + Δ), and
  * threshold 0 loses nothing. Dense hardware multiplies the zeros too: only an accelerator would save.
  */
-import { attention } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
-import type { Tensor, Tensor3D, Tensor4D } from '../../engine/tf.ts';
+import type { Tensor, Tensor3D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
+import { attendWith } from './scores.ts';
 
 export const delta: AttentionVariant<'delta'> = {
-  attend({ tokens, project }, { reference, threshold }) {
+  attend({ tokens, project, onWeights }, { reference, threshold }) {
     const references = referencesOf(tokens, reference);
     const coarse = references.add(thresholded(tokens.sub(references), threshold));
     const [q, k, v] = [project('q', coarse), project('k', coarse), project('v')];
-    return attention(q, k, v, q.shape[3] ** -0.5) as Tensor4D;
+    return attendWith({ q, k }, v, onWeights, q.shape[3] ** -0.5);
   },
 };
 

@@ -16,6 +16,7 @@ export const gmmFixed: AttentionVariant<'gmm_fixed'> = {
     if (!gate) return standard.attend(input, { kind: 'standard', normaliser: 'softmax' });
     const { project } = input;
     const mixture = valueMixture(project('q'), project('k'), project('v'));
+    input.onWeights?.(mixture.weights);
     return queryGate(mixture.logDensity, temperature).mul(mixture.mean);
   },
 };

@@ -10,12 +10,16 @@ import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
 
 export const gmmRepo: AttentionVariant<'gmm_repo'> = {
-  attend: ({ project }) => headDensityAttention(project('q'), project('k'), project('v')).out,
+  attend({ project, onWeights }) {
+    const { weights, out } = headDensityAttention(project('q'), project('k'), project('v'));
+    onWeights?.(weights);
+    return out;
+  },
 };
 
 /**
  * @param q,k,v [B, h, n, d]; h of at least 2, or the variance over heads is 0/0
- * @returns the log density ℓ [B, h, n, 1] and the output (ℓ ⊙ A) v [B, h, n, d]
+ * @returns the weights A [B, h, n, n], the log density ℓ [B, h, n, 1] and the output (ℓ ⊙ A) v [B, h, n, d]
  */
 export function headDensityAttention(q: Tensor4D, k: Tensor4D, v: Tensor4D) {
   const [, heads, , d] = q.shape;
@@ -33,5 +37,5 @@ export function headDensityAttention(q: Tensor4D, k: Tensor4D, v: Tensor4D) {
     .mul(tf.scalar(-0.5));
   const logDensity: Tensor = density.sub(logVariance.mul(tf.scalar(0.5))).sum(-1, true);
   // the second product with v could be saved, but it is what their code costs
-  return { logDensity, out: tf.matMul(weights.mul(logDensity), v) as Tensor4D };
+  return { weights, logDensity, out: tf.matMul(weights.mul(logDensity), v) as Tensor4D };
 }

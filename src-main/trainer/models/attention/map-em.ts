@@ -10,7 +10,9 @@ import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
 import {
+  attendByScores,
   attendWith,
+  forAllHeads,
   type Pair,
   perHead,
   scoresOf,
@@ -44,7 +46,7 @@ export const mapEm: AttentionVariant<'map_em'> = {
   },
 
   attend(
-    { project, parameter },
+    { project, parameter, logSizes, onWeights },
     { prior, keyIterations, keyPrior, valueIterations, valuePrecision },
   ) {
     const [q, k, v] = [project('q'), project('k'), project('v')];
@@ -61,6 +63,8 @@ export const mapEm: AttentionVariant<'map_em'> = {
       keyPrior,
       valueIterations,
       valuePrecision,
+      logSizes: logSizes && forAllHeads(logSizes, k),
+      onWeights,
     });
 
     /** log π up to a constant: u·k with a learned u per head, uniform at the start. */
@@ -87,37 +91,52 @@ export interface MapAttention {
   /** EM steps on the values, and their precision β. */
   valueIterations?: number;
   valuePrecision?: number;
+  /** Log of the patches each key stands for, [B, h, n, 1]: a factor of its prior. */
+  logSizes?: Tensor | undefined;
+  onWeights?: ((weights: Tensor) => void) | undefined;
 }
 
 /** @returns [B, h, n, d] */
 export function mapAttention(given: MapAttention): Tensor4D {
-  const { v, keyIterations = 0, keyPrior = 1, valueIterations = 0, valuePrecision = 0 } = given;
+  const {
+    v,
+    onWeights,
+    keyIterations = 0,
+    keyPrior = 1,
+    valueIterations = 0,
+    valuePrecision = 0,
+  } = given;
   let keys = given.k;
   for (let i = 0; i < keyIterations; i++) keys = adaptKeys(given, keys, keyPrior);
 
   const pair = keyLogits(given, keys);
-  if (valueIterations === 0) return attendWith(pair, v);
+  if (valueIterations === 0) return attendWith(pair, v, onWeights);
 
   // every step adds the likelihood of the current value estimate to the logits (method C.1)
   const scores = scoresOf(pair);
   const beta = tf.scalar(valuePrecision);
   const valueBias = squaredNorms(v).mul(tf.scalar(-valuePrecision / 2));
-  let estimate = tf.matMul(tf.softmax(scores), v);
-  for (let i = 0; i < valueIterations; i++) {
+  let estimate = attendByScores(scores, v);
+  for (let i = 1; i <= valueIterations; i++) {
     const likelihood = scoresOf(withKeyBias(estimate.mul(beta), v, valueBias));
-    estimate = tf.matMul(tf.softmax(scores.add(likelihood)), v);
+    const last = i === valueIterations;
+    estimate = attendByScores(scores.add(likelihood), v, last ? onWeights : undefined);
   }
-  return estimate as Tensor4D;
+  return estimate;
 }
 
 /** Queries and keys whose dot product is log r_ij, up to what is the same for all keys. */
-function keyLogits({ q, alpha, prior }: MapAttention, keys: Tensor): Pair {
+function keyLogits({ q, alpha, prior, logSizes }: MapAttention, keys: Tensor): Pair {
   const perKey = alpha.shape.at(-2) !== 1;
-  if (!perKey && prior === 'magnitude') return { q: q.mul(alpha), k: keys };
+  if (!perKey && prior === 'magnitude' && !logSizes) return { q: q.mul(alpha), k: keys };
 
   const half = tf.scalar(-0.5);
-  const distances = squaredNorms(keys).mul(alpha).mul(half);
-  const bias = prior === null ? distances : prior === 'magnitude' ? null : distances.add(prior);
+  const terms = [
+    prior === 'magnitude' ? null : squaredNorms(keys).mul(alpha).mul(half),
+    prior === 'magnitude' ? null : prior,
+    logSizes ?? null,
+  ].filter((term) => term !== null);
+  const bias = terms.length > 0 ? terms.reduce((sum, term) => sum.add(term)) : null;
   if (!perKey) return withKeyBias(q.mul(alpha), keys, bias!);
 
   // precisions of their own: |q|² and the normaliser of each Gaussian no longer cancel

@@ -9,7 +9,7 @@ import { detach } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
-import { perHead, scoresOf, squaredNorms, withKeyBias } from './scores.ts';
+import { attendByScores, perHead, scoresOf, squaredNorms, withKeyBias } from './scores.ts';
 
 export const mgk: AttentionVariant<'mgk'> = {
   heads: ({ halfHeads }, { heads }) => (halfHeads ? heads / 2 : heads),
@@ -39,14 +39,14 @@ export const mgk: AttentionVariant<'mgk'> = {
       : []),
   ],
 
-  attend({ project, parameter }, { keys, mixing, precisionRatio }) {
+  attend({ project, parameter, onWeights }, { keys, mixing, precisionRatio }) {
     const [q, v] = [project('q'), project('v')];
     const precision = q.shape[3] ** -0.5;
     const two =
       keys === 'full'
         ? fullKeys(q, project('k1'), project('k2'), precision, precisionRatio)
         : shiftedKeys(q, project('k'), shift(), precision, precisionRatio);
-    return mixedAttention(two, mixing === 'learned' ? logRatio() : mixing, v);
+    return mixedAttention(two, mixing === 'learned' ? logRatio() : mixing, v, onWeights);
 
     function shift(): Tensor {
       const mu = parameter('shift');
@@ -128,12 +128,13 @@ export function mixedAttention(
   { first, difference }: TwoKeys,
   mixing: Tensor | 'hard' | 'soft',
   v: Tensor,
+  onWeights?: (weights: Tensor) => void,
 ): Tensor4D {
   const more =
     mixing === 'hard'
       ? tf.relu(difference)
       : tf.softplus(difference.add(mixing === 'soft' ? estimatedRatio(difference) : mixing));
-  return tf.matMul(tf.softmax(first.add(more)), v) as Tensor4D;
+  return attendByScores(first.add(more), v, onWeights);
 }
 
 /** log π_2 - log π_1 after one EM step: [B, h, 1, 1]. */

@@ -2,6 +2,7 @@
  * The attention variants by the name they have in the config. A new one is a file and a line here, its
  * fields in the experiment schema and its cost in core/experiments/attention-cost.ts.
  */
+import { takesSizes } from '../../../experiment-config/attention.ts';
 import type { Tensor3D, Tensor4D, Tensor } from '../../engine/tf.ts';
 import type { AttentionConfig, AttentionKind, VitModel } from '../../../experiment-config.ts';
 import type { Parameter } from '../parameters.ts';
@@ -25,6 +26,10 @@ export interface AttentionInput {
   project(name: string, tokens?: Tensor): Tensor4D;
   /** One of the variant's own parameters. */
   parameter(name: string): Tensor;
+  /** Log of the patches each token stands for, [B, 1, n, 1]: added to the logits of its key. */
+  logSizes?: Tensor | undefined;
+  /** Is given the weights [B, h, n, n] of the output. Gradients need not flow back through them. */
+  onWeights?: ((weights: Tensor) => void) | undefined;
 }
 
 export interface AttentionVariant<Kind extends AttentionKind> {
@@ -66,6 +71,10 @@ export function attentionOf<Kind extends AttentionKind>(
     heads,
     projections: variant.projections?.(config) ?? ['q', 'k', 'v'],
     parameters: variant.parameters?.(config, { heads, dimHead: model.dimHead }) ?? [],
-    attend: (input) => variant.attend(input, config),
+    attend: (input) => {
+      if (input.logSizes && !takesSizes(config))
+        throw new Error(`${config.kind} as set cannot weigh keys by the patches they stand for`);
+      return variant.attend(input, config);
+    },
   };
 }

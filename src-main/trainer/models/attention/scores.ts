@@ -4,7 +4,7 @@
  * Such a number is one more coordinate of the key that meets a 1 in every query. So it costs n² MACs per
  * head and no pass of its own over the n x n scores, and the fused attention kernel still applies.
  */
-import { attention } from '../../engine/ops.ts';
+import { attentionAndWeights } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 
@@ -32,6 +32,29 @@ export function withKeyBias(q: Tensor, k: Tensor, bias: Tensor): Pair {
 /** q kᵀ: [B, h, n, n]. */
 export const scoresOf = ({ q, k }: Pair): Tensor => tf.matMul(q, k, false, true);
 
-/** softmax(q kᵀ) v: [B, h, n, d]. */
-export const attendWith = ({ q, k }: Pair, v: Tensor): Tensor4D =>
-  attention(q, k, v, 1) as Tensor4D;
+/** softmax(scale q kᵀ) v: [B, h, n, d]. */
+export function attendWith(
+  { q, k }: Pair,
+  v: Tensor,
+  onWeights?: (weights: Tensor) => void,
+  scale = 1,
+): Tensor4D {
+  const { out, weights } = attentionAndWeights(q, k, v, scale);
+  onWeights?.(weights);
+  return out as Tensor4D;
+}
+
+/** softmax(x) v of scores [B, h, n, n] that are there already. */
+export function attendByScores(
+  scores: Tensor,
+  v: Tensor,
+  onWeights?: (weights: Tensor) => void,
+): Tensor4D {
+  const weights = tf.softmax(scores);
+  onWeights?.(weights);
+  return tf.matMul(weights, v) as Tensor4D;
+}
+
+/** One number per key for all heads alike, spelled out: [B, 1, n, 1] -> [B, h, n, 1] as of k. */
+export const forAllHeads = (one: Tensor, k: Tensor): Tensor =>
+  tf.zeros([...k.shape.slice(0, -1), 1]).add(one);
