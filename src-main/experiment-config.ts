@@ -21,6 +21,7 @@ import {
   teacherMultiple,
 } from './experiment-config/recipes.ts';
 import { selection } from './experiment-config/selection.ts';
+import { sparsity } from './experiment-config/sparsity.ts';
 import { train, type RecipeName } from './experiment-config/train.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 
@@ -35,6 +36,7 @@ const fittingModel = v.pipe(
     model: v.optional(model, {}),
     selection: v.optional(selection, {}),
     attention: v.optional(attention, { kind: 'standard' }),
+    sparsity: v.optional(sparsity, {}),
     pruning: v.optional(pruning, {}),
     augment: v.optional(augment, {}),
     train: v.optional(train, {}),
@@ -139,6 +141,30 @@ const fittingModel = v.pipe(
 /** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
 export const experimentConfigSchema = v.pipe(
   fittingModel,
+  v.forward(
+    v.check(
+      ({ model, sparsity }) => model.kind === 'vit' || sparsity.lambda === 0,
+      ({ input: { model } }) =>
+        `${model.kind} has no attention to make sparse: set it to 0, or choose the vit model`,
+    ),
+    ['sparsity', 'lambda'],
+  ),
+  v.forward(
+    v.check(
+      ({ attention, sparsity }) => attention.kind !== 'ecoformer' || sparsity.lambda === 0,
+      () =>
+        'ecoformer forms no attention weights to make sparse: set it to 0, or choose another attention',
+    ),
+    ['sparsity', 'lambda'],
+  ),
+  v.forward(
+    v.check(
+      ({ sparsity, train }) => !isPretrained(train.recipe) || sparsity.lambda === 0,
+      ({ input: { train } }) =>
+        `${train.recipe} does not make attention sparse: choose the scratch or distil recipe, or set it to 0`,
+    ),
+    ['sparsity', 'lambda'],
+  ),
   v.forward(
     v.check(
       ({ model, pruning }) => model.kind === 'vit' || !prunes(pruning),

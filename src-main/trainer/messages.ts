@@ -136,6 +136,13 @@ export interface EvaluationResult {
    * boxes or without selection. Like the two above, also null in evaluations of earlier versions.
    */
   patchRecall: number | null;
+  /**
+   * How many keys a row of attention weights rests on, exp(H), and the share of patch tokens that attention hardly
+   * looks at, π_j < 0.5 / n (method D): means over the first batch, the layers and the heads. Null unless
+   * the run regularises attention or has a sparse normaliser, and in evaluations of earlier versions.
+   */
+  attentionSupport: number | null;
+  attentionIdle: number | null;
   perClass: { label: string; precision: number; recall: number; f1: number; support: number }[];
   /** Rows: true class, columns: predicted class. */
   confusion: number[][];

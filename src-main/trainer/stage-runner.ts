@@ -22,6 +22,7 @@ import { Programs } from './programs.ts';
 import { randomStreams } from './random-streams.ts';
 import type { Recipe, Stage, StepDefinition } from './recipes/index.ts';
 import { ScoreCache } from './score-cache.ts';
+import { isPenalised, penalisedLayer, penaltyWeight } from './sparsity-schedule.ts';
 import type { StepReporter } from './step-reporter.ts';
 
 /** A stage with what it needs, before anything of it is on the engine. */
@@ -111,9 +112,12 @@ export class StageRunner {
       selects ? probability > 0 : probability < 1,
     );
     const evaluated = recipe.evaluate ? this.#evaluationProbability(epoch) : null;
+    const layers = this.#penalises ? this.#penalisedIn(epoch) : [null];
     return [
       ...(recipe.score ? [recipe.score] : []),
-      ...possible.map((selects) => recipe.train({ epoch, selects })),
+      ...possible.flatMap((selects) =>
+        layers.map((penalised) => recipe.train({ epoch, selects, penalised })),
+      ),
       ...(recipe.derived ? [recipe.derived.definition] : []),
       ...(this.#measuresRecall ? [recipe.select!] : []),
       ...(evaluated === null || evaluated === 0
@@ -122,6 +126,11 @@ export class StageRunner {
       ...(evaluated === null || evaluated === 1
         ? []
         : [recipe.evaluate!({ epoch, selects: false })]),
+      ...(recipe.watch && evaluated !== null
+        ? [false, true]
+            .filter((selects) => (selects ? evaluated > 0 : evaluated < 1))
+            .map((selects) => recipe.watch!({ epoch, selects }))
+        : []),
     ];
   }
 
@@ -143,7 +152,19 @@ export class StageRunner {
   graphNodes(epoch: number): number | null {
     const { recipe } = this.prepared;
     const selects = recipe.selects && this.selectionProbability(epoch) > 0;
-    return this.programs.of(recipe.train({ epoch, selects })).stats.nodes;
+    const [penalised] = this.#penalises ? this.#penalisedIn(epoch) : [null];
+    return this.programs.of(recipe.train({ epoch, selects, penalised: penalised! })).stats.nodes;
+  }
+
+  get #penalises(): boolean {
+    return this.prepared.recipe.penalisedLayers > 0;
+  }
+
+  /** What steps of an epoch penalise: the layer that it drew, and nothing in the steps between. */
+  #penalisedIn(epoch: number): (number | null)[] {
+    const { stage, recipe } = this.prepared;
+    const layer = penalisedLayer(stage.train.seed, stage.first + epoch, recipe.penalisedLayers);
+    return this.#run.config.sparsity.every === 1 ? [layer] : [layer, null];
   }
 
   // --- training ---------------------------------------------------------------------------------
@@ -219,7 +240,7 @@ export class StageRunner {
     const probability = recipe.selects ? this.selectionProbability(within) : 0;
     const order =
       stage.order?.(split, epoch, recipe.batch) ?? epochOrder(split.count, train, epoch);
-    const { augment } = this.#run.config;
+    const { augment, sparsity } = this.#run.config;
     const augmenter = augmenterOf(augment, data.size, seed, epoch);
     const runners = this.#runners('train');
 
@@ -231,7 +252,9 @@ export class StageRunner {
       const stageStep = within * stepsPerEpoch + stepInEpoch + 1;
       const { selectionApplied, selectionNoise } = randomStreams;
       const selects = isSelected(probability, seed, epoch, stepInEpoch, selectionApplied);
-      const definition = recipe.train({ epoch: within, selects });
+      const penalised =
+        this.#penalises && isPenalised(sparsity, stageStep) ? this.#penalisedIn(within)[0]! : null;
+      const definition = recipe.train({ epoch: within, selects, penalised });
       const { program, feeder } = runners(definition);
       const indices = order.subarray(stepInEpoch * recipe.batch, (stepInEpoch + 1) * recipe.batch);
       const lr = learningRate(train, stageStep, stepsPerEpoch * this.#epochs);
@@ -248,7 +271,10 @@ export class StageRunner {
       feeder.noise(indices, { seed, epoch, stream: selectionNoise });
       feeder.dropout(seed, epoch, stepInEpoch);
       feeder.gateNoise(seed, epoch, stepInEpoch);
-      feeder.scalars({ ...stepScalars(train, lr, stageStep) });
+      feeder.scalars({
+        ...stepScalars(train, lr, stageStep),
+        sparsity: penaltyWeight(sparsity, stageStep, stepsPerEpoch * this.#epochs),
+      });
       const waitMs = performance.now() - waiting;
       if (feeder.wants('scores')) await this.#feedScores(feeder, 'train', indices, changes);
       if (recipe.derived) await this.#feedDerived(feeder, 'train', indices, changes);
@@ -398,6 +424,10 @@ export class StageRunner {
       feeder.noise(indices, { seed, epoch: runEpoch, stream: evaluationNoise });
       const count = Math.min(batch, split.count - first);
       evaluation.add(first, count, await program.run(this.#state, feeder.feeds));
+      if (b === 0 && recipe.watch) {
+        const watch = this.programs.of(recipe.watch({ epoch, selects }));
+        evaluation.attends(count, await watch.run(this.#state, feeder.feeds));
+      }
       if (!select) continue;
       const chosen = runners(select);
       if (chosen.feeder.wants('scores')) await this.#feedScores(chosen.feeder, name, indices);

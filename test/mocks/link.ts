@@ -564,6 +564,8 @@ function evaluation(story: Story, share: number, split: EvaluationResult['split'
     top5: Math.min(1, macroF1 + 0.1),
     detection: null,
     patchRecall: null,
+    attentionSupport: null,
+    attentionIdle: null,
     perClass: shapes.map((label, i) => {
       const f1 = Math.min(1, macroF1 + 0.06 * noise(i + 3));
       return { label, precision: Math.min(1, f1 + 0.01), recall: f1 - 0.01, f1, support: 100 };

@@ -92,6 +92,8 @@ function scores(evaluations: RunDetail['evaluations']): string {
     ['AP50', ({ detection }) => detection?.ap50],
     ['AP75', ({ detection }) => detection?.ap75],
     ['patch recall', ({ patchRecall }) => patchRecall],
+    ['attention support', ({ attentionSupport }) => attentionSupport],
+    ['idle tokens', ({ attentionIdle }) => attentionIdle],
   ];
   const measured = columns.filter(([, of]) => last.some((result) => of(result) != null));
   return table(

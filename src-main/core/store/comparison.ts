@@ -117,6 +117,14 @@ const quantities: Quantity[] = [
   score('ap50', 'AP50', ({ detection }) => detection?.ap50),
   score('patchRecall', 'Object patches kept', ({ patchRecall }) => patchRecall),
   {
+    key: 'attentionSupport',
+    label: 'Keys per query',
+    unit: null,
+    group: 'result',
+    better: null,
+    of: (run) => lastTest(run)?.result.attentionSupport ?? null,
+  },
+  {
     key: 'f1Split',
     label: 'Scores of',
     unit: null,

@@ -258,6 +258,8 @@ function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
         top5: null,
         detection: null,
         patchRecall: null,
+        attentionSupport: null,
+        attentionIdle: null,
         ...(JSON.parse(result) as Partial<EvaluationResult>),
       } as EvaluationResult,
     }));

@@ -42,6 +42,8 @@ const evaluationColumns: Record<string, string> = {
   ap: "m.result ->> '$.detection.ap'",
   ap50: "m.result ->> '$.detection.ap50'",
   patchRecall: "m.result ->> '$.patchRecall'",
+  attentionSupport: "m.result ->> '$.attentionSupport'",
+  attentionIdle: "m.result ->> '$.attentionIdle'",
 };
 
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
@@ -54,7 +56,8 @@ const position: Record<XAxis, string> = {
 
 /**
  * `loss`, `lr`, `tokens`, `stepMs`, `waitMs` of the steps; `validation.` or `test.` with `loss`,
- * `accuracy`, `microF1`, `macroF1`, `top5`, `meanIou`, `ap`, `ap50`, `patchRecall`. Any other name gives an empty series.
+ * `accuracy`, `microF1`, `macroF1`, `top5`, `meanIou`, `ap`, `ap50`, `patchRecall`,
+ * `attentionSupport`, `attentionIdle`. Any other name gives an empty series.
  * @param x step, epoch (with fraction), s of active time, or Wh since the start
  */
 export function series(

@@ -49,14 +49,19 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tenso
   return attentionAndWeights(q, k, v, scale).out;
 }
 
-/** The same with its weights [..., n, m]: they cost nothing more, but no gradient flows back through them. */
+/**
+ * The same with its weights [..., n, m]: they cost nothing more.
+ * @param differentiable whether a gradient flows back through the weights too, which costs two passes over them;
+ * else they are constants.
+ */
 export function attentionAndWeights(
   q: Tensor,
   k: Tensor,
   v: Tensor,
   scale: number,
+  differentiable = false,
 ): { out: Tensor; weights: Tensor } {
-  const [out, weights] = runKernel(ATTENTION, { q, k, v }, { scale });
+  const [out, weights] = runKernel(ATTENTION, { q, k, v }, { scale, differentiable });
   return { out: out!, weights: weights! };
 }
 
@@ -167,11 +172,16 @@ tf.registerGradient({
   inputsToSave: ['q', 'k', 'v'],
   outputsToSave: [true, true],
   gradFunc: (dys, saved, attrs) => {
-    const [dOut] = dys as Tensor[];
+    const [dOut, dWeights] = dys as Tensor[];
     const [q, k, v, out, weights] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
     const scale = tf.scalar(attrs.scale as number);
-    const delta = tf.sum(tf.mul(dOut!, out), -1, true);
-    const dScores = tf.mul(weights, tf.sub(tf.matMul(dOut!, v, false, true), delta));
+    const throughOut = tf.matMul(dOut!, v, false, true);
+    const ofOut = tf.sum(tf.mul(dOut!, out), -1, true);
+    // what arrives at the weights themselves goes the way of what arrives through the output
+    const [arriving, delta] = attrs.differentiable
+      ? [tf.add(throughOut, dWeights!), tf.add(ofOut, tf.sum(tf.mul(dWeights!, weights), -1, true))]
+      : [throughOut, ofOut];
+    const dScores = tf.mul(weights, tf.sub(arriving, delta));
     return {
       q: () => tf.mul(tf.matMul(dScores, k), scale),
       k: () => tf.mul(tf.matMul(dScores, q, true, false), scale),

@@ -27,6 +27,7 @@ export class Evaluation {
   readonly #recall: PatchRecall;
   readonly #ranks: number[] = [];
   readonly #detections: Detection[] = [];
+  #attention: { support: number; idle: number } | null = null;
   #lossSum = 0;
   #images = 0;
 
@@ -68,6 +69,15 @@ export class Evaluation {
     }
   }
 
+  /** Takes how sparse attention is in a batch. */
+  attends(count: number, { support, idle }: StepOutputs): void {
+    const mean = (values: HostArray | undefined): number =>
+      Array.from(values ?? [])
+        .slice(0, count)
+        .reduce((a, b) => a + b, 0) / count;
+    this.#attention = { support: mean(support), idle: mean(idle) };
+  }
+
   result(split: EvaluationResult['split']): EvaluationResult {
     return {
       split,
@@ -76,6 +86,8 @@ export class Evaluation {
       top5: topAccuracy(this.#ranks, 5, this.#classes.length),
       detection: detectionMetrics(this.#detections),
       patchRecall: this.#recall.value,
+      attentionSupport: this.#attention?.support ?? null,
+      attentionIdle: this.#attention?.idle ?? null,
     };
   }
 

@@ -21,6 +21,7 @@ import {
   sequenceShape,
   type ImageSigModel,
 } from './image-sig-architecture.ts';
+import type { WeightsReader } from './attention/registry.ts';
 import { openProbabilities, sampledGates, settledGates } from './hard-concrete.ts';
 import { denseHeadForward } from './image-sig.ts';
 import { parameterOf } from './linear.ts';
@@ -53,6 +54,8 @@ export interface ModelPass {
   gateNoise?: Tensor | undefined;
   /** [B, heads of all layers] that the heads' outputs are multiplied by: to learn what each is worth. */
   headScales?: Tensor | undefined;
+  /** Who reads the attention weights of a layer. */
+  onWeights?: ((layer: number) => WeightsReader | undefined) | undefined;
 }
 
 /** A transform of stored images that is computed once per image, while the run prepares. */
@@ -145,12 +148,13 @@ function vit(shape: VitShape): Model {
     vit: shape,
     // the three places of every block (method A.1)
     dropoutElements: (tokens) => tokens * sum(hidden.map((neurons) => 2 * dim + neurons)),
-    forward: ({ parameters, input, training, dropout, gateNoise, headScales }) => {
+    forward: ({ parameters, input, training, dropout, gateNoise, headScales, onWeights }) => {
       const { patches, kept } = expected(input, 'patches');
       const gates = headGates(shape, parameters, { gateNoise, headScales });
       const logits = vitForward(shape, parameters, {
         patches,
         kept,
+        onWeights,
         ...(dropout && { dropout }),
         ...(gates && { gates }),
       });

@@ -8,7 +8,12 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/t
 import { patchCount, type VitModel } from '../../experiment-config.ts';
 import type { Tensors } from '../engine/engine.ts';
 import { gelu, layerNorm } from '../engine/ops.ts';
-import { attentionOf, type AttentionConfig } from './attention/registry.ts';
+import {
+  attentionOf,
+  type AttentionConfig,
+  type AttentionInput,
+  type WeightsReader,
+} from './attention/registry.ts';
 import type { Initialiser, Parameter } from './parameters.ts';
 import type { VitStructure } from './structure.ts';
 
@@ -128,6 +133,8 @@ export interface VitInput {
   dropout?: (values: Tensor) => Tensor;
   /** Of every head of a layer, [h] or per image [B, h]; its output is multiplied by them. */
   gates?: (layer: number) => Tensor;
+  /** Who reads the attention weights of a layer, which one that forms none never gives. */
+  onWeights?: ((layer: number) => WeightsReader | undefined) | undefined;
   /** Changes the projected patches [B, n, D] before class token and positions join them. */
   embedded?: (projected: Tensor3D) => Tensor3D;
   /** Sees the tokens [B, n + 1, D] after the embedding and after every block. For tests. */
@@ -150,7 +157,7 @@ export function vitForward(shape: VitShape, parameters: Tensors, input: VitInput
 export function vitEncode(
   shape: VitShape,
   parameters: Tensors,
-  { patches, kept, dropout = (values) => values, gates, embedded, observe }: VitInput,
+  { patches, kept, dropout = (values) => values, gates, onWeights, embedded, observe }: VitInput,
 ): Tensor3D {
   const { layers } = shape.model;
   const { norm, attention, mlp } = vitLayers(shape, parameters);
@@ -159,7 +166,11 @@ export function vitEncode(
   observe?.('embed', t);
   for (let layer = 0; layer < layers; layer++) {
     const b = `b${layer}`;
-    t = t.add(dropout(attention(norm(t, `${b}.ln1`), b, { gates: gates?.(layer) })));
+    t = t.add(
+      dropout(
+        attention(norm(t, `${b}.ln1`), b, { gates: gates?.(layer), onWeights: onWeights?.(layer) }),
+      ),
+    );
     t = t.add(dropout(mlp(norm(t, `${b}.ln2`), b, dropout)));
     observe?.(`block${layer}`, t);
   }
@@ -211,8 +222,8 @@ export interface VitLayers {
   mlp(tokens: Tensor3D, b: string, dropout: (values: Tensor) => Tensor): Tensor3D;
 }
 
-/** What an attention is told beside its tokens. */
-interface AttentionSight {
+/** What an attention is told beside its tokens, and tells. */
+interface AttentionSight extends Pick<AttentionInput, 'onWeights'> {
   /** Of its heads, [h] or [B, h]. */
   gates?: Tensor | undefined;
 }
@@ -225,7 +236,7 @@ export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
   return {
     norm: (tokens, name) => norm(parameters, tokens, name) as Tensor3D,
 
-    attention(x, b, { gates } = {}) {
+    attention(x, b, { gates, ...told } = {}) {
       const [batch, tokens] = x.shape;
       const heads = structure.heads[Number(b.slice(1))]!;
       const splitHeads = (projected: Tensor): Tensor4D =>
@@ -234,6 +245,7 @@ export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
         tokens: x,
         project: (name, input = x) => splitHeads(linear(parameters, input, `${b}.${name}`)),
         parameter: (name) => named(parameters, `${b}.${name}`),
+        ...told,
       });
       const gated = gates ? attended.mul(gates.reshape([-1, heads, 1, 1])) : attended;
       const merged = gated.transpose([0, 2, 1, 3]).reshape([batch, tokens, heads * dimHead]);

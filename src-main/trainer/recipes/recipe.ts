@@ -49,6 +49,8 @@ export interface StepChoice {
   epoch: number;
   /** Whether this batch is reduced to its kept patches (method B.5). */
   selects: boolean;
+  /** The layer whose attention weights this training step penalises (method D); none where left out. */
+  penalised?: number | null;
 }
 
 /**
@@ -99,6 +101,13 @@ export interface Recipe {
    * object patches; null where nothing is selected.
    */
   select: StepDefinition | null;
+  /** Layers of which one at a time has its attention penalised (method D); 0: none. */
+  penalisedLayers: number;
+  /**
+   * By the inputs of the evaluation: `support` [B], the keys that attention rests on, and `idle` [B], the share of
+   * tokens that it hardly looks at. Left out where nobody wants to know.
+   */
+  watch?: ((choice: StepChoice) => StepDefinition) | null;
   train(choice: StepChoice): StepDefinition;
   /** Null for a stage whose model classifies nothing. */
   evaluate: ((choice: StepChoice) => StepDefinition) | null;
@@ -203,6 +212,7 @@ export const recipeOf = (
   bufferLayout,
   features: null,
   derived: null,
+  penalisedLayers: 0,
   selects: false,
   score: null,
   select: null,
@@ -216,7 +226,12 @@ export type LossOf = (
   views: Tensors,
   inputs: Tensors,
   beside: { frozen: Tensors; buffers: Tensors },
-) => { loss: Tensor; buffers?: Tensors };
+) => {
+  loss: Tensor;
+  /** What is reported in its place: without what only some steps add, which would be teeth in its curve. */
+  reported?: Tensor;
+  buffers?: Tensors;
+};
 
 /**
  * A training step of any recipe: gradient of the loss, clipping, Adam or AdamW.
@@ -253,9 +268,10 @@ export function trainingStep(
     step: (tensors, fed) => {
       const beside = { frozen: state.frozen(tensors), buffers: state.buffers(tensors) };
       const { value, gradient } = flatGradients(state.layout, tensors.parameters!, (views) => {
-        const { loss: total, buffers } = loss(views, fed, beside);
+        const { loss: total, reported, buffers } = loss(views, fed, beside);
         return {
           loss: total,
+          ...(reported && { reported }),
           ...(tensors.buffers && { buffers: concatFlat(state.bufferLayout, buffers ?? {}) }),
         };
       });
@@ -276,7 +292,7 @@ export function trainingStep(
           ...(mask && { parameters: updated.parameters.mul(mask(beside.buffers)) }),
           ...(value.buffers && { buffers: value.buffers }),
         },
-        outputs: { loss: value.loss },
+        outputs: { loss: value.reported ?? value.loss },
       };
     },
   };

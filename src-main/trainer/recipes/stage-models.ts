@@ -35,6 +35,7 @@ export function teacherConfig(config: ExperimentConfig): ExperimentConfig {
     ...config,
     model: teacherModel(config),
     selection: {},
+    sparsity: {},
     pruning: {},
     attention: { kind: 'standard' },
     train: { ...config.train, recipe: 'scratch' },

@@ -10,6 +10,7 @@ import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
 import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
 import { distillationLoss } from '../losses/distillation.ts';
+import { effectiveSupport, idleShare, sparsityPenalty } from '../losses/sparsity.ts';
 import { dropoutFrom } from '../models/dropout.ts';
 import { pixelPatches } from '../models/images.ts';
 import { parameterCount, type Parameter } from '../models/parameters.ts';
@@ -51,7 +52,7 @@ export function supervised(
   structure: VitStructure | null = null,
   teacher: Teacher | null = null,
 ): Recipe {
-  const { model, selection, train, pruning } = config;
+  const { model, attention, selection, sparsity, train, pruning } = config;
   const built = buildModel(config, dataset, structure);
   const { parameters, features } = built;
   const masks = pruning.magnitude > 0;
@@ -75,7 +76,7 @@ export function supervised(
     ...patchChoiceSpecs(choice, batch, patches),
   });
 
-  const trainStep = (choice: PatchChoice): StepDefinition => {
+  const trainStep = (choice: PatchChoice, penalised: number | null): StepDefinition => {
     const tokens = tokensOf(choice);
     const dropoutBytes = dropoutBytesOf(built, batch, tokens ?? 0);
     return trainingStep(state, train, {
@@ -87,16 +88,26 @@ export function supervised(
           [teacher.logits.input]: { shape: [batch, teacher.logits.width], dtype: 'float32' },
         }),
         ...(dropoutBytes > 0 && { dropout: { shape: [dropoutBytes], dtype: 'uint8' } }),
+        ...(penalised !== null && { sparsity: { shape: [], dtype: 'float32' } }),
         ...(built.gates > 0 && { gateNoise: { shape: [built.gates], dtype: 'float32' } }),
       },
       ...(masks && { mask: (buffers) => buffers[maskName]! }),
       loss: (views, inputs, beside) => {
+        const seen: { weights?: Tensor } = {};
         const { logits, buffers, penalty } = built.forward({
           parameters: views,
           buffers: beside.buffers,
           input: modelInput(config, dataset, built.sees, inputs, choice),
           training: true,
           gateNoise: inputs.gateNoise,
+          ...(penalised !== null && {
+            onWeights: (layer) =>
+              layer === penalised
+                ? Object.assign((weights: Tensor) => void (seen.weights = weights), {
+                    differentiable: true,
+                  })
+                : undefined,
+          }),
           ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
         });
         const targets = labelTargets(inputs, dataset.classes.length, train.labelSmoothing);
@@ -107,9 +118,13 @@ export function supervised(
               weight: teacher.options.weight,
             })
           : crossEntropyTo(logits, targets);
-        const loss = losses.mean();
+        const plain = losses.mean();
+        const loss = penalty ? plain.add(penalty) : plain;
+        const sparse =
+          seen.weights && sparsityPenalty(seen.weights, sparsity.form).mul(inputs.sparsity!);
         return {
-          loss: penalty ? loss.add(penalty) : loss,
+          loss: sparse ? loss.add(sparse) : loss,
+          ...(sparse && { reported: loss }),
           buffers: { ...buffers, ...(masks && { [maskName]: beside.buffers[maskName]! }) },
         };
       },
@@ -127,6 +142,24 @@ export function supervised(
         training: false,
       });
       return { outputs: classificationOutputs(logits, inputs.labels as Tensor1D) };
+    },
+  });
+
+  /** How sparse attention is, mean over the layers that form weights. */
+  const watchStep = (choice: PatchChoice): StepDefinition => ({
+    ...evaluateStep(choice),
+    step: (tensors, inputs) => {
+      const seen: Tensor[] = [];
+      built.forward({
+        parameters: state.parameters(tensors),
+        buffers: state.buffers(tensors),
+        input: modelInput(config, dataset, built.sees, inputs, choice),
+        training: false,
+        onWeights: () => (weights) => void seen.push(weights),
+      });
+      const mean = (of: (weights: Tensor) => Tensor): Tensor =>
+        tf.addN(seen.map(of)).mul(tf.scalar(1 / seen.length));
+      return { outputs: { support: mean(effectiveSupport), idle: mean(idleShare) } };
     },
   });
 
@@ -152,9 +185,10 @@ export function supervised(
     },
   });
 
-  const trainSteps = memoised((reduced: boolean) =>
-    trainStep(reduced ? { keep: kept, sampled, scored } : allPatches),
-  );
+  const trainSteps = memoised((key: string) => {
+    const [reduced, penalised] = JSON.parse(key) as [boolean, number | null];
+    return trainStep(reduced ? { keep: kept, sampled, scored } : allPatches, penalised);
+  });
   const evaluated: PatchChoice = {
     keep: kept,
     sampled: selection.evalSelect === 'topk' ? !scored : sampled,
@@ -163,6 +197,10 @@ export function supervised(
   const evaluateSteps = memoised((reduced: boolean) =>
     evaluateStep(reduced ? evaluated : allPatches),
   );
+
+  const watchSteps = memoised((reduced: boolean) => watchStep(reduced ? evaluated : allPatches));
+  const sparse =
+    sparsity.lambda > 0 || (attention.kind === 'standard' && attention.normaliser !== 'softmax');
 
   /** The choice alone, as evaluation makes it, or as training does where evaluation sees full images. */
   const selectStep = (): StepDefinition => ({
@@ -195,6 +233,8 @@ export function supervised(
         pruning.heads === 'importance' ? importanceStep(built.vit) : null,
       ),
     selects,
+    penalisedLayers: sparsity.lambda > 0 && model.kind === 'vit' ? model.layers : 0,
+    watch: sparse && model.kind === 'vit' ? ({ selects: reduced }) => watchSteps(reduced) : null,
     score:
       scored && sight
         ? {
@@ -211,7 +251,8 @@ export function supervised(
           }
         : null,
     select: selects ? selectStep() : null,
-    train: ({ selects: reduced }) => trainSteps(reduced),
+    train: ({ selects: reduced, penalised = null }) =>
+      trainSteps(JSON.stringify([reduced, penalised])),
     evaluate: ({ selects: reduced }) => evaluateSteps(reduced),
   });
 }

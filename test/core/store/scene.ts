@@ -142,6 +142,8 @@ export const scores = (split: 'validation' | 'test', macroF1: number) => ({
   top5: null,
   detection: null,
   patchRecall: null,
+  attentionSupport: null,
+  attentionIdle: null,
   perClass: [],
   confusion: [],
 });

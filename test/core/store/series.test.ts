@@ -76,8 +76,13 @@ describe('thinning', () => {
     const id = await store.createRun(newRun('boxes'));
     await store.updateRun(id, { stepsPerEpoch: 10 });
     await store.startSegment(id, { micros: seconds(0), utc });
-    const { top5, detection, patchRecall, ...old } = scores('validation', 0.3);
-    expect([top5, detection, patchRecall]).toEqual([null, null, null]);
+    const { top5, detection, patchRecall, attentionSupport, attentionIdle, ...old } = scores(
+      'validation',
+      0.3,
+    );
+    expect([top5, detection, patchRecall, attentionSupport, attentionIdle]).toEqual(
+      Array(5).fill(null),
+    );
     await store.addEvaluation(id, {
       at: seconds(1),
       epoch: 1,
@@ -96,6 +101,8 @@ describe('thinning', () => {
       top5: null,
       detection: null,
       patchRecall: null,
+      attentionSupport: null,
+      attentionIdle: null,
     });
     expect(evaluations[1]!.result).toMatchObject({ top5: 0.9, detection: found, patchRecall: 0.7 });
     const names = ['top5', 'meanIou', 'ap', 'ap50', 'patchRecall'];

@@ -8,7 +8,7 @@
  */
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
-import type { AttentionVariant } from './registry.ts';
+import type { AttentionVariant, WeightsReader } from './registry.ts';
 import {
   attendByScores,
   attendWith,
@@ -93,7 +93,7 @@ export interface MapAttention {
   valuePrecision?: number;
   /** Log of the patches each key stands for, [B, h, n, 1]: a factor of its prior. */
   logSizes?: Tensor | undefined;
-  onWeights?: ((weights: Tensor) => void) | undefined;
+  onWeights?: WeightsReader | undefined;
 }
 
 /** @returns [B, h, n, d] */

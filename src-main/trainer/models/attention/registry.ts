@@ -18,6 +18,25 @@ export type { AttentionConfig, AttentionKind };
 export type Model = VitModel;
 export type ConfigOf<Kind extends AttentionKind> = Extract<AttentionConfig, { kind: Kind }>;
 
+/** Is given the weights [B, h, n, n] that an output was computed with. */
+export interface WeightsReader {
+  (weights: Tensor): void;
+  /** Whether it needs gradients to flow back through them; else they may be constants. */
+  differentiable?: boolean;
+}
+
+/** Both of two readers, where there are two. */
+export function bothReaders(
+  one: WeightsReader | undefined,
+  other: WeightsReader | undefined,
+): WeightsReader | undefined {
+  if (!one || !other) return one ?? other;
+  const read = (weights: Tensor): void => [one, other].forEach((reader) => reader(weights));
+  return Object.assign(read, {
+    differentiable: (one.differentiable ?? false) || (other.differentiable ?? false),
+  });
+}
+
 /** What one layer offers its attention. */
 export interface AttentionInput {
   /** The layer's input after LayerNorm, [B, n, D]. */
@@ -28,8 +47,7 @@ export interface AttentionInput {
   parameter(name: string): Tensor;
   /** Log of the patches each token stands for, [B, 1, n, 1]: added to the logits of its key. */
   logSizes?: Tensor | undefined;
-  /** Is given the weights [B, h, n, n] of the output. Gradients need not flow back through them. */
-  onWeights?: ((weights: Tensor) => void) | undefined;
+  onWeights?: WeightsReader | undefined;
 }
 
 export interface AttentionVariant<Kind extends AttentionKind> {

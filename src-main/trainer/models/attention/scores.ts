@@ -7,6 +7,7 @@
 import { attentionAndWeights } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
+import type { WeightsReader } from './registry.ts';
 
 /** Squared lengths of the rows: [..., n, d] -> [..., n, 1]. */
 export const squaredNorms = (x: Tensor): Tensor => x.square().sum(-1, true);
@@ -36,10 +37,10 @@ export const scoresOf = ({ q, k }: Pair): Tensor => tf.matMul(q, k, false, true)
 export function attendWith(
   { q, k }: Pair,
   v: Tensor,
-  onWeights?: (weights: Tensor) => void,
+  onWeights?: WeightsReader,
   scale = 1,
 ): Tensor4D {
-  const { out, weights } = attentionAndWeights(q, k, v, scale);
+  const { out, weights } = attentionAndWeights(q, k, v, scale, onWeights?.differentiable);
   onWeights?.(weights);
   return out as Tensor4D;
 }
