@@ -1,4 +1,4 @@
-/** Runs the training loop in this process, on the cpu engine, and keeps what it says. */
+/** Runs the training loop in this process and keeps what it says. */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
@@ -15,6 +15,7 @@ export interface RunOptions {
   resume?: string | null;
   /** Whether to ask for a stop after a message. */
   stopWhen?: (message: FromTrainer) => boolean;
+  engine?: 'cpu' | 'webgpu';
 }
 
 /** Runs to the end, or until `stopWhen` says so. */
@@ -25,6 +26,7 @@ export async function trainToEnd(
     runDir,
     resume = null,
     stopWhen = () => false,
+    engine = 'cpu',
   }: RunOptions & { dataDir: string; runDir: string },
 ) {
   const parsed = parseExperimentConfig(input);
@@ -36,7 +38,7 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume,
-    openEngine: async () => ({ engine: openOrtEngine('cpu', { threads: 1 }), why: 'a test' }),
+    openEngine: async () => ({ engine: openOrtEngine(engine, { threads: 1 }), why: 'a test' }),
     post: (message) => {
       messages.push(message);
       if (stopWhen(message)) stop.abort();

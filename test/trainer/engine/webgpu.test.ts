@@ -3,33 +3,26 @@
  * the real code. In a child process, because the Vulkan driver has to be named before the addon loads.
  */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { largestError, reference } from './reference.ts';
 import { exampleStep } from './example-step.ts';
+import { softwareDriver } from './software-driver.ts';
 import { lossExpected } from '../losses/loss-cases.ts';
 
 /** What Vulkan allows sin and cos to be wrong by within [-pi, pi]. */
 const SINE_ERROR = 2 ** -11;
 
-const DRIVERS = [
-  '/usr/lib/chromium/vk_swiftshader_icd.json',
-  '/opt/google/chrome/vk_swiftshader_icd.json',
-  '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json',
-  '/usr/share/vulkan/icd.d/lvp_icd.json',
-];
-const driver = process.env.VK_DRIVER_FILES ?? DRIVERS.find((file) => existsSync(file));
-if (!driver)
+if (!softwareDriver)
   console.warn('webgpu is not tested: no Vulkan driver in software (Debian: chromium, libvulkan1)');
 
 it.runIf(process.env.CI === 'true')('has a Vulkan driver in software to test with', () => {
-  expect(driver, 'install chromium and libvulkan1').toBeDefined();
+  expect(softwareDriver, 'install chromium and libvulkan1').toBeDefined();
 });
 
-describe.runIf(driver)('webgpu', () => {
+describe.runIf(softwareDriver)('webgpu', () => {
   let onWebGpu: {
     kernels: Record<string, number[]>;
     recipeLosses: Record<string, number[]>;
@@ -42,7 +35,7 @@ describe.runIf(driver)('webgpu', () => {
       process.execPath,
       [new URL('on-webgpu.ts', import.meta.url).pathname],
       {
-        env: { ...process.env, VK_DRIVER_FILES: driver, NODE_OPTIONS: '' },
+        env: { ...process.env, VK_DRIVER_FILES: softwareDriver, NODE_OPTIONS: '' },
         maxBuffer: 2 ** 26,
       },
     );
