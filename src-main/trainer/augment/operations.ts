@@ -234,11 +234,12 @@ function movement(operation: Operation, size: number): Movement {
 
 /**
  * The bounds, within the image, of a box that has been moved with the pixels. Loose after a rotation or a
- * shear, which make of a box something else. A box that was moved out of the image has no area.
+ * shear, which make of a box something else. A box that was moved out of the image has no area, and stays so.
  */
 export function movedBox(box: Box, operation: Operation, size: number): Box {
   const { xx, xy, yx, yy, dx, dy } = movement(operation, size);
   const [x0, y0, x1, y1] = box;
+  if (x1 <= x0 || y1 <= y0) return box;
   const middle = size / 2;
   const determinant = xx * yy - xy * yx;
   // source to target: the inverse of the movement

@@ -183,6 +183,8 @@ describe('operations that move pixels', () => {
       32,
     );
     expect(gone).toEqual([0, 0, 0, 3]);
+    // turned about the centre, its edge would come to lie across the image
+    expect(movedBox(gone, { name: 'rotate', magnitude: 30, negative: false }, 32)).toEqual(gone);
     const still = movedBox([1, 2, 3, 4], { name: 'equalise', magnitude: 30, negative: false }, 32);
     expect(still).toEqual([1, 2, 3, 4]);
   });
