@@ -15,7 +15,7 @@ import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
 import Settings from '../../src-renderer/views/Settings.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
-import { completeConfig, mockLink } from '../mocks/link.ts';
+import { completeConfig, forecastOf, mockLink } from '../mocks/link.ts';
 
 const { top, sections } = readForm();
 /** Which alternative of a section a default config with this dataset has. */
@@ -116,6 +116,28 @@ describe('the new-experiment view', () => {
     await expect.element(start).toBeDisabled();
     await patch.fill('8');
     await expect.element(start).toBeEnabled();
+  });
+
+  it('starts what cannot fit into memory only when the person insists', async () => {
+    const link = mockLink({
+      replace: {
+        'experiments.check': ({ config }) => ({
+          ok: true,
+          config: completeConfig(config),
+          forecast: forecastOf(completeConfig(config)),
+          warnings: [],
+          refusal: { message: 'This run would need 400 GiB.', hint: 'Make it smaller.' },
+        }),
+      },
+    });
+    const screen = await render(NewExperiment, { session: new Session(createApi(link)) });
+    await expect.element(screen.getByText('This run would need 400 GiB.')).toBeVisible();
+    const start = screen.getByRole('button', { name: /^(Start|Queue) 1 run/ });
+    await expect.element(start).toBeDisabled();
+    await screen.getByLabelText('Start anyway').click();
+    await start.click();
+    const started = () => link.asked.find(({ name }) => name === 'runs.start')?.input;
+    await expect.poll(started).toMatchObject({ force: true });
   });
 
   it('opens the folded fields where one of them is wrong', async () => {

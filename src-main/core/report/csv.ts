@@ -191,7 +191,7 @@ function runRow(run: RunDetail): Row {
     hg_matrix_group: summary.matrix?.group,
     hg_arm: summary.matrix?.arm,
     hg_repeat: summary.matrix?.repeat,
-    hg_warm_up: summary.matrix?.warmUp,
+    hg_warm_up: yesNo(summary.matrix && Number(summary.matrix.warmUp)),
     hg_top5_accuracy: scored?.result.top5,
     hg_mean_iou: detection?.meanIou,
     hg_loc_acc50: detection?.locAcc50,

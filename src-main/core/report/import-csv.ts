@@ -226,11 +226,13 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
 
   const name = row.text('hg_run_name') ?? ownName(row.text('project_name')) ?? fallbackName;
   const appVersion = row.text('hg_app_version');
+  // a warm-up repeats nothing: its machine was cold
+  const mark = row.text('hg_warm_up') === 'Y' ? ' (warm-up)' : '';
 
   return {
     name,
     // our own files say which runs are repeats; CodeCarbon's experiment is its installation
-    group: (appVersion && row.text('experiment_id')) ?? `imported: ${name}`,
+    group: ((appVersion && row.text('experiment_id')) ?? `imported: ${name}`) + mark,
     startedAt,
     endedAt,
     seconds,

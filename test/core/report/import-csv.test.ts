@@ -168,6 +168,7 @@ describe('our own file', () => {
       'dataset',
       'model',
       'selection',
+      'method',
       'seed',
       'epochs',
       'startedAt',
@@ -203,5 +204,42 @@ describe('our own file', () => {
     ])
       expect([name, again![name]]).toEqual([name, first![name]]);
     expect(Number(again!.energy_consumed)).toBeCloseTo(Number(first!.energy_consumed), 14);
+  });
+
+  it('keeps the warm-up of a matrix apart from the runs that repeat its config', async () => {
+    const store = await openScene();
+    const order = {
+      id: 'rq1',
+      dataset: 'greensynth' as const,
+      geometry: 'native' as const,
+      repeats: 1,
+      seeds: [42],
+      epochs: 1,
+      arms: ['standard'],
+      warmUp: true,
+    };
+    const group = await store.createMatrix({ id: 'rq1', title: 'RQ1', order });
+    const place = { group, arm: 'standard', armTitle: 'standard', baseline: null, repeat: 1 };
+    await meter(store, 'a', [gpu, cpu]);
+    await store.addSamples(batch('a', 0, 60, { [gpu.key]: steady(70), cpu: steady(33) }));
+    const details = [];
+    for (const [i, warmUp] of [true, false].entries()) {
+      const id = await store.createRun(newRun('same', { place: { ...place, warmUp } }));
+      const from = seconds(10 + 20 * i);
+      await store.startSegment(id, { micros: from, utc: utc + from / 1000 });
+      await store.endRun(id, { at: from + seconds(10), status: 'done' });
+      details.push(await store.getRun(id));
+    }
+    const csv = runsCsv(details);
+    const rows: Record<string, string>[] = parse(csv, { columns: true });
+    expect(rows.map((row) => [row.hg_matrix, row.hg_arm, row.hg_repeat, row.hg_warm_up])).toEqual([
+      ['rq1', 'standard', '1', 'Y'],
+      ['rq1', 'standard', '1', 'N'],
+    ]);
+    expect(rows[0]!.experiment_id).toBe(rows[1]!.experiment_id);
+    const other = await openScene();
+    const { ids } = await importCsv(other, 'x.csv', csv);
+    const groups = (await other.listRuns()).map(({ group }) => group);
+    expect([ids.length, new Set(groups).size]).toEqual([2, 2]);
   });
 });
