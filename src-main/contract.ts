@@ -302,9 +302,12 @@ export interface PowerSeries {
 
 export interface Forecast {
   parameters: number;
-  /** Multiply-accumulates of one image forward, all patches and kept patches. */
+  /** Multiply-accumulates of one image forward: all patches in a dense encoder. */
   macsFull: number;
+  /** With selection and routing, as in the leanest training step. */
   macsKept: number;
+  /** In the test; forecasts of earlier versions have none. */
+  macsTest?: number;
   /** Patches and tokens of one image; null for a model that sees none. */
   patches: number | null;
   kept: number | null;
@@ -314,7 +317,7 @@ export interface Forecast {
   steps: number;
   /** Of the whole training: forward and backward, schedule average, without evaluation. */
   trainMacs: number;
-  /** trainMacs over that of the same model without selection. */
+  /** trainMacs over that of the same model without selection and routing. */
   trainRatio: number;
   /** Weights, gradients, moments and activations of one step, modelled. */
   memoryBytes: number;

@@ -7,7 +7,7 @@
  * drift away from what is checked. Key names and defaults follow the method specification (section M).
  */
 import * as v from 'valibot';
-import { attention } from './experiment-config/attention.ts';
+import { attention, takesSizes } from './experiment-config/attention.ts';
 import { augment, augments } from './experiment-config/augment.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
@@ -20,13 +20,15 @@ import {
   pretrain,
   teacherMultiple,
 } from './experiment-config/recipes.ts';
+import { routing, type RoutingConfig } from './experiment-config/routing.ts';
 import { selection } from './experiment-config/selection.ts';
 import { sparsity } from './experiment-config/sparsity.ts';
 import { train, type RecipeName } from './experiment-config/train.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
+import { routingActs } from './token-routing.ts';
 
 export type { FieldHints } from './experiment-config/fields.ts';
-export type { PruningConfig };
+export type { PruningConfig, RoutingConfig };
 
 /** What a model must be for the other sections to fit it. (A pipe takes twenty checks at most.) */
 const fittingModel = v.pipe(
@@ -38,6 +40,7 @@ const fittingModel = v.pipe(
     attention: v.optional(attention, { kind: 'standard' }),
     sparsity: v.optional(sparsity, {}),
     pruning: v.optional(pruning, {}),
+    routing: v.optional(routing, { kind: 'none' }),
     augment: v.optional(augment, {}),
     train: v.optional(train, {}),
     pretrain: v.optional(pretrain, {}),
@@ -138,9 +141,70 @@ const fittingModel = v.pipe(
   ),
 );
 
+/** Which blocks and attentions selective activation fits. */
+const fittingRouting = v.pipe(
+  fittingModel,
+  v.forward(
+    v.check(
+      ({ model, routing }) => model.kind === 'vit' || routing.kind === 'none',
+      ({ input: { model } }) =>
+        `${model.kind} has no tokens to choose from: set selective activation to none, or choose the vit model`,
+    ),
+    ['routing', 'kind'],
+  ),
+  v.forward(
+    v.check(
+      ({ routing, train }) =>
+        !isPretrained(train.recipe) || routing.kind === 'none' || routing.kind === 'route',
+      ({ input: { routing, train } }) =>
+        `${routing.kind} takes tokens away, and the stages of ${train.recipe} need every one: choose route, or another recipe`,
+    ),
+    ['routing', 'kind'],
+  ),
+  v.forward(
+    v.check(
+      ({ model, routing }) => model.kind !== 'vit' || routingActs(routing, model.layers),
+      ({ input: { model, routing } }) =>
+        model.kind === 'vit'
+          ? `${routing.kind} finds no block to act on among ${model.layers} ${model.layers === 1 ? 'layer' : 'layers'}: it needs at least ${routing.kind === 'route' ? Math.max(2, routing.every) : 2}`
+          : '',
+    ),
+    ['routing', 'kind'],
+  ),
+  v.forward(
+    v.check(
+      ({ attention, routing }) => routing.kind !== 'prune' || attention.kind !== 'ecoformer',
+      () =>
+        'prune needs attention weights, which ecoformer never forms: choose route, or another attention',
+    ),
+    ['routing', 'kind'],
+  ),
+  v.forward(
+    v.check(
+      ({ attention, routing }) => routing.kind !== 'merge' || takesSizes(attention),
+      ({ input: { attention } }) =>
+        `merge weighs each key by the patches it stands for, which ${attention.kind} as set cannot: choose standard with softmax, gmm_fixed without its gate or map_em without key iterations, or route or prune`,
+    ),
+    ['routing', 'kind'],
+  ),
+  v.forward(
+    v.check(
+      ({ selection, routing }) =>
+        routing.kind !== 'route' ||
+        routing.heuristic === 'none' ||
+        selection.mode === 'off' ||
+        selection.heuristic === 'random' ||
+        routing.heuristic === selection.heuristic,
+      ({ input: { selection } }) =>
+        `must be ${selection.heuristic} as in patch selection, or none: patches are scored once for both`,
+    ),
+    ['routing', 'heuristic'],
+  ),
+);
+
 /** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
 export const experimentConfigSchema = v.pipe(
-  fittingModel,
+  fittingRouting,
   v.forward(
     v.check(
       ({ model, sparsity }) => model.kind === 'vit' || sparsity.lambda === 0,

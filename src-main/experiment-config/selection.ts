@@ -2,6 +2,16 @@
 import * as v from 'valibot';
 import { hints, integer, real } from './fields.ts';
 
+/** Scores that tell patches apart; `random` is the control arm beside them. */
+export const scoredHeuristics = [
+  'variance_channel_mean',
+  'variance_luma',
+  'contrast_guarded',
+  'contrast',
+  'entropy',
+] as const;
+export type ScoredHeuristic = (typeof scoredHeuristics)[number];
+
 export const selection = v.pipe(
   v.strictObject({
     mode: v.pipe(
@@ -16,17 +26,7 @@ export const selection = v.pipe(
       }),
     ),
     heuristic: v.pipe(
-      v.optional(
-        v.picklist([
-          'variance_channel_mean',
-          'variance_luma',
-          'contrast_guarded',
-          'contrast',
-          'entropy',
-          'random',
-        ]),
-        'variance_channel_mean',
-      ),
+      v.optional(v.picklist([...scoredHeuristics, 'random']), 'variance_channel_mean'),
       v.title('Heuristic'),
       hints({
         choices: {

@@ -20,7 +20,7 @@ import { completeConfig, forecastOf, mockLink } from '../mocks/link.ts';
 const { top, sections } = readForm();
 /** Which alternative of a section a default config with this dataset has. */
 const chosen = (section: string, dataset: string): string =>
-  ({ dataset, model: 'vit' })[section] ?? 'standard';
+  ({ dataset, model: 'vit', routing: 'none' })[section] ?? 'standard';
 const fields = (kind: string): Field[] => [
   ...top,
   ...sections.flatMap((section) => [
@@ -45,7 +45,13 @@ describe('the form’s fields', () => {
     ]) {
       const config = completeConfig({ dataset: { kind } });
       const shown = fields(kind).map(({ path }) => path.join('.'));
-      const fixed = ['dataset.kind', 'model.kind', 'attention.kind', 'train.recipe'];
+      const fixed = [
+        'dataset.kind',
+        'model.kind',
+        'attention.kind',
+        'routing.kind',
+        'train.recipe',
+      ];
       expect(
         leaves(config).filter((path) => !shown.includes(path) && !fixed.includes(path)),
       ).toEqual([]);

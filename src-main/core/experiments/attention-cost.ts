@@ -16,7 +16,12 @@ export interface AttentionCost {
   parameters: number;
   /** MACs of one layer and image on n tokens, between the projections. */
   macs(n: number): number;
+  /** MACs more where each key is weighed by the patches it stands for; 0 where a bias is there already. */
+  sizedMacs?(n: number): number;
 }
+
+/** A number per key is one more coordinate of queries and keys. */
+const keyBias = (heads: number) => (n: number) => heads * n ** 2;
 
 /** 2 h n² d: the scores and the weighted sum of the values. */
 const pairwise = (heads: number, d: number, n: number) => 2 * heads * n ** 2 * d;
@@ -29,6 +34,7 @@ const costs: {
     projections: 3,
     parameters: 0,
     macs: (n) => pairwise(heads, dimHead, n),
+    sizedMacs: keyBias(heads),
   }),
   // the gate needs the scores it has already
   gmm_fixed: (_, { heads, dimHead }) => ({
@@ -36,6 +42,7 @@ const costs: {
     projections: 3,
     parameters: 0,
     macs: (n) => pairwise(heads, dimHead, n),
+    sizedMacs: keyBias(heads),
   }),
   mgk: ({ keys, mixing, halfHeads }, { heads: all, dimHead }) => {
     const heads = halfHeads ? all / 2 : all;
@@ -77,6 +84,7 @@ const costs: {
       macs: (n) =>
         (1 + keyIterations + valueIterations) * pairwise(heads, dimHead, n) +
         heads * n ** 2 * (bias * (1 + keyIterations) + valueIterations),
+      sizedMacs: (n) => (bias === 1 ? 0 : keyBias(heads)(n)),
     };
   },
 };

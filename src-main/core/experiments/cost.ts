@@ -4,7 +4,13 @@
  * Notation: N patches, k kept, n tokens (with the class token), D width, I = heads x head width, L
  * layers, r MLP ratio, C classes, p patch side. Parameters and MACs are exact; memory is modelled.
  */
-import { patchCount, type AttentionConfig, type VitModel } from '../../contract.ts';
+import {
+  patchCount,
+  type AttentionConfig,
+  type RoutingConfig,
+  type VitModel,
+} from '../../contract.ts';
+import { planBlocks, type BlockPlan } from '../../token-routing.ts';
 import { attentionCost } from './attention-cost.ts';
 
 export type Model = VitModel;
@@ -18,12 +24,14 @@ const patchPixels = ({ patch }: Model) => channels * patch * patch;
 const hasOutProjection = (heads: number, { dimHead, dim }: Model) =>
   !(heads === 1 && dimHead === dim);
 const standard: AttentionConfig = { kind: 'standard', normaliser: 'softmax' };
+const dense: RoutingConfig = { kind: 'none' };
 
 /** Trainable numbers of the model. */
 export function parameterCount(
   model: Model,
   classes: number,
   attention: AttentionConfig = standard,
+  routing: RoutingConfig = dense,
 ): number {
   const { dim, layers, qkvBias } = model;
   const { heads, projections, parameters } = attentionCost(attention, model);
@@ -37,31 +45,79 @@ export function parameterCount(
     parameters +
     (hasOutProjection(heads, model) ? inner * dim + dim : 0) +
     (2 * dim * hidden + hidden + dim);
-  return embedding + layers * layer + 2 * dim + dim * classes + classes;
+  const blocks = planBlocks(routing, layers, patchCount(model) + 1);
+  const routers = blocks.filter(({ action }) => action.kind === 'route').length;
+  return embedding + layers * layer + routers * (dim + 1) + 2 * dim + dim * classes + classes;
 }
 
 /** MACs of one encoder block on n tokens, with standard attention n (4 D I + 2 r D²) + 2 n² I. */
-export function layerMacs(
+export const layerMacs = (
   model: Model,
   tokens: number,
   attention: AttentionConfig = standard,
-): number {
-  const { dim } = model;
+): number => attentionMacs(model, tokens, attention) + mlpMacs(model, tokens);
+
+/** Projections, and what is between them. */
+function attentionMacs(model: Model, tokens: number, attention: AttentionConfig): number {
   const { heads, projections, macs } = attentionCost(attention, model);
   const maps = projections + (hasOutProjection(heads, model) ? 1 : 0);
-  const perToken = maps * dim * heads * model.dimHead + 2 * dim * hiddenWidth(model);
-  return tokens * perToken + macs(tokens);
+  return tokens * maps * model.dim * heads * model.dimHead + macs(tokens);
 }
 
-/** MACs of one image forward when `patches` of its patches go through the encoder. */
+const mlpMacs = (model: Model, tokens: number): number =>
+  tokens * 2 * model.dim * hiddenWidth(model);
+
+/**
+ * MACs of each block of an encoder that `tokens` tokens enter (method E.1, E.2, F.6). A routed block has
+ * (m + 1) 4 D I + 2 (m + 1)² I + n 2 r D² + n D, the last for its router.
+ */
+export const blockMacs = (
+  model: Model,
+  tokens: number,
+  attention: AttentionConfig,
+  routing: RoutingConfig,
+): number[] =>
+  planBlocks(routing, model.layers, tokens).map(
+    (block) =>
+      attentionMacs(model, block.attended, attention) +
+      mlpMacs(model, block.mlp) +
+      routingMacs(model, block, attention),
+  );
+
+/** MACs of all of them. */
+export const encoderMacs = (...of: Parameters<typeof blockMacs>): number =>
+  blockMacs(...of).reduce((sum, macs) => sum + macs, 0);
+
+/** What choosing the tokens costs by itself; sums and sorting are no MACs. */
+function routingMacs(
+  model: Model,
+  { action, tokens }: BlockPlan,
+  attention: AttentionConfig,
+): number {
+  switch (action.kind) {
+    case 'dense':
+    case 'prune':
+      return 0;
+    case 'route':
+      return tokens * model.dim;
+    case 'merge': {
+      const pairs = Math.ceil(tokens / 2) * Math.floor(tokens / 2);
+      const sized = action.sized ? (attentionCost(attention, model).sizedMacs?.(tokens) ?? 0) : 0;
+      return (action.merged > 0 ? pairs * model.dimHead : 0) + sized;
+    }
+  }
+}
+
+/** MACs of one image forward when `patches` of its patches enter the encoder. */
 export const forwardMacs = (
   model: Model,
   classes: number,
   patches: number,
   attention: AttentionConfig = standard,
+  routing: RoutingConfig = dense,
 ): number =>
   patches * patchPixels(model) * model.dim +
-  model.layers * layerMacs(model, patches + 1, attention) +
+  encoderMacs(model, patches + 1, attention, routing) +
   model.dim * classes;
 
 /** A training step computes about three forward passes: the backward pass costs two. */
@@ -85,17 +141,21 @@ export function stepMemoryBytes(
   batch: number,
   patches: number,
   attention: AttentionConfig = standard,
+  routing: RoutingConfig = dense,
 ): number {
   const { dim, layers } = model;
-  const tokens = patches + 1;
   const { heads } = attentionCost(attention, model);
   const inner = heads * model.dimHead;
-  const weights = heads * tokens ** 2;
-  const layer = tokens * (6 * dim + 5 * inner + 2 * hiddenWidth(model)) + weights;
+  const blocks = planBlocks(routing, layers, patches + 1).map(({ attended, mlp }) => {
+    const weights = heads * attended ** 2;
+    const layer =
+      attended * (3 * dim + 5 * inner) + mlp * (3 * dim + 2 * hiddenWidth(model)) + weights;
+    return { layer, gradients: layer + weights };
+  });
   const image =
-    layers * layer +
-    (layer + weights) +
+    blocks.reduce((sum, { layer }) => sum + layer, 0) +
+    Math.max(...blocks.map(({ gradients }) => gradients)) +
     2 * patchCount(model) * patchPixels(model) +
-    2 * tokens * dim;
-  return bytesPerFloat * (7 * parameterCount(model, classes, attention) + batch * image);
+    2 * (patches + 1) * dim;
+  return bytesPerFloat * (7 * parameterCount(model, classes, attention, routing) + batch * image);
 }

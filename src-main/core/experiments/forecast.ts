@@ -9,27 +9,56 @@ import {
   type Forecast,
 } from '../../contract.ts';
 import { selectionProbability } from '../../selection-schedule.ts';
-import type { TrainingPhase } from '../../stage-epochs.ts';
+import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
+import { routingAt } from '../../token-routing.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { trainFactor } from './cost.ts';
-import { modelCost, seesPatches } from './model-cost.ts';
+import { modelCost, seesPatches, type ModelCost } from './model-cost.ts';
 import { stageCosts } from './stage-cost.ts';
 
 export function forecast(config: ExperimentConfig): Forecast {
   const { model, selection, train } = config;
   const { train: images, classes } = describeDataset(config.dataset);
 
-  const cost = modelCost(config, classes);
   const patches = seesPatches(model) ? patchCount(model) : null;
   const kept =
     seesPatches(model) && selection.mode !== 'off' ? keptPatches({ model, selection }) : patches;
   // masked patches are blank, but they are computed all the same (method B.7)
   const computed = selection.mode === 'drop' ? kept : patches;
-  const macsFull = cost.macs(patches ?? 0);
-  const macsKept = cost.macs(computed ?? 0);
 
-  const share = selectedShare(config);
-  const perImage = macsFull - share * (macsFull - macsKept);
+  // of the stage that leaves the model
+  const { epochs } = stageEpochs(config).at(-1)!;
+  const costs = new Map<string, ModelCost>();
+  /** The model as the steps of an epoch have it: few different ones, however many epochs. */
+  const costAt = (epoch: number): ModelCost => {
+    const routing = routingAt(config, epoch);
+    const key = JSON.stringify(routing);
+    const cost = costs.get(key) ?? modelCost({ ...config, routing }, classes);
+    costs.set(key, cost);
+    return cost;
+  };
+  const last = costAt(epochs - 1);
+  const macsFull = modelCost({ ...config, routing: { kind: 'none' } }, classes).macs(patches ?? 0);
+
+  /** MACs of one image where a share of the batches is reduced to kept patches. */
+  const mixed = (cost: ModelCost, share: number): number => {
+    const full = cost.macs(patches ?? 0);
+    return full - share * (full - cost.macs(computed ?? 0));
+  };
+
+  const batch = Math.min(train.batch, images);
+  let perImage = 0;
+  let memoryBytes = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const cost = costAt(epoch);
+    const share = selectedAt(config, epoch);
+    perImage += mixed(cost, share);
+    memoryBytes = Math.max(
+      memoryBytes,
+      cost.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
+    );
+  }
+  perImage /= epochs;
   const stages = stageCosts(config, classes, perImage).map((stage) => {
     const { train: count, validation } = describeDataset(datasetOf(config, stage.phase));
     const batch = Math.min(train.batch, count);
@@ -45,13 +74,13 @@ export function forecast(config: ExperimentConfig): Forecast {
   });
   const sum = (of: (stage: (typeof stages)[number]) => number): number =>
     stages.reduce((total, stage) => total + of(stage), 0);
-  const batch = Math.min(train.batch, images);
   const trainMacs = sum(({ macs }) => macs);
 
   return {
-    parameters: cost.parameters,
+    parameters: last.parameters,
     macsFull,
-    macsKept,
+    macsKept: last.macs(computed ?? 0),
+    macsTest: mixed(last, selectedAtTest(config)),
     patches,
     kept,
     tokensFull: patches === null ? null : patches + 1,
@@ -60,7 +89,7 @@ export function forecast(config: ExperimentConfig): Forecast {
     steps: sum(({ steps }) => steps),
     trainMacs,
     trainRatio: trainMacs / sum(({ plain }) => plain),
-    memoryBytes: cost.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
+    memoryBytes,
   };
 }
 
@@ -75,11 +104,20 @@ function datasetOf(
   return parsed.config.dataset;
 }
 
+/** The probability that a batch of an epoch is reduced to its kept patches. */
+const selectedAt = ({ selection, train }: ExperimentConfig, epoch: number): number =>
+  selection.mode === 'off' ? 0 : selectionProbability(selection, epoch, train.epochs);
+
+/** The same for batches of the test. */
+function selectedAtTest(config: ExperimentConfig): number {
+  const { mode, evalSelect } = config.selection;
+  if (mode === 'off' || evalSelect === 'full') return 0;
+  return evalSelect === 'topk' ? 1 : selectedAt(config, config.train.epochs - 1);
+}
+
 /** The expected share of all batches that are reduced to their kept patches. */
-export function selectedShare({ selection, train }: ExperimentConfig): number {
-  if (selection.mode === 'off') return 0;
+export function selectedShare(config: ExperimentConfig): number {
   let sum = 0;
-  for (let epoch = 0; epoch < train.epochs; epoch++)
-    sum += selectionProbability(selection, epoch, train.epochs);
-  return sum / train.epochs;
+  for (let epoch = 0; epoch < config.train.epochs; epoch++) sum += selectedAt(config, epoch);
+  return sum / config.train.epochs;
 }

@@ -28,9 +28,12 @@ const floatsPerParameter = 7;
 /** Of each convolution's output: before and after normalisation, after activation, and two gradients. */
 const floatsPerActivation = 5;
 
-/** What of a config decides; fine-tuning may bring a head with a hidden layer. */
+/**
+ * What of a config decides; fine-tuning may bring a head with a hidden layer. Where routing changes from
+ * epoch to epoch, that of one epoch.
+ */
 export type CostChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
-  Partial<Pick<ExperimentConfig, 'train' | 'finetune'>>;
+  Partial<Pick<ExperimentConfig, 'routing' | 'train' | 'finetune'>>;
 
 /** The hidden layer of width D that fine-tuning may put before the classifier. */
 export function hiddenHead(
@@ -42,14 +45,15 @@ export function hiddenHead(
 }
 
 export function modelCost(config: CostChoice, classes: number): ModelCost {
-  const { model, attention } = config;
+  const { model, attention, routing } = config;
   switch (model.kind) {
     case 'vit': {
       const hidden = hiddenHead(config, model.dim);
       return {
-        parameters: parameterCount(model, classes, attention) + hidden.parameters,
-        macs: (patches) => forwardMacs(model, classes, patches, attention) + hidden.macs,
-        memoryBytes: (batch, patches) => stepMemoryBytes(model, classes, batch, patches, attention),
+        parameters: parameterCount(model, classes, attention, routing) + hidden.parameters,
+        macs: (patches) => forwardMacs(model, classes, patches, attention, routing) + hidden.macs,
+        memoryBytes: (batch, patches) =>
+          stepMemoryBytes(model, classes, batch, patches, attention, routing),
       };
     }
     case 'resnet':

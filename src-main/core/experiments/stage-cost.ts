@@ -12,7 +12,7 @@ import {
   maskedPatches,
   teacherConfig,
 } from '../../trainer/recipes/stage-models.ts';
-import { layerMacs, trainFactor } from './cost.ts';
+import { blockMacs, layerMacs, trainFactor } from './cost.ts';
 import { hiddenHead, modelCost } from './model-cost.ts';
 
 export interface StageCost extends StageEpochs {
@@ -127,8 +127,8 @@ function fineTuneCost(
 ): Partial<StageCost> & Pick<StageCost, 'perImage'> {
   const { unfreezeLast } = config.finetune;
   const head = headMacs(config, model, classes);
-  const block = layerMacs(model, patchCount(model) + 1, config.attention);
-  const trained = head + unfreezeLast * block;
+  const blocks = blockMacs(model, patchCount(model) + 1, config.attention, config.routing);
+  const trained = blocks.slice(model.layers - unfreezeLast).reduce((sum, macs) => sum + macs, head);
   if (unfreezeLast > 0) return { perImage: full + head + (trainFactor - 1) * trained };
   return augments(config.augment)
     ? { perImage: full + trainFactor * head, onceValidation: full }

@@ -9,6 +9,7 @@ import {
   patchCount,
   type ExperimentConfig,
 } from '../../experiment-config.ts';
+import { routingAt } from '../../token-routing.ts';
 import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import type { OnnxGraph } from '../engine/onnx.ts';
@@ -48,7 +49,14 @@ export interface Inference {
   step: Step;
 }
 
-export function inferenceOf({ config, classes, images, structure }: InferenceModel): Inference {
+export function inferenceOf({
+  config: whole,
+  classes,
+  images,
+  structure,
+}: InferenceModel): Inference {
+  // a model that is pruned while it learns is tested with the tokens that are left at the end
+  const config = { ...whole, routing: routingAt(whole) };
   const dataset = { ...images, classes };
   const model = buildModel(config, dataset, structure);
   const tensors = [...publicTensors(model.parameters), ...model.buffers];

@@ -8,6 +8,7 @@
 import * as tf from '../engine/tf.ts';
 import type { Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
 import type { ExperimentConfig } from '../../experiment-config.ts';
+import { best, gatherRows } from './tokens.ts';
 
 export type Selection = ExperimentConfig['selection'];
 
@@ -151,12 +152,7 @@ export function selectPatches(
 ): Tensor2D {
   return tf.tidy(() => {
     const keys = noise ? gumbelKeys(patchProbabilities(scores, options), noise) : tf.relu(scores);
-    const { indices } = tf.topk(keys as Tensor2D, k, true);
-    // In ascending order, the same set gives the same sums, whatever order it was drawn in. The places
-    // come from a table of floats because ONNX Runtime's WebGPU provider casts no 64-bit indices.
-    const places = tf.range(0, scores.shape[1]).neg();
-    const { values } = tf.topk(tf.gather<tf.Tensor>(places, indices), k, true);
-    return values.neg().cast('int32') as Tensor2D;
+    return best(keys as Tensor2D, k);
   });
 }
 
@@ -167,24 +163,8 @@ export function gumbelKeys(probabilities: Tensor2D, noise: Tensor2D): Tensor2D {
   );
 }
 
-/**
- * The rows of kept patches.
- * @param patches [B, N, F]
- * @param kept [B, k] int32
- * @returns [B, k, F]
- */
-export function gatherPatches(patches: Tensor3D, kept: Tensor2D): Tensor3D {
-  const [batch, all, width] = patches.shape;
-  const k = kept.shape[1];
-  const offsets = tf.mul(
-    tf.range(0, batch, 1, 'int32').reshape([batch, 1]),
-    tf.scalar(all, 'int32'),
-  );
-  const rows = kept.add(offsets).reshape<tf.Tensor1D>([batch * k]);
-  return tf
-    .gather(patches.reshape<Tensor2D>([batch * all, width]), rows)
-    .reshape([batch, k, width]);
-}
+/** The rows of kept patches: [B, N, F], [B, k] -> [B, k, F]. */
+export const gatherPatches = gatherRows;
 
 /**
  * 1 for kept patches, 0 for the others: what the authors multiply the normalised image with.

@@ -28,7 +28,13 @@ import { parameterOf } from './linear.ts';
 import type { Parameter } from './parameters.ts';
 import { imageSignatures } from './signature.ts';
 import type { VitStructure } from './structure.ts';
-import { vitForward, vitParameters, vitStructure, type VitShape } from './vit.ts';
+import {
+  vitDropoutElements,
+  vitForward,
+  vitParameters,
+  vitStructure,
+  type VitShape,
+} from './vit.ts';
 
 /** What a model sees of a batch of images. */
 export type ModelInput =
@@ -38,6 +44,8 @@ export type ModelInput =
       patches: Tensor3D;
       /** [B, n] their places where patches were dropped. */
       kept: Tensor2D | null;
+      /** [B, N] scores of all patches, for a router that takes hints. */
+      scores?: Tensor2D | null;
     }
   /** [B, C, S, S], normalised. */
   | { kind: 'image'; images: Tensor4D }
@@ -104,14 +112,14 @@ export interface ImageShape {
 
 /** What of a config decides about its model: pruning brings gates, fine-tuning a head of its own. */
 export type ModelChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
-  Partial<Pick<ExperimentConfig, 'pruning' | 'train' | 'finetune'>>;
+  Partial<Pick<ExperimentConfig, 'routing' | 'pruning' | 'train' | 'finetune'>>;
 
 /**
- * The model of a config for a dataset.
+ * The model of a config for a dataset; where routing changes from epoch to epoch, that of one epoch.
  * @param structure what pruning has left of it; null where nothing was taken away.
  */
 export function buildModel(
-  { model, attention, pruning, train, finetune }: ModelChoice,
+  { model, attention, routing, pruning, train, finetune }: ModelChoice,
   images: ImageShape,
   structure: VitStructure | null = null,
 ): Model {
@@ -120,6 +128,7 @@ export function buildModel(
       return vit({
         model,
         attention,
+        ...(routing && { routing }),
         channels: images.channels,
         classes: images.classes.length,
         structure: structure ?? undefined,
@@ -136,24 +145,23 @@ export function buildModel(
 }
 
 function vit(shape: VitShape): Model {
-  const { dim, dropout: dropoutRate } = shape.model;
-  const { heads, hidden } = vitStructure(shape);
+  const { heads } = vitStructure(shape);
   return {
     parameters: vitParameters(shape),
     buffers: [],
     sees: 'patches',
     features: null,
-    dropoutRate,
+    dropoutRate: shape.model.dropout,
     gates: shape.gatePenalty === undefined ? 0 : sum(heads),
     vit: shape,
-    // the three places of every block (method A.1)
-    dropoutElements: (tokens) => tokens * sum(hidden.map((neurons) => 2 * dim + neurons)),
+    dropoutElements: (tokens) => vitDropoutElements(shape, tokens),
     forward: ({ parameters, input, training, dropout, gateNoise, headScales, onWeights }) => {
-      const { patches, kept } = expected(input, 'patches');
+      const { patches, kept, scores = null } = expected(input, 'patches');
       const gates = headGates(shape, parameters, { gateNoise, headScales });
       const logits = vitForward(shape, parameters, {
         patches,
         kept,
+        scores,
         onWeights,
         ...(dropout && { dropout }),
         ...(gates && { gates }),

@@ -5,22 +5,30 @@
  */
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
-import { patchCount, type VitModel } from '../../experiment-config.ts';
+import { patchCount, type RoutingConfig, type VitModel } from '../../experiment-config.ts';
+import { planBlocks, type BlockPlan } from '../../token-routing.ts';
 import type { Tensors } from '../engine/engine.ts';
 import { gelu, layerNorm } from '../engine/ops.ts';
 import {
   attentionOf,
+  bothReaders,
   type AttentionConfig,
   type AttentionInput,
   type WeightsReader,
 } from './attention/registry.ts';
 import type { Initialiser, Parameter } from './parameters.ts';
+import { matchTokens, mergeTokens, type SizedTokens } from './routing/merge.ts';
+import { importance, pruneTokens } from './routing/prune.ts';
+import { chooseRoute, routedBranches, routerParameters, zScores } from './routing/route.ts';
 import type { VitStructure } from './structure.ts';
+import { gatherRows, untracked } from './tokens.ts';
 
 /** Everything about a ViT that its parameters and its graph depend on. */
 export interface VitShape {
   model: VitModel;
   attention: AttentionConfig;
+  /** Of the epoch in question (`routingAt`); none where left out. */
+  routing?: RoutingConfig;
   channels: number;
   classes: number;
   /** What pruning has left of every layer; left out: all of it. */
@@ -86,9 +94,16 @@ export function vitParameters(shape: VitShape): Parameter[] {
     decay: false,
   });
 
-  const block = (b: string, heads: number, hidden: number): Parameter[] => {
+  const routed = vitPlan(shape, patchCount(model) + 1).map(({ action }) => action.kind === 'route');
+
+  const block = (b: string, layer: number): Parameter[] => {
+    const heads = structure.heads[layer]!;
+    const hidden = structure.hidden[layer]!;
     const inner = heads * dimHead;
     return [
+      ...(routed[layer]
+        ? routerParameters(dim).map((router) => ({ ...router, name: `${b}.${router.name}` }))
+        : []),
       ...norm(`${b}.ln1`),
       ...projections.map((part) => weight(`${b}.${part}.weight`, [inner, dim], joint(b, 'weight'))),
       ...(model.qkvBias
@@ -112,9 +127,7 @@ export function vitParameters(shape: VitShape): Parameter[] {
     bias('patch.bias', dim, channels * patch * patch),
     { name: 'cls', shape: [1, 1, dim], init: positions, decay: false },
     { name: 'pos', shape: [patchCount(model) + 1, dim], init: positions, decay: false },
-    ...structure.heads.flatMap((heads, layer) =>
-      block(`b${layer}`, heads, structure.hidden[layer]!),
-    ),
+    ...routed.flatMap((_, layer) => block(`b${layer}`, layer)),
     ...norm('head.ln'),
     ...(head === 'mlp'
       ? [weight('head.hidden.weight', [dim, dim]), bias('head.hidden.bias', dim, dim)]
@@ -124,11 +137,27 @@ export function vitParameters(shape: VitShape): Parameter[] {
   ];
 }
 
+/** What the blocks do with tokens, class token included. */
+export const vitPlan = ({ routing, model }: VitShape, tokens: number): BlockPlan[] =>
+  planBlocks(routing ?? { kind: 'none' }, model.layers, tokens);
+
+/** Elements of one image that dropout applies to: three places in every block (method A.1). */
+export function vitDropoutElements(shape: VitShape, tokens: number): number {
+  const { dim } = shape.model;
+  const { hidden } = vitStructure(shape);
+  return vitPlan(shape, tokens).reduce(
+    (sum, { attended, mlp }, layer) => sum + attended * dim + mlp * (dim + hidden[layer]!),
+    0,
+  );
+}
+
 export interface VitInput {
   /** [B, n, C p²] normalised patches: all N, or only the kept ones. */
   patches: Tensor3D;
   /** [B, n] their places in the image where patches were dropped; null when all N are there. */
   kept: Tensor2D | null;
+  /** [B, N] scores of all patches, for a router that takes hints; without, it decides alone. */
+  scores?: Tensor2D | null;
   /** Applied at the three places of every block; left out, nothing is dropped. */
   dropout?: (values: Tensor) => Tensor;
   /** Of every head of a layer, [h] or per image [B, h]; its output is multiplied by them. */
@@ -147,38 +176,128 @@ export interface VitInput {
  * @returns logits [B, classes]
  */
 export function vitForward(shape: VitShape, parameters: Tensors, input: VitInput): Tensor2D {
-  return vitHead(parameters, vitPool(vitEncode(shape, parameters, input)));
+  return vitHead(parameters, vitFeatures(shape, parameters, input));
+}
+
+/** What the head sees of an image: the encoder's tokens, pooled by what they stand for. [B, D] */
+export function vitFeatures(shape: VitShape, parameters: Tensors, input: VitInput): Tensor2D {
+  const { tokens, sizes } = encode(shape, parameters, input);
+  return vitPool(tokens, sizes);
 }
 
 /**
- * Patches to tokens: projection, class token, positions, all blocks (method A.1).
- * @returns the tokens after the last block [B, n + 1, D], the class token first.
+ * Patches to tokens: projection, class token, positions, all blocks (method A.1). Where the shape's routing merges
+ * tokens, use `vitFeatures`, which knows how many patches each stands for.
+ * @returns the tokens after the last block, the class token first: [B, n + 1, D], fewer where the shape's
+ * routing prunes.
  */
-export function vitEncode(
-  shape: VitShape,
-  parameters: Tensors,
-  { patches, kept, dropout = (values) => values, gates, onWeights, embedded, observe }: VitInput,
-): Tensor3D {
-  const { layers } = shape.model;
-  const { norm, attention, mlp } = vitLayers(shape, parameters);
-
-  let t = vitEmbed(shape, parameters, patches, kept, embedded);
-  observe?.('embed', t);
-  for (let layer = 0; layer < layers; layer++) {
-    const b = `b${layer}`;
-    t = t.add(
-      dropout(
-        attention(norm(t, `${b}.ln1`), b, { gates: gates?.(layer), onWeights: onWeights?.(layer) }),
-      ),
-    );
-    t = t.add(dropout(mlp(norm(t, `${b}.ln2`), b, dropout)));
-    observe?.(`block${layer}`, t);
-  }
-  return t;
+export function vitEncode(shape: VitShape, parameters: Tensors, input: VitInput): Tensor3D {
+  const { tokens, sizes } = encode(shape, parameters, input);
+  if (sizes) throw new Error('merged tokens stand for several patches: use vitFeatures');
+  return tokens;
 }
 
-/** The mean over all tokens, class token included (method A.1): [B, n, D] -> [B, D]. */
-export const vitPool = (tokens: Tensor3D): Tensor2D => tokens.mean(1);
+function encode(
+  shape: VitShape,
+  parameters: Tensors,
+  {
+    patches,
+    kept,
+    scores,
+    dropout = (values) => values,
+    gates,
+    onWeights,
+    embedded,
+    observe,
+  }: VitInput,
+): SizedTokens {
+  const { norm, attention, mlp, routerLogits } = vitLayers(shape, parameters);
+  const { routing } = shape;
+
+  let t = vitEmbed(shape, parameters, patches, kept, embedded);
+  let sizes: Tensor3D | null = null;
+  observe?.('embed', t);
+  for (const [layer, { action }] of vitPlan(shape, t.shape[1]).entries()) {
+    const b = `b${layer}`;
+    const attended = (x: Tensor3D, seen: AttentionSight = {}): Tensor =>
+      dropout(
+        attention(norm(x, `${b}.ln1`), b, {
+          ...seen,
+          onWeights: bothReaders(seen.onWeights, onWeights?.(layer)),
+          gates: gates?.(layer),
+        }),
+      );
+    const mlpOf = (x: Tensor3D): Tensor => dropout(mlp(norm(x, `${b}.ln2`), b, dropout));
+
+    switch (action.kind) {
+      case 'dense':
+        t = t.add(attended(t));
+        break;
+      case 'route': {
+        const route = chooseRoute(routerLogits(t, b), routerHints(), action.chosen);
+        const whole = action.scope === 'block';
+        t = routedBranches(t, route, whole ? [attended, mlpOf] : [attended]);
+        if (whole) {
+          observe?.(`block${layer}`, t);
+          continue;
+        }
+        break;
+      }
+      case 'prune': {
+        const seen: { weights?: Tensor } = {};
+        t = t.add(attended(t, { onWeights: (weights) => (seen.weights = weights) }));
+        const { weights } = seen;
+        if (!weights)
+          throw new Error(`${shape.attention.kind} forms no attention weights to prune by`);
+        t = pruneTokens(
+          t,
+          untracked(() => importance(weights)),
+          action.kept,
+          action.fuse,
+        );
+        break;
+      }
+      case 'merge': {
+        const seen: { keys?: Tensor4D } = {};
+        t = t.add(attended(t, { logSizes: logSizes(), onKeys: (keys) => (seen.keys = keys) }));
+        const { keys } = seen;
+        if (!keys) throw new Error(`${shape.attention.kind} has no keys to match tokens by`);
+        if (action.merged > 0)
+          ({ tokens: t, sizes } = mergeTokens(
+            { tokens: t, sizes },
+            matchTokens(keys, action.merged),
+          ));
+        break;
+      }
+    }
+    t = t.add(mlpOf(t));
+    observe?.(`block${layer}`, t);
+  }
+  return { tokens: t, sizes };
+
+  function logSizes(): Tensor | undefined {
+    return sizes ? untracked(() => sizes!.log().expandDims(1)) : undefined;
+  }
+
+  /** z-scores of the patches that are there, [B, n]. */
+  function routerHints(): Tensor2D | null {
+    if (!scores || routing?.kind !== 'route' || routing.heuristic === 'none') return null;
+    const [batch, all] = scores.shape;
+    if (!kept) return zScores(scores);
+    return zScores(
+      gatherRows(scores.reshape([batch, all, 1]), kept).reshape([batch, kept.shape[1]]),
+    );
+  }
+}
+
+/**
+ * The mean over all tokens, class token included (method A.1): [B, n, D] -> [B, D].
+ * @param sizes [B, n, 1] how many patches each token stands for; null: one each.
+ */
+export function vitPool(tokens: Tensor3D, sizes: Tensor3D | null = null): Tensor2D {
+  if (!sizes) return tokens.mean(1);
+  return tokens.mul(sizes).sum<Tensor2D>(1).div(sizes.sum(1));
+}
 
 /** LayerNorm, a hidden layer where the head has one, and the linear classifier: [B, D] -> logits [B, classes]. */
 export function vitHead(parameters: Tensors, pooled: Tensor2D): Tensor2D {
@@ -220,12 +339,16 @@ export interface VitLayers {
   /** Multi-head attention of block `b` (`b0`, `b1`, ...) with its output projection. */
   attention(tokens: Tensor3D, b: string, sight?: AttentionSight): Tensor3D;
   mlp(tokens: Tensor3D, b: string, dropout: (values: Tensor) => Tensor): Tensor3D;
+  /** One number per token, [B, n]; only of a block that has a router. */
+  routerLogits(tokens: Tensor3D, b: string): Tensor2D;
 }
 
 /** What an attention is told beside its tokens, and tells. */
-interface AttentionSight extends Pick<AttentionInput, 'onWeights'> {
+interface AttentionSight extends Pick<AttentionInput, 'logSizes' | 'onWeights'> {
   /** Of its heads, [h] or [B, h]. */
   gates?: Tensor | undefined;
+  /** Is given the keys [B, h, n, d]. */
+  onKeys?: (keys: Tensor4D) => void;
 }
 
 export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
@@ -236,14 +359,18 @@ export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
   return {
     norm: (tokens, name) => norm(parameters, tokens, name) as Tensor3D,
 
-    attention(x, b, { gates, ...told } = {}) {
+    attention(x, b, { gates, onKeys, ...told } = {}) {
       const [batch, tokens] = x.shape;
       const heads = structure.heads[Number(b.slice(1))]!;
       const splitHeads = (projected: Tensor): Tensor4D =>
         projected.reshape<Tensor4D>([batch, tokens, heads, dimHead]).transpose([0, 2, 1, 3]);
       const attended = attend({
         tokens: x,
-        project: (name, input = x) => splitHeads(linear(parameters, input, `${b}.${name}`)),
+        project: (name, input = x) => {
+          const projected = splitHeads(linear(parameters, input, `${b}.${name}`));
+          if (name === 'k') onKeys?.(projected);
+          return projected;
+        },
         parameter: (name) => named(parameters, `${b}.${name}`),
         ...told,
       });
@@ -256,6 +383,8 @@ export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
 
     mlp: (x, b, dropout) =>
       linear(parameters, dropout(gelu(linear(parameters, x, `${b}.fc1`))), `${b}.fc2`) as Tensor3D,
+
+    routerLogits: (x, b) => linear(parameters, x, `${b}.router`).squeeze([2]),
   };
 }
 

@@ -4,6 +4,7 @@
  * once per image.
  */
 import type { ExperimentConfig } from '../../experiment-config.ts';
+import { routingAt } from '../../token-routing.ts';
 import { buildModel, type Model } from '../models/registry.ts';
 import type { Parameter } from '../models/parameters.ts';
 import type { VitStructure } from '../models/structure.ts';
@@ -29,7 +30,7 @@ export function distilled(
   batch: number,
   structure: VitStructure | null = null,
 ): Recipe {
-  const teacher = buildModel(taughtBy, dataset);
+  const teacher = buildModel({ ...taughtBy, routing: routingAt(taughtBy) }, dataset);
   const frozen = [...teacher.parameters, ...teacher.buffers].map((parameter) => ({
     ...parameter,
     name: prefix + parameter.name,

@@ -1,5 +1,6 @@
 /** From a batch as it is stored to what the model sees of it. */
 import { patchCount, type ExperimentConfig, type VitModel } from '../../experiment-config.ts';
+import { routerHint } from '../../token-routing.ts';
 import type { Specs, Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
@@ -10,7 +11,7 @@ import {
   pixelPatches,
   type Normalisation,
 } from '../models/images.ts';
-import { gatherPatches, keepMask, selectPatches } from '../models/patch-selection.ts';
+import { gatherPatches, keepMask, scorePatches, selectPatches } from '../models/patch-selection.ts';
 import type { FeatureTransform, ModelInput } from '../models/registry.ts';
 import type { DatasetShape } from './recipe.ts';
 
@@ -55,7 +56,7 @@ export const patchChoiceSpecs = (choice: PatchChoice, batch: number, patches: nu
 
 /** What the model sees of a batch. */
 export function modelInput(
-  config: Pick<ExperimentConfig, 'model' | 'selection' | 'train'>,
+  config: Pick<ExperimentConfig, 'model' | 'selection' | 'routing' | 'train'>,
   dataset: DatasetShape,
   sees: ModelInput['kind'],
   inputs: Tensors,
@@ -68,15 +69,29 @@ export function modelInput(
     return {
       kind: 'patches',
       ...encoderInput(inputs, choice, model, selection, normalisation),
+      scores: hintsOf(config, model, inputs),
     };
   const images = normaliseImages(inputs.images as Tensor4D, model.image, normalisation);
   return { kind: 'image', images };
 }
 
+/** What a router is told of the patches [B, N]: scores the step is fed, or else computes; null for no hint. */
+function hintsOf(
+  { selection, routing }: Pick<ExperimentConfig, 'selection' | 'routing'>,
+  { image, patch }: VitModel,
+  inputs: Tensors,
+): Tensor2D | null {
+  const heuristic = routerHint(routing);
+  if (!heuristic) return null;
+  if (inputs.scores) return inputs.scores as Tensor2D;
+  const pixels = pixelPatches(inputs.images as Tensor4D, image, patch);
+  return scorePatches(pixels, { ...selection, heuristic });
+}
+
 /** Images to what the encoder sees: all patches, the kept ones, or all with the others blanked. */
 function encoderInput(
   inputs: Tensors,
-  { keep }: PatchChoice,
+  { keep, scored }: PatchChoice,
   model: VitModel,
   selection: ExperimentConfig['selection'],
   normalisation: Normalisation,
@@ -84,7 +99,8 @@ function encoderInput(
   const pixels = pixelPatches(inputs.images as Tensor4D, model.image, model.patch);
   if (keep === null) return { patches: normalisePatches(pixels, normalisation), kept: null };
   const [batch, patches, channels, area] = pixels.shape;
-  const scores = (inputs.scores ?? tf.zeros([batch, patchCount(model)])) as Tensor2D;
+  // scores may be there for a router alone
+  const scores = (scored ? inputs.scores! : tf.zeros([batch, patchCount(model)])) as Tensor2D;
   const kept = selectPatches(scores, (inputs.noise ?? null) as Tensor2D | null, keep, selection);
   if (selection.mode === 'mask') {
     const all = normalisePatches(pixels, normalisation);

@@ -38,6 +38,7 @@ export function teacherConfig(config: ExperimentConfig): ExperimentConfig {
     sparsity: {},
     pruning: {},
     attention: { kind: 'standard' },
+    routing: { kind: 'none' },
     train: { ...config.train, recipe: 'scratch' },
   });
   if (!parsed.ok) throw new Error(`teacher: ${parsed.issues[0]?.message}`);

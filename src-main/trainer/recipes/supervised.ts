@@ -3,9 +3,17 @@
  * functions, and what goes into them.
  *
  * Patch selection needs at most two training programs, full images and kept patches: one draw per batch
- * decides between them (method B.5), so there are exactly two shapes to compile.
+ * decides between them (method B.5), so there are exactly two shapes to compile. Pruning adds a shape for
+ * each step of its schedule; an epoch is evaluated with the tokens that it was trained with.
  */
-import { keptPatches, patchCount, type ExperimentConfig } from '../../experiment-config.ts';
+import {
+  keptPatches,
+  patchCount,
+  type ExperimentConfig,
+  type RoutingConfig,
+} from '../../experiment-config.ts';
+import { routerHint, routingAt } from '../../token-routing.ts';
+import type { Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
 import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
@@ -15,7 +23,7 @@ import { dropoutFrom } from '../models/dropout.ts';
 import { pixelPatches } from '../models/images.ts';
 import { parameterCount, type Parameter } from '../models/parameters.ts';
 import { scorePatches, selectPatches } from '../models/patch-selection.ts';
-import { buildModel, dropoutBytesOf } from '../models/registry.ts';
+import { buildModel, dropoutBytesOf, type Model, type ModelInput } from '../models/registry.ts';
 import type { VitStructure } from '../models/structure.ts';
 import { vitStructure, type VitShape } from '../models/vit.ts';
 import type { Teacher } from './distil.ts';
@@ -36,6 +44,7 @@ import {
   trainingStep,
   type DatasetShape,
   type Recipe,
+  type StepChoice,
   type StepDefinition,
 } from './recipe.ts';
 import { maskName, shrinkingOf } from './shrinking.ts';
@@ -54,6 +63,9 @@ export function supervised(
 ): Recipe {
   const { model, attention, selection, sparsity, train, pruning } = config;
   const built = buildModel(config, dataset, structure);
+  // dropping tokens changes how many a block sees, never what the model is made of
+  const modelOf = (routing: RoutingConfig): Model =>
+    buildModel({ ...config, routing }, dataset, structure);
   const { parameters, features } = built;
   const masks = pruning.magnitude > 0;
   const buffers = [...built.buffers, ...(masks ? [maskOf(parameters)] : [])];
@@ -64,21 +76,34 @@ export function supervised(
   // keeping all patches is the full image: one program, no scores
   const selects = selection.mode !== 'off' && kept < patches;
   const scored = selects && selection.heuristic !== 'random';
+  const hint = routerHint(config.routing);
+  const scoring = { ...selection, ...(!scored && hint && { heuristic: hint }) };
   // patches without a score are always drawn: their "k best" would be the top of the image
   const sampled = selection.probabilistic || !scored;
 
   const tokensOf = ({ keep }: PatchChoice): number | null =>
     sight && (selection.mode === 'drop' && keep !== null ? keep : patches) + 1;
 
-  const inputsOf = (choice: PatchChoice) => ({
+  const seenOf = (choice: PatchChoice) => ({
     ...modelInputSpecs(dataset, batch, features),
     labels: { shape: [batch], dtype: 'int32' } as const,
     ...patchChoiceSpecs(choice, batch, patches),
   });
+  const inputsOf = (choice: PatchChoice) => ({
+    ...seenOf(choice),
+    ...(hint && { scores: { shape: [batch, patches], dtype: 'float32' } as const }),
+  });
+  const inputOf = (inputs: Tensors, choice: PatchChoice): ModelInput =>
+    modelInput(config, dataset, built.sees, inputs, choice);
 
-  const trainStep = (choice: PatchChoice, penalised: number | null): StepDefinition => {
+  const trainStep = (
+    choice: PatchChoice,
+    routing: RoutingConfig,
+    penalised: number | null,
+  ): StepDefinition => {
+    const model = modelOf(routing);
     const tokens = tokensOf(choice);
-    const dropoutBytes = dropoutBytesOf(built, batch, tokens ?? 0);
+    const dropoutBytes = dropoutBytesOf(model, batch, tokens ?? 0);
     return trainingStep(state, train, {
       tokens,
       inputs: {
@@ -94,10 +119,10 @@ export function supervised(
       ...(masks && { mask: (buffers) => buffers[maskName]! }),
       loss: (views, inputs, beside) => {
         const seen: { weights?: Tensor } = {};
-        const { logits, buffers, penalty } = built.forward({
+        const { logits, buffers, penalty } = model.forward({
           parameters: views,
           buffers: beside.buffers,
-          input: modelInput(config, dataset, built.sees, inputs, choice),
+          input: inputOf(inputs, choice),
           training: true,
           gateNoise: inputs.gateNoise,
           ...(penalised !== null && {
@@ -108,7 +133,7 @@ export function supervised(
                   })
                 : undefined,
           }),
-          ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
+          ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, model.dropoutRate) }),
         });
         const targets = labelTargets(inputs, dataset.classes.length, train.labelSmoothing);
         const losses = teacher
@@ -131,14 +156,14 @@ export function supervised(
     });
   };
 
-  const evaluateStep = (choice: PatchChoice): StepDefinition => ({
+  const evaluateStep = (choice: PatchChoice, routing: RoutingConfig): StepDefinition => ({
     tokens: tokensOf(choice),
     specs: { state: state.evaluation, inputs: inputsOf(choice) },
     step: (tensors, inputs) => {
-      const { logits } = built.forward({
+      const { logits } = modelOf(routing).forward({
         parameters: state.parameters(tensors),
         buffers: state.buffers(tensors),
-        input: modelInput(config, dataset, built.sees, inputs, choice),
+        input: inputOf(inputs, choice),
         training: false,
       });
       return { outputs: classificationOutputs(logits, inputs.labels as Tensor1D) };
@@ -146,14 +171,14 @@ export function supervised(
   });
 
   /** How sparse attention is, mean over the layers that form weights. */
-  const watchStep = (choice: PatchChoice): StepDefinition => ({
-    ...evaluateStep(choice),
+  const watchStep = (choice: PatchChoice, routing: RoutingConfig): StepDefinition => ({
+    ...evaluateStep(choice, routing),
     step: (tensors, inputs) => {
       const seen: Tensor[] = [];
-      built.forward({
+      modelOf(routing).forward({
         parameters: state.parameters(tensors),
         buffers: state.buffers(tensors),
-        input: modelInput(config, dataset, built.sees, inputs, choice),
+        input: inputOf(inputs, choice),
         training: false,
         onWeights: () => (weights) => void seen.push(weights),
       });
@@ -166,7 +191,8 @@ export function supervised(
   /** What every head is worth: Σ over the images of |∂L/∂z_h z_h|, at z = 1 (Michel et al. 2019). */
   const importanceStep = (shape: VitShape): StepDefinition => ({
     tokens: tokensOf(allPatches),
-    specs: { state: state.evaluation, inputs: inputsOf(allPatches) },
+    // fed nothing but images and labels: a router's hints are computed with the rest
+    specs: { state: state.evaluation, inputs: seenOf(allPatches) },
     step: (tensors, inputs) => {
       const heads = vitStructure(shape).heads.reduce((a, b) => a + b, 0);
       // a factor of its own for every image, so that what helps one cannot hide what hurts another
@@ -185,22 +211,29 @@ export function supervised(
     },
   });
 
-  const trainSteps = memoised((key: string) => {
-    const [reduced, penalised] = JSON.parse(key) as [boolean, number | null];
-    return trainStep(reduced ? { keep: kept, sampled, scored } : allPatches, penalised);
-  });
-  const evaluated: PatchChoice = {
-    keep: kept,
-    sampled: selection.evalSelect === 'topk' ? !scored : sampled,
-    scored,
-  };
-  const evaluateSteps = memoised((reduced: boolean) =>
-    evaluateStep(reduced ? evaluated : allPatches),
+  const reducedTo = (drawn: boolean): PatchChoice => ({ keep: kept, sampled: drawn, scored });
+  const evaluated = reducedTo(selection.evalSelect === 'topk' ? !scored : sampled);
+  const trainSteps = byEpoch((reduced, routing, penalised) =>
+    trainStep(reduced ? reducedTo(sampled) : allPatches, routing, penalised),
+  );
+  const evaluateSteps = byEpoch((reduced, routing) =>
+    evaluateStep(reduced ? evaluated : allPatches, routing),
   );
 
-  const watchSteps = memoised((reduced: boolean) => watchStep(reduced ? evaluated : allPatches));
+  const watchSteps = byEpoch((reduced, routing) =>
+    watchStep(reduced ? evaluated : allPatches, routing),
+  );
   const sparse =
     sparsity.lambda > 0 || (attention.kind === 'standard' && attention.normaliser !== 'softmax');
+
+  /** Steps that differ between the epochs of a run only where its routing does. */
+  function byEpoch(
+    make: (reduced: boolean, routing: RoutingConfig, penalised: number | null) => StepDefinition,
+  ) {
+    const steps = memoised((key: string) => make(...(JSON.parse(key) as Parameters<typeof make>)));
+    return ({ epoch, selects, penalised = null }: StepChoice): StepDefinition =>
+      steps(JSON.stringify([selects, routingAt(config, epoch), penalised]));
+  }
 
   /** The choice alone, as evaluation makes it, or as training does where evaluation sees full images. */
   const selectStep = (): StepDefinition => ({
@@ -234,9 +267,9 @@ export function supervised(
       ),
     selects,
     penalisedLayers: sparsity.lambda > 0 && model.kind === 'vit' ? model.layers : 0,
-    watch: sparse && model.kind === 'vit' ? ({ selects: reduced }) => watchSteps(reduced) : null,
+    watch: sparse && model.kind === 'vit' ? watchSteps : null,
     score:
-      scored && sight
+      (scored || hint) && sight
         ? {
             tokens: 0,
             specs: { state: {}, inputs: imageInput(dataset, batch) },
@@ -244,16 +277,15 @@ export function supervised(
               outputs: {
                 scores: scorePatches(
                   pixelPatches(inputs.images as Tensor4D, sight.image, sight.patch),
-                  selection,
+                  scoring,
                 ),
               },
             }),
           }
         : null,
     select: selects ? selectStep() : null,
-    train: ({ selects: reduced, penalised = null }) =>
-      trainSteps(JSON.stringify([reduced, penalised])),
-    evaluate: ({ selects: reduced }) => evaluateSteps(reduced),
+    train: trainSteps,
+    evaluate: evaluateSteps,
   });
 }
 

@@ -6,6 +6,7 @@ import {
   type ExperimentConfigInput,
 } from '../../../src-main/contract.ts';
 import {
+  encoderMacs,
   forwardMacs,
   layerMacs,
   parameterCount,
@@ -195,5 +196,97 @@ describe('recipes with several stages', () => {
     expect(trainMacs).toBe(images * (5 * 3 * teacher + teacher + 5 * 3 * student));
     const moving = forecast({ ...config, augment: { ...config.augment, flip: true } });
     expect(moving.trainMacs).toBe(images * (5 * 3 * teacher + 5 * (teacher + 3 * student)));
+  });
+});
+
+describe('selective activation', () => {
+  const authors: Model = { ...modelOf(counts.vit.authors_L8), layers: 2 };
+  const narrow: Model = { ...vitOf(configOf({})), layers: 2 };
+  const standard = configOf({}).attention;
+  const of = (routing: ExperimentConfigInput['routing']) => configOf({ routing }).routing;
+  /** MACs of the second of two blocks over those of a dense one. */
+  const second = (model: Model, tokens: number, routing: ExperimentConfigInput['routing']) => {
+    const dense = layerMacs(model, tokens);
+    return (encoderMacs(model, tokens, standard, of(routing)) - dense) / dense;
+  };
+
+  it('counts a routed block as the specification does', () => {
+    // authors: m = 98; (m+1) 4 D I + 2 (m+1)² I + n 2 r D² + n D
+    const block = 99 * 4 * 64 * 768 + 2 * 99 ** 2 * 768 + 197 * 8 * 64 ** 2 + 197 * 64;
+    const dense = 197 * (4 * 64 * 768 + 8 * 64 ** 2) + 2 * 197 ** 2 * 768;
+    expect(second(authors, 197, { kind: 'route' })).toBeCloseTo(block / dense, 12);
+    expect(block / dense).toBeCloseTo(0.39, 2);
+    expect(second(narrow, 65, { kind: 'route' })).toBeCloseTo(0.75, 2);
+    // the whole block: (m + 1 + n D) of it
+    const whole = layerMacs(narrow, 33) + 65 * 64;
+    expect(second(narrow, 65, { kind: 'route', scope: 'block' })).toBe(
+      whole / layerMacs(narrow, 65),
+    );
+    expect(second(narrow, 65, { kind: 'route', capacity: 1 })).toBeGreaterThan(1);
+  });
+
+  it('counts pruned and merged encoders by hand', () => {
+    const model = { ...narrow, layers: 4 };
+    const attention = (n: number) => n * 4 * 64 * 64 + 2 * n * n * 64;
+    const mlp = (n: number) => n * 8 * 64 * 64;
+    // 64, then 45 = ceil(0.7 x 64), 32 and 23 patches and the class token
+    const pruned = encoderMacs(model, 65, standard, of({ kind: 'prune', fuse: false }));
+    expect(pruned).toBe(
+      attention(65) +
+        mlp(46) +
+        attention(46) +
+        mlp(33) +
+        attention(33) +
+        mlp(24) +
+        layerMacs(model, 24),
+    );
+    // with the fused token among those that compete: 46 = 45 + 1, 34 = ceil(0.7 x 46) + 1 and 25
+    const fused = encoderMacs(model, 65, standard, of({ kind: 'prune' }));
+    expect(fused).toBe(
+      attention(65) +
+        mlp(47) +
+        attention(47) +
+        mlp(35) +
+        attention(35) +
+        mlp(26) +
+        layerMacs(model, 26),
+    );
+    const merged = encoderMacs(
+      { ...model, layers: 2 },
+      65,
+      standard,
+      of({ kind: 'merge', tokens: 8 }),
+    );
+    // keys of width 16 are compared, 33 x 32 pairs; from then on each key has its size
+    expect(merged).toBe(
+      attention(65) + 33 * 32 * 16 + mlp(57) + attention(57) + 4 * 57 ** 2 + 29 * 28 * 16 + mlp(49),
+    );
+  });
+
+  it('adds a router to each routed block', () => {
+    const model = { ...narrow, layers: 5 };
+    const routed = parameterCount(model, 10, standard, of({ kind: 'route' }));
+    expect(routed - parameterCount(model, 10, standard)).toBe(2 * 65);
+  });
+
+  it('averages pruning over its schedule, and tests with what is left at the end', () => {
+    const config = configOf({ routing: { kind: 'prune', fuse: false }, train: { epochs: 10 } });
+    const model = vitOf(config);
+    const at = (keep: number) =>
+      forwardMacs(model, 10, 64, standard, of({ kind: 'prune', fuse: false, keep }));
+    const cost = forecast(config);
+    const dense = forwardMacs(model, 10, 64);
+    // one epoch of all tokens, then a quarter and a half of the way, then the whole
+    const mean = (dense + at(1 - 0.25 * 0.3) + at(1 - 0.5 * 0.3) + 7 * at(0.7)) / 10;
+    expect(cost.trainRatio).toBeCloseTo(mean / dense, 12);
+    expect(cost).toMatchObject({ macsFull: dense, macsKept: at(0.7), macsTest: at(0.7) });
+    expect(cost.memoryBytes).toBe(forecast(configOf({ train: { epochs: 10 } })).memoryBytes);
+  });
+
+  it('models less memory where fewer tokens are computed', () => {
+    const memory = (routing: ExperimentConfigInput['routing']) =>
+      stepMemoryBytes(narrow, 10, 128, 64, standard, of(routing));
+    expect(memory({ kind: 'route' })).toBeLessThan(memory({ kind: 'none' }));
+    expect(memory({ kind: 'merge', tokens: 20 })).toBeLessThan(0.8 * memory({ kind: 'none' }));
   });
 });

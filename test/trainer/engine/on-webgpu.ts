@@ -6,6 +6,8 @@ import type { Step } from '../../../src-main/trainer/engine/engine.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { exampleStep } from './example-step.ts';
+import { routedSteps } from './routed-steps.ts';
+import { vitStep } from './vit-step.ts';
 import { lossFeeds, lossSpecs, lossStep } from '../losses/loss-cases.ts';
 
 const engine = openOrtEngine('webgpu', { threads: 1 });
@@ -49,6 +51,17 @@ const program = await engine.compile(vit.step, vit.specs);
 const losses: number[] = [];
 for (let t = 1; t <= 3; t++) losses.push((await program.run(state, vit.feeds(t))).loss![0]!);
 const { parameters } = await state.read();
+
+/** Losses of three steps of each way to leave tokens out. */
+const routed: Record<string, number[]> = {};
+for (const [name, options] of Object.entries(routedSteps)) {
+  const step = vitStep(options);
+  const held = await engine.createState(step.state());
+  const steps = await engine.compile(step.step, step.specs);
+  routed[name] = [];
+  for (let t = 1; t <= 3; t++) routed[name].push((await steps.run(held, step.feeds(t))).loss![0]!);
+  await Promise.all([steps.dispose(), held.dispose()]);
+}
 await Promise.all([program.dispose(), state.dispose(), all.dispose(), engine.dispose()]);
 
 console.log(
@@ -60,6 +73,7 @@ console.log(
       Object.entries(recipeLosses).map(([name, data]) => [name, Array.from(data)]),
     ),
     losses,
+    routed,
     parameters: Array.from(parameters!.data),
   }),
 );

@@ -26,6 +26,8 @@ export interface VitStepOptions {
   keep?: number;
   /** Standard where left out. */
   attention?: ExperimentConfigInput['attention'];
+  /** None where left out; pruning as in the last epoch. */
+  routing?: ExperimentConfigInput['routing'];
 }
 
 export interface VitStep {
@@ -37,10 +39,11 @@ export interface VitStep {
 }
 
 export function vitStep(options: VitStepOptions): VitStep {
-  const { batch, keep, classes = 10, attention, ...geometry } = options;
+  const { batch, keep, classes = 10, attention, routing, ...geometry } = options;
   const parsed = parseExperimentConfig({
     model: geometry,
     ...(attention && { attention, train: { clipNorm: 1 } }),
+    ...(routing && { routing }),
     ...(keep !== undefined && { selection: { mode: 'drop', keep } }),
   });
   if (!parsed.ok) throw new Error(parsed.issues[0]?.message);
@@ -57,7 +60,7 @@ export function vitStep(options: VitStepOptions): VitStep {
   );
   if (selects !== (keep !== undefined))
     throw new Error(`${keep} of ${patches} patches is no selection`);
-  const definition = train({ epoch: 0, selects });
+  const definition = train({ epoch: parsed.config.train.epochs - 1, selects });
 
   const size = batch * 3 * geometry.image ** 2;
   const images = Uint8Array.from({ length: size }, (_, i) => (i * 7919) % 251);
@@ -65,8 +68,11 @@ export function vitStep(options: VitStepOptions): VitStep {
   /** Numbers in (0, 1) without a pattern that a patch grid could have. */
   const spread = (factor: number) =>
     Float32Array.from({ length: batch * patches }, (_, i) => ((i * factor) % 9973) / 9974 + 1e-5);
-  const selection: Record<string, HostArray> =
-    keep === undefined ? {} : { scores: spread(7907), noise: spread(3571) };
+  const { scores, noise } = definition.specs.inputs;
+  const selection: Record<string, HostArray> = {
+    ...(scores && { scores: spread(7907) }),
+    ...(noise && { noise: spread(3571) }),
+  };
 
   return {
     step: definition.step,

@@ -9,6 +9,8 @@ import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { largestError, reference } from './reference.ts';
 import { exampleStep } from './example-step.ts';
+import { routedSteps } from './routed-steps.ts';
+import { vitStep } from './vit-step.ts';
 import { softwareDriver } from './software-driver.ts';
 import { lossExpected } from '../losses/loss-cases.ts';
 
@@ -28,6 +30,7 @@ describe.runIf(softwareDriver)('webgpu', () => {
     recipeLosses: Record<string, number[]>;
     losses: number[];
     parameters: number[];
+    routed: Record<string, number[]>;
   };
 
   beforeAll(async () => {
@@ -78,4 +81,18 @@ describe.runIf(softwareDriver)('webgpu', () => {
     // Adam divides a tiny gradient by its own size: parameters agree less closely than losses
     expect(largestError(onWebGpu.parameters, parameters!.data)).toBeLessThan(3e-3);
   });
+
+  it.each(Object.keys(routedSteps))(
+    'trains a ViT that leaves tokens out as cpu does: %s',
+    async (name) => {
+      const cpu = openOrtEngine('cpu', { threads: 1 });
+      const vit = vitStep(routedSteps[name]!);
+      const state = await cpu.createState(vit.state());
+      const program = await cpu.compile(vit.step, vit.specs);
+      const losses: number[] = [];
+      for (let t = 1; t <= 3; t++) losses.push((await program.run(state, vit.feeds(t))).loss![0]!);
+      await Promise.all([program.dispose(), state.dispose(), cpu.dispose()]);
+      expect(largestError(onWebGpu.routed[name]!, losses)).toBeLessThan(1e-4);
+    },
+  );
 });

@@ -51,6 +51,17 @@ const kinds: [string, ExperimentConfigInput][] = [
   ['gmm_repo', { model: vit, attention: { kind: 'gmm_repo' }, train: { clipNorm: 1 } }],
   ['delta', { model: vit, attention: { kind: 'delta' } }],
   ['delta of the mean', { model: vit, attention: { kind: 'delta', reference: 'mean' } }],
+  ['routed with a hint', { model: vit, routing: { kind: 'route' } }],
+  [
+    'routed after random dropping',
+    {
+      model: vit,
+      routing: { kind: 'route', scope: 'block' },
+      selection: { ...drop, heuristic: 'random', evalSelect: 'full' },
+    },
+  ],
+  ['pruned', { model: vit, routing: { kind: 'prune' } }],
+  ['merged', { model: vit, routing: { kind: 'merge', tokens: 4 } }],
   ['dropping the worst', { model: vit, selection: drop }],
   [
     'blanking by entropy',

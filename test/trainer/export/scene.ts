@@ -143,12 +143,12 @@ export async function sceneOf(input: ExperimentConfigInput, folder: string): Pro
           );
         }
         const selects = config.selection.evalSelect === 'topk' && config.selection.mode !== 'off';
-        if (selects && recipe.score) {
+        const { step, specs } = recipe.evaluate!({ epoch: config.train.epochs - 1, selects });
+        if (specs.inputs.scores && recipe.score) {
           const score = await engine.compile(recipe.score.step, recipe.score.specs);
           const none = await engine.createState({});
           feeds.scores = (await score.run(none, { images: bytes })).scores!;
         }
-        const { step, specs } = recipe.evaluate!({ epoch: 0, selects });
         const program = await engine.compile(step, specs);
         const log: Float32Array[] = Array.from(
           { length: batch },
