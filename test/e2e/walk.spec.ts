@@ -143,6 +143,21 @@ test('every view opens without an error and without an accessibility violation',
   expect(refused).toEqual([]);
 });
 
+test('a matrix says what it would run before it is queued', async () => {
+  await page.locator('body').press('2');
+  await page.getByRole('button', { name: 'Matrix of runs' }).click();
+  await page.getByRole('button', { name: /^RQ2: patch selection/ }).click();
+  await page.getByLabel('Dataset').selectOption('greensynth');
+  await expect(page.getByRole('button', { name: 'Queue 86 runs' })).toBeEnabled();
+  await page.getByRole('button', { name: 'quick 3' }).click();
+  await expect(page.getByRole('button', { name: 'Queue 52 runs' })).toBeEnabled();
+  await expect(page.getByText('−22 % MACs').first()).toBeVisible();
+  await shots('matrix');
+  await accessible('Matrix');
+  await page.getByRole('button', { name: 'One run' }).click();
+  await expect(page.getByLabel('Patch side')).toBeVisible();
+});
+
 test('an experiment of one’s own: a bad value is refused in the form, a good one trains', async () => {
   test.setTimeout(300_000);
   await page.locator('body').press('2');
