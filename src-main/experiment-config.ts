@@ -202,8 +202,8 @@ const fittingRouting = v.pipe(
   ),
 );
 
-/** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
-export const experimentConfigSchema = v.pipe(
+/** The sections and what they ask of each other. */
+const fittingSections = v.pipe(
   fittingRouting,
   v.forward(
     v.check(
@@ -329,6 +329,51 @@ export const experimentConfigSchema = v.pipe(
   ),
 );
 
+/** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
+export const experimentConfigSchema = v.pipe(
+  fittingSections,
+  v.forward(
+    v.check(
+      ({ train, dataset }) => train.task !== 'detect' || hasBoxes(dataset),
+      ({ input: { dataset } }) =>
+        `${dataset.kind} has no boxes to learn from: choose greensynth or tiny-imagenet, or the task classify`,
+    ),
+    ['train', 'task'],
+  ),
+  v.forward(
+    v.check(
+      ({ train, model }) => train.task !== 'detect' || model.kind === 'vit',
+      ({ input: { model } }) =>
+        `${model.kind} has no patch tokens to find a box with: choose the vit model, or the task classify`,
+    ),
+    ['train', 'task'],
+  ),
+  v.forward(
+    v.check(
+      ({ train }) => train.task !== 'detect' || train.recipe === 'scratch',
+      ({ input: { train } }) =>
+        `${train.recipe} trains no head that finds boxes: choose the recipe scratch, or the task classify`,
+    ),
+    ['train', 'task'],
+  ),
+  v.forward(
+    v.check(
+      ({ train, routing }) =>
+        train.task !== 'detect' || routing.kind === 'none' || routing.kind === 'route',
+      ({ input: { routing } }) =>
+        `${routing.kind} takes tokens away, and a box is found by all of them: choose route, or the task classify`,
+    ),
+    ['routing', 'kind'],
+  ),
+  v.forward(
+    v.check(
+      ({ train, augment }) => train.task !== 'detect' || !(augment.mixup > 0 || augment.cutmix > 0),
+      () => 'mixes two images, of which only one has its box: not with the task detect',
+    ),
+    ['augment'],
+  ),
+);
+
 /** A config as a person writes it: everything may be left out. */
 export type ExperimentConfigInput = v.InferInput<typeof experimentConfigSchema>;
 /** A complete config. */
@@ -352,6 +397,10 @@ const describeStages = (config: StageShares): string =>
 /** N = (image / patch)², the patches of one image. */
 export const patchCount = (model: { image: number; patch: number }): number =>
   Math.floor(model.image / model.patch) ** 2;
+
+/** Whether every image of a dataset comes with the box of its object. */
+export const hasBoxes = ({ kind }: { kind: string }): boolean =>
+  kind === 'greensynth' || kind === 'tiny-imagenet';
 
 /** k, the patches that are kept: `keep` itself or ceil(keepRatio x N) (method A.5). */
 export function keptPatches(config: {

@@ -22,6 +22,17 @@ export const train = v.pipe(
         },
       }),
     ),
+    task: v.pipe(
+      v.optional(v.picklist(['classify', 'detect']), 'classify'),
+      v.title('Task'),
+      hints({
+        choices: {
+          classify: 'What is in the image',
+          detect:
+            'What it is and where: one box per image, by a head with a learned query; needs boxes (greensynth, tiny-imagenet) and a vit',
+        },
+      }),
+    ),
     epochs: v.pipe(v.optional(integer(1, 10_000), 30), v.title('Epochs')),
     batch: v.pipe(
       v.optional(integer(1, 65_536), 128),

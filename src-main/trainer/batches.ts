@@ -2,7 +2,7 @@
  * What goes into a step: images, labels, scores and noise, copied into buffers that are used again for
  * every batch. The engine waits for this, so it is copying and little else.
  */
-import type { Augmenter } from './augment.ts';
+import type { Augmenter, Box } from './augment.ts';
 import { mixImages, type Mix } from './augment/mix.ts';
 import type { Split } from './data/index.ts';
 import { Sfc32 } from './data/prng.ts';
@@ -78,11 +78,12 @@ export class Feeder {
   }
 
   /**
-   * Copies images, or what was computed of them, and labels; then changes what is to be changed.
+   * Copies images, or what was computed of them, labels and boxes; then changes what is to be changed.
    * @param changes none, where the images are fed as they are stored.
    */
   images(indices: Uint32Array, changes: Changes = { augmenter: null, mix: null }): void {
     this.#copy(indices);
+    this.#boxes(indices, changes.augmenter);
     if (changes.augmenter) this.#augment(indices, changes.augmenter);
     if (changes.mix) this.#mix(indices, changes.mix);
   }
@@ -106,6 +107,24 @@ export class Feeder {
         this.#features?.copy(image, targetFeatures, b * width);
       if (targetLabels) targetLabels[b] = labels[image]!;
     }
+  }
+
+  /** Boxes in units of the image's side, as they lie in the changed images; of no area where there is none. */
+  #boxes(indices: Uint32Array, augmenter: Augmenter | null): void {
+    const target = this.feeds.boxes;
+    if (!target) return;
+    const { boxes } = this.#split;
+    if (!boxes) throw new Error('the program wants boxes, and the dataset has none');
+    const side = Math.sqrt(this.#imageBytes / 3);
+    indices.forEach((image, b) => {
+      const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = boxes.subarray(4 * image, 4 * image + 4);
+      const stored: Box = [x0, y0, x1, y1];
+      const box = augmenter?.box(image, stored) ?? stored;
+      target.set(
+        box.map((value) => value / side),
+        4 * b,
+      );
+    });
   }
 
   /** Replaces the images of the batch by changed ones. */

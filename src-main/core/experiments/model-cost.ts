@@ -5,6 +5,7 @@
 import type { AttentionConfig, ExperimentConfig, ModelConfig, VitModel } from '../../contract.ts';
 import { isPretrained } from '../../experiment-config.ts';
 import { cnnCost, cnnParameters } from '../../trainer/models/cnn-architecture.ts';
+import { detectionMacs, detectionParameters } from '../../trainer/models/detection-head.ts';
 import {
   denseHeadCost,
   headEncoder,
@@ -29,8 +30,8 @@ const floatsPerParameter = 7;
 const floatsPerActivation = 5;
 
 /**
- * What of a config decides; fine-tuning may bring a head with a hidden layer. Where routing changes from
- * epoch to epoch, that of one epoch.
+ * What of a config decides; fine-tuning may bring a head with a hidden layer, a task of boxes one of its
+ * own. Where routing changes from epoch to epoch, that of one epoch.
  */
 export type CostChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
   Partial<Pick<ExperimentConfig, 'routing' | 'train' | 'finetune'>>;
@@ -49,11 +50,19 @@ export function modelCost(config: CostChoice, classes: number): ModelCost {
   switch (model.kind) {
     case 'vit': {
       const hidden = hiddenHead(config, model.dim);
+      const boxes = config.train?.task === 'detect' ? detectionCost(model) : null;
       return {
-        parameters: parameterCount(model, classes, attention, routing) + hidden.parameters,
-        macs: (patches) => forwardMacs(model, classes, patches, attention, routing) + hidden.macs,
+        parameters:
+          parameterCount(model, classes, attention, routing) +
+          hidden.parameters +
+          (boxes?.parameters ?? 0),
+        macs: (patches) =>
+          forwardMacs(model, classes, patches, attention, routing) +
+          hidden.macs +
+          (boxes?.macs(patches) ?? 0),
         memoryBytes: (batch, patches) =>
-          stepMemoryBytes(model, classes, batch, patches, attention, routing),
+          stepMemoryBytes(model, classes, batch, patches, attention, routing) +
+          (boxes?.memoryBytes(batch, patches) ?? 0),
       };
     }
     case 'resnet':
@@ -69,6 +78,18 @@ export function modelCost(config: CostChoice, classes: number): ModelCost {
       return fixed(parameters, macs, activations, length * width);
     }
   }
+}
+
+/** What the head that finds a box adds to a ViT. */
+function detectionCost({ dim }: VitModel): ModelCost {
+  const parameters = countOf(detectionParameters(dim));
+  return {
+    parameters,
+    macs: (patches) => detectionMacs(dim, patches),
+    // kept for the backward pass: the patch tokens apart from the class token, and a few rows of width D
+    memoryBytes: (batch, patches) =>
+      bytesPerFloat * (floatsPerParameter * parameters + batch * (2 * patches * dim + 8 * dim)),
+  };
 }
 
 /** A model that computes the same for every image. */

@@ -44,6 +44,9 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
         `${train.schedule === 'cosine' ? `falling to ${train.minLr} in half a cosine` : 'throughout'}, ` +
         `label smoothing ${train.labelSmoothing}.`
       : '',
+    configs.some(({ train }) => train.task === 'detect')
+      ? 'Boxes are predicted from the patch tokens, pooled by attention with one learned query; the loss is cross-entropy + 5 L1 of centre and size + 2 (1 - GIoU).'
+      : '',
     augmentation(configs),
     `Patch selection: ${list(distinct(runs.map(({ summary }) => summary.selection)))}.`,
     `Random seed: ${list(distinct(configs.map(({ train }) => String(train.seed))))}.`,

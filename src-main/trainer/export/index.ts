@@ -105,6 +105,7 @@ const descriptions: Record<string, string> = {
   noise: 'Uniform in (0, 1): which patches are kept is drawn by it',
   logits: 'One number per class, in the order of the metadata "classes"',
   probabilities: 'softmax of the logits',
+  boxes: 'Corners x0, y0, x1, y1 of the object, in units of the image’s side',
 };
 
 /** Weights and buffers; a teacher's or another stage's tensors are not part of the model. */

@@ -17,6 +17,7 @@ import * as tf from '../engine/tf.ts';
 import type { Tensor3D, Tensor4D } from '../engine/tf.ts';
 import type { StoredImages } from '../checkpoint.ts';
 import type { Scaling } from '../features.ts';
+import { centreToCorners } from '../losses/box.ts';
 import { pixelPatches } from '../models/images.ts';
 import type { ImageSigModel } from '../models/image-sig-architecture.ts';
 import { publicTensors, type NamedShape, type Parameter } from '../models/parameters.ts';
@@ -45,7 +46,10 @@ export interface Inference {
   /** Weights and buffers by their public names. */
   tensors: readonly NamedShape[];
   specs(batch: number): { state: Specs; inputs: Specs };
-  /** Images to `logits` and `probabilities`, [B, classes] each. */
+  /**
+   * Images to `logits` and `probabilities`, [B, classes] each; of a model that finds objects also `boxes`,
+   * [B, 4].
+   */
   step: Step;
 }
 
@@ -73,13 +77,19 @@ export function inferenceOf({
       },
     }),
     step: (state, inputs) => {
-      const { logits } = model.forward({
+      const { logits, boxes } = model.forward({
         parameters: separated(model.parameters, state),
         buffers: Object.fromEntries(model.buffers.map(({ name }) => [name, state[name]!])),
         input: modelInput(config, dataset, model.sees, seen(model, inputs), choice),
         training: false,
       });
-      return { outputs: { logits, probabilities: tf.softmax(logits) } };
+      return {
+        outputs: {
+          logits,
+          probabilities: tf.softmax(logits),
+          ...(boxes && { boxes: centreToCorners(boxes) }),
+        },
+      };
     },
   };
 
@@ -107,7 +117,7 @@ export function inferenceGraph({ specs, step }: Inference, batch: number): OnnxG
   const names = new Map<string, string>([
     ...Object.keys(state).map((name) => [stateName(name), name] as const),
     ...Object.keys(inputs).map((name) => [inputName(name), name] as const),
-    ...['logits', 'probabilities'].map((name) => [outputName(name), name] as const),
+    ...['logits', 'probabilities', 'boxes'].map((name) => [outputName(name), name] as const),
   ]);
   const named = (name: string): string => names.get(name) ?? name;
   const renamed = <T extends { name: string }>(value: T): T => ({

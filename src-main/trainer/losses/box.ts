@@ -3,7 +3,7 @@
  * (x0, y0, x1, y1), or as centre and size (cx, cy, w, h). Golden: `giou`.
  */
 import * as tf from '../engine/tf.ts';
-import type { Tensor, Tensor1D, Tensor2D } from '../engine/tf.ts';
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from '../engine/tf.ts';
 
 /** DETR's weights of the two parts (Carion et al. 2020, arXiv 2005.12872). */
 export const boxWeights = { l1: 5, giou: 2 } as const;
@@ -23,6 +23,16 @@ export function boxLoss(predicted: Tensor2D, target: Tensor2D): Tensor1D {
   return l1
     .mul(tf.scalar(boxWeights.l1))
     .add(tf.scalar(1).sub(giou).mul<Tensor1D>(tf.scalar(boxWeights.giou)));
+}
+
+/**
+ * `boxLoss` as a mean over the boxes that have an area; 0 where none has.
+ * @returns a scalar
+ */
+export function meanBoxLoss(predicted: Tensor2D, target: Tensor2D): Scalar {
+  const counts = hasArea(target);
+  const total = boxLoss(predicted, target).mul(counts).sum();
+  return total.div(counts.sum().maximum(tf.scalar(1)));
 }
 
 /** The boxes that have an area: [B], 1 or 0. A box that was cropped away has none. @param target [B, 4] corners */

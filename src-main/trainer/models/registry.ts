@@ -13,6 +13,7 @@ import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
 import { cnnArchitecture, cnnBuffers, cnnParameters, type CnnModel } from './cnn-architecture.ts';
 import { cnnForward } from './cnn.ts';
+import { detectionHead, detectionParameters } from './detection-head.ts';
 import { dropoutThreshold } from './dropout.ts';
 import {
   denseHeadParameters,
@@ -30,9 +31,12 @@ import { imageSignatures } from './signature.ts';
 import type { VitStructure } from './structure.ts';
 import {
   vitDropoutElements,
+  vitEncode,
   vitForward,
+  vitHead,
   vitParameters,
   vitStructure,
+  withoutClassToken,
   type VitShape,
 } from './vit.ts';
 
@@ -97,6 +101,8 @@ export interface Model {
 export interface ModelOutput {
   /** [B, classes] */
   logits: Tensor2D;
+  /** [B, 4] centre and size of the object, 0..1; only of models that find one. */
+  boxes?: Tensor2D;
   /** The next values of all buffers. */
   buffers: Tensors;
   /** A scalar, weighted already, that training adds to its loss; evaluation leaves it out. */
@@ -125,16 +131,19 @@ export function buildModel(
 ): Model {
   switch (model.kind) {
     case 'vit':
-      return vit({
-        model,
-        attention,
-        ...(routing && { routing }),
-        channels: images.channels,
-        classes: images.classes.length,
-        structure: structure ?? undefined,
-        gatePenalty: pruning?.heads === 'l0' ? pruning.l0Penalty : undefined,
-        ...(train && finetune && isPretrained(train.recipe) && { head: finetune.head }),
-      });
+      return vit(
+        {
+          model,
+          attention,
+          ...(routing && { routing }),
+          channels: images.channels,
+          classes: images.classes.length,
+          structure: structure ?? undefined,
+          gatePenalty: pruning?.heads === 'l0' ? pruning.l0Penalty : undefined,
+          ...(train && finetune && isPretrained(train.recipe) && { head: finetune.head }),
+        },
+        train?.task,
+      );
     case 'resnet':
     case 'efficientnetv2-micro':
     case 'efficientnetv2-s':
@@ -144,10 +153,12 @@ export function buildModel(
   }
 }
 
-function vit(shape: VitShape): Model {
+function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classify'): Model {
   const { heads } = vitStructure(shape);
+  const { dim } = shape.model;
+  const detects = task === 'detect';
   return {
-    parameters: vitParameters(shape),
+    parameters: [...vitParameters(shape), ...(detects ? detectionParameters(dim) : [])],
     buffers: [],
     sees: 'patches',
     features: null,
@@ -158,16 +169,20 @@ function vit(shape: VitShape): Model {
     forward: ({ parameters, input, training, dropout, gateNoise, headScales, onWeights }) => {
       const { patches, kept, scores = null } = expected(input, 'patches');
       const gates = headGates(shape, parameters, { gateNoise, headScales });
-      const logits = vitForward(shape, parameters, {
+      const seen = {
         patches,
         kept,
         scores,
         onWeights,
         ...(dropout && { dropout }),
         ...(gates && { gates }),
-      });
+      };
       const penalty = training ? gatePenalty(shape, parameters) : null;
-      return { logits, buffers: {}, ...(penalty && { penalty }) };
+      const beside = { buffers: {}, ...(penalty && { penalty }) };
+      if (!detects) return { logits: vitForward(shape, parameters, seen), ...beside };
+      const tokens = vitEncode(shape, parameters, seen);
+      const { feature, boxes } = detectionHead(parameters, withoutClassToken(tokens));
+      return { logits: vitHead(parameters, feature), boxes, ...beside };
     },
   };
 }

@@ -299,6 +299,12 @@ export function vitPool(tokens: Tensor3D, sizes: Tensor3D | null = null): Tensor
   return tokens.mul(sizes).sum<Tensor2D>(1).div(sizes.sum(1));
 }
 
+/** The tokens of the patches: [B, n + 1, D] -> [B, n, D]. */
+export function withoutClassToken(tokens: Tensor3D): Tensor3D {
+  const [batch, count, dim] = tokens.shape;
+  return tokens.slice([0, 1, 0], [batch, count - 1, dim]);
+}
+
 /** LayerNorm, a hidden layer where the head has one, and the linear classifier: [B, D] -> logits [B, classes]. */
 export function vitHead(parameters: Tensors, pooled: Tensor2D): Tensor2D {
   const normalised = norm(parameters, pooled, 'head.ln');

@@ -2,6 +2,7 @@
 import type { Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor1D, Tensor2D } from '../engine/tf.ts';
+import { boxLoss, centreToCorners, hasArea } from '../losses/box.ts';
 import { crossEntropy, oneHot } from '../losses/cross-entropy.ts';
 
 /**
@@ -15,6 +16,27 @@ export const classificationOutputs = (logits: Tensor2D, labels: Tensor1D): Tenso
   predictions: logits.argMax(1).cast('int32'),
   ranks: ranks(logits, labels),
 });
+
+/**
+ * Of a model that finds an object as well: its box as corners, 0..1, how sure it is of its class, and a
+ * loss with that of the box in it.
+ * @param boxes [B, 4] predicted, centre and size
+ * @param target [B, 4] corners; of no area where the object is not known.
+ */
+export function detectionOutputs(
+  logits: Tensor2D,
+  labels: Tensor1D,
+  boxes: Tensor2D,
+  target: Tensor2D,
+): Tensors {
+  const classes = classificationOutputs(logits, labels);
+  return {
+    ...classes,
+    losses: classes.losses!.add(boxLoss(boxes, target).mul(hasArea(target))),
+    boxes: centreToCorners(boxes),
+    scores: tf.softmax(logits).max(1),
+  };
+}
 
 /**
  * Place of the true class by its logit, 0 for the likeliest; of equal ones the lower class comes first, as

@@ -16,6 +16,7 @@ import { routerHint, routingAt } from '../../token-routing.ts';
 import type { Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
+import { meanBoxLoss } from '../losses/box.ts';
 import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
 import { distillationLoss } from '../losses/distillation.ts';
 import { effectiveSupport, idleShare, sparsityPenalty } from '../losses/sparsity.ts';
@@ -36,7 +37,7 @@ import {
   type PatchChoice,
 } from './model-input.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
-import { classificationOutputs } from './outputs.ts';
+import { classificationOutputs, detectionOutputs } from './outputs.ts';
 import {
   memoised,
   recipeOf,
@@ -87,6 +88,7 @@ export function supervised(
   const seenOf = (choice: PatchChoice) => ({
     ...modelInputSpecs(dataset, batch, features),
     labels: { shape: [batch], dtype: 'int32' } as const,
+    ...(train.task === 'detect' && { boxes: { shape: [batch, 4], dtype: 'float32' } as const }),
     ...patchChoiceSpecs(choice, batch, patches),
   });
   const inputsOf = (choice: PatchChoice) => ({
@@ -119,7 +121,7 @@ export function supervised(
       ...(masks && { mask: (buffers) => buffers[maskName]! }),
       loss: (views, inputs, beside) => {
         const seen: { weights?: Tensor } = {};
-        const { logits, buffers, penalty } = model.forward({
+        const { logits, boxes, buffers, penalty } = model.forward({
           parameters: views,
           buffers: beside.buffers,
           input: inputOf(inputs, choice),
@@ -143,8 +145,10 @@ export function supervised(
               weight: teacher.options.weight,
             })
           : crossEntropyTo(logits, targets);
-        const plain = losses.mean();
-        const loss = penalty ? plain.add(penalty) : plain;
+        const terms = [losses.mean()];
+        if (boxes) terms.push(meanBoxLoss(boxes, inputs.boxes as Tensor2D));
+        if (penalty) terms.push(penalty);
+        const loss = tf.addN(terms);
         const sparse =
           seen.weights && sparsityPenalty(seen.weights, sparsity.form).mul(inputs.sparsity!);
         return {
@@ -160,13 +164,18 @@ export function supervised(
     tokens: tokensOf(choice),
     specs: { state: state.evaluation, inputs: inputsOf(choice) },
     step: (tensors, inputs) => {
-      const { logits } = modelOf(routing).forward({
+      const { logits, boxes } = modelOf(routing).forward({
         parameters: state.parameters(tensors),
         buffers: state.buffers(tensors),
         input: inputOf(inputs, choice),
         training: false,
       });
-      return { outputs: classificationOutputs(logits, inputs.labels as Tensor1D) };
+      const labels = inputs.labels as Tensor1D;
+      return {
+        outputs: boxes
+          ? detectionOutputs(logits, labels, boxes, inputs.boxes as Tensor2D)
+          : classificationOutputs(logits, labels),
+      };
     },
   });
 

@@ -154,6 +154,28 @@ describe('Tiny ImageNet', () => {
     });
   });
 
+  it.each<[string, string, RegExp]>([
+    ['reaches out of the image', '0\t0\t64\t5', /has a box outside the image: 0 0 64 5/],
+    ['starts before the image', '-1\t0\t5\t5', /has a box outside the image: -1 0 5 5/],
+    ['is turned inside out', '9\t0\t3\t5', /has a box outside the image: 9 0 3 5/],
+    ['is between two pixels', '0.5\t0\t3\t5', /has a box outside the image: 0.5 0 3 5/],
+    ['is half there', '0\t0', /has a box outside the image: 0 0/],
+  ])('leaves out an image whose box %s, and says so', async (_, corners, reason) => {
+    const files = wholeSet();
+    const boxes = 'train/n01443537/n01443537_boxes.txt';
+    const text = files.get(boxes)!.toString();
+    files.set(boxes, Buffer.from(text.replace(/(_3\.JPEG)\t.*/, `$1\t${corners}`)));
+    const notes: string[] = [];
+    const { splits } = await openTinyImageNet(small, await writeFolder(files), {
+      dataDir,
+      onNote: (note) => notes.push(note),
+    });
+    expect(splits.train.count).toBe(56);
+    expect(notes).toEqual([expect.stringMatching(reason)]);
+    // the boxes that are left still belong to their images
+    expect([...splits.train.boxes!.subarray(8, 12)]).toEqual([2, 0, 64, 2]);
+  });
+
   it('leaves out single bad images, each with its reason', async () => {
     const files = wholeSet();
     const id = 'n01443537';

@@ -4,6 +4,10 @@ import { keptPatches } from '../../../src-main/experiment-config.ts';
 import { vitStep } from './vit-step.ts';
 import type { VitStep } from './vit-step.ts';
 
+/** A small ViT that finds boxes, on kept patches. */
+export const detectionStep = (): VitStep =>
+  vitStep({ image: 16, patch: 4, dim: 32, layers: 1, heads: 2, dimHead: 16, batch: 3, keep: 9, detect: true }); // prettier-ignore
+
 export function exampleStep(): VitStep {
   const [, { model, selection }] = exampleConfigs() as [
     unknown,

@@ -5,8 +5,9 @@
 import type { Step } from '../../../src-main/trainer/engine/engine.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
-import { exampleStep } from './example-step.ts';
+import { detectionStep, exampleStep } from './example-step.ts';
 import { routedSteps } from './routed-steps.ts';
+import { threeSteps } from './three-steps.ts';
 import { vitStep } from './vit-step.ts';
 import { lossFeeds, lossSpecs, lossStep } from '../losses/loss-cases.ts';
 
@@ -44,6 +45,7 @@ const results = await all.run(await engine.createState({}), feeds);
 const recipes = await engine.compile(lossStep, { state: {}, inputs: lossSpecs });
 const recipeLosses = await recipes.run(await engine.createState({}), lossFeeds());
 await recipes.dispose();
+const detection = await threeSteps(engine, detectionStep());
 
 const vit = exampleStep();
 const state = await engine.createState(vit.state());
@@ -72,6 +74,7 @@ console.log(
     recipeLosses: Object.fromEntries(
       Object.entries(recipeLosses).map(([name, data]) => [name, Array.from(data)]),
     ),
+    detection,
     losses,
     routed,
     parameters: Array.from(parameters!.data),

@@ -28,6 +28,8 @@ export interface VitStepOptions {
   attention?: ExperimentConfigInput['attention'];
   /** None where left out; pruning as in the last epoch. */
   routing?: ExperimentConfigInput['routing'];
+  /** What it is and where: a box for every image. */
+  detect?: boolean;
 }
 
 export interface VitStep {
@@ -39,11 +41,12 @@ export interface VitStep {
 }
 
 export function vitStep(options: VitStepOptions): VitStep {
-  const { batch, keep, classes = 10, attention, routing, ...geometry } = options;
+  const { batch, keep, classes = 10, attention, routing, detect = false, ...geometry } = options;
   const parsed = parseExperimentConfig({
     model: geometry,
-    ...(attention && { attention, train: { clipNorm: 1 } }),
+    ...(attention && { attention }),
     ...(routing && { routing }),
+    train: { ...(attention && { clipNorm: 1 }), task: detect ? 'detect' : 'classify' },
     ...(keep !== undefined && { selection: { mode: 'drop', keep } }),
   });
   if (!parsed.ok) throw new Error(parsed.issues[0]?.message);
@@ -74,6 +77,11 @@ export function vitStep(options: VitStepOptions): VitStep {
     ...(noise && { noise: spread(3571) }),
   };
 
+  // the last image has lost its box
+  const boxes = Float32Array.from({ length: 4 * batch }, (_, i) =>
+    i < 4 * (batch - 1) ? [0.1, 0.2, 0.6, 0.9][i % 4]! : 0.5,
+  );
+
   return {
     step: definition.step,
     specs: definition.specs,
@@ -88,6 +96,7 @@ export function vitStep(options: VitStepOptions): VitStep {
         images,
         labels,
         ...selection,
+        ...(detect && { boxes }),
         stepSize: Float32Array.of(scalars.stepSize),
         secondScale: Float32Array.of(scalars.secondScale),
         shrink: Float32Array.of(scalars.shrink),

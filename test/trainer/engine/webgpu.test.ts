@@ -8,10 +8,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { largestError, reference } from './reference.ts';
-import { exampleStep } from './example-step.ts';
+import { detectionStep, exampleStep } from './example-step.ts';
 import { routedSteps } from './routed-steps.ts';
 import { vitStep } from './vit-step.ts';
 import { softwareDriver } from './software-driver.ts';
+import { threeSteps } from './three-steps.ts';
 import { lossExpected } from '../losses/loss-cases.ts';
 
 /** What Vulkan allows sin and cos to be wrong by within [-pi, pi]. */
@@ -28,6 +29,7 @@ describe.runIf(softwareDriver)('webgpu', () => {
   let onWebGpu: {
     kernels: Record<string, number[]>;
     recipeLosses: Record<string, number[]>;
+    detection: number[];
     losses: number[];
     parameters: number[];
     routed: Record<string, number[]>;
@@ -65,6 +67,14 @@ describe.runIf(softwareDriver)('webgpu', () => {
 
   it.each(Object.keys(lossExpected))('the loss %s is the golden one', (name) => {
     expect(largestError(onWebGpu.recipeLosses[name]!, lossExpected[name]!)).toBeLessThan(5e-5);
+  });
+
+  it('trains a ViT that finds boxes as cpu does', async () => {
+    const cpu = openOrtEngine('cpu', { threads: 1 });
+    const losses = await threeSteps(cpu, detectionStep());
+    await cpu.dispose();
+    expect(losses[2]).toBeLessThan(losses[0]!);
+    expect(largestError(onWebGpu.detection, losses)).toBeLessThan(1e-4);
   });
 
   it('trains the example’s patch-dropping ViT as cpu does', async () => {

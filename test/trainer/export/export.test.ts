@@ -72,6 +72,10 @@ const kinds: [string, ExperimentConfigInput][] = [
     'whole images after training on few',
     { model: vit, selection: { ...drop, evalSelect: 'full' } },
   ],
+  [
+    'a box and a class of the best patches',
+    { model: vit, selection: { ...drop, evalSelect: 'topk' }, train: { task: 'detect' } },
+  ],
   ['resnet', { model: { kind: 'resnet', depth: 8, image: 16 } }],
   ['efficientnetv2-micro', { model: { kind: 'efficientnetv2-micro', image: 16 } }],
 ];
@@ -84,14 +88,18 @@ async function runFile(path: string, images: Uint8Array, noise?: Float32Array) {
     images: new ort.Tensor('uint8', images, [count, 3, side, side]),
   };
   if (noise) feeds.noise = new ort.Tensor('float32', noise, [count, noise.length / count]);
-  const { logits, probabilities } = await session.run(feeds);
+  const { logits, probabilities, boxes } = await session.run(feeds);
   await session.release();
   expect(logits!.dims).toEqual([count, classes.length]);
   const rows = (tensor: ort.Tensor | undefined) =>
     Array.from({ length: count }, (_, i) =>
       (tensor!.data as Float32Array).slice(i * classes.length, (i + 1) * classes.length),
     );
-  return { logits: rows(logits), probabilities: rows(probabilities) };
+  return {
+    logits: rows(logits),
+    probabilities: rows(probabilities),
+    boxes: (boxes?.data as Float32Array | undefined) ?? null,
+  };
 }
 
 const argMax = (row: Float32Array): number => row.indexOf(Math.max(...row));
@@ -114,7 +122,7 @@ async function sameAsEvaluation(input: ExperimentConfigInput, noise?: Float32Arr
   const target = join(folder, 'model.onnx');
   await exportModel({ checkpoint: scene.checkpoint, format: 'onnx', target, facts });
   const images = someImages(7, 5);
-  const { log, predictions } = await scene.evaluate(images, noise);
+  const { log, predictions, boxes: expected } = await scene.evaluate(images, noise);
   // images that the model cannot tell apart would prove nothing
   expect(Math.max(...log.slice(1).map((row) => Math.abs(row[0]! - log[0]![0]!)))).toBeGreaterThan(
     1e-3,
@@ -123,7 +131,9 @@ async function sameAsEvaluation(input: ExperimentConfigInput, noise?: Float32Arr
   for (const count of [1, 3, 7]) {
     const few = images.slice(0, count * 3 * side * side);
     const patches = noise && noise.slice(0, (count * noise.length) / 7);
-    const { logits, probabilities } = await runFile(target, few, patches);
+    const { logits, probabilities, boxes } = await runFile(target, few, patches);
+    expect(boxes?.length).toBe(expected ? 4 * count : undefined);
+    boxes?.forEach((value, i) => expect(value).toBeCloseTo(expected![i]!, 5));
     expect(logits.map(argMax)).toEqual(predictions.slice(0, count));
     worst = Math.max(worst, distance(logits, log));
     for (const row of probabilities) expect(row.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);

@@ -35,7 +35,7 @@ export interface Scene {
   evaluate(
     images: Uint8Array,
     noise?: Float32Array,
-  ): Promise<{ log: Float32Array[]; predictions: number[] }>;
+  ): Promise<{ log: Float32Array[]; predictions: number[]; boxes: ArrayLike<number> | null }>;
 }
 
 export async function sceneOf(input: ExperimentConfigInput, folder: string): Promise<Scene> {
@@ -155,14 +155,18 @@ export async function sceneOf(input: ExperimentConfigInput, folder: string): Pro
           () => new Float32Array(classes.length),
         );
         let predictions: number[] = [];
+        let boxes: ArrayLike<number> | null = null;
+        // without an area, a box adds nothing to the loss
+        if (config.train.task === 'detect') feeds.boxes = new Float32Array(batch * 4);
         // the loss of a label is minus the log-probability of its class
         for (const label of classes.keys()) {
           const labels = new Int32Array(batch).fill(label);
           const out = await program.run(state, { ...feeds, labels });
           out.losses!.forEach((loss, i) => (log[i]![label] = -loss));
           predictions = [...out.predictions!];
+          boxes = out.boxes ?? null;
         }
-        return { log, predictions };
+        return { log, predictions, boxes };
       } finally {
         await engine.dispose();
       }
