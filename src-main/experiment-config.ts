@@ -223,6 +223,14 @@ const fittingSections = v.pipe(
   ),
   v.forward(
     v.check(
+      ({ selection, train }) => !isPretrained(train.recipe) || selection.mode === 'off',
+      ({ input: { train } }) =>
+        `the stages of ${train.recipe} see every patch, or hide some of their own: set it to off, or choose the scratch or distil recipe`,
+    ),
+    ['selection', 'mode'],
+  ),
+  v.forward(
+    v.check(
       ({ sparsity, train }) => !isPretrained(train.recipe) || sparsity.lambda === 0,
       ({ input: { train } }) =>
         `${train.recipe} does not make attention sparse: choose the scratch or distil recipe, or set it to 0`,
