@@ -22,6 +22,7 @@ import {
   type MatrixRun,
 } from '../../contract.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
+import activation from '../../../resources/matrices/activation.json' with { type: 'json' };
 import references from '../../../resources/matrices/references.json' with { type: 'json' };
 import rq1Literal from '../../../resources/matrices/rq1-literal.json' with { type: 'json' };
 import rq1 from '../../../resources/matrices/rq1.json' with { type: 'json' };
@@ -55,6 +56,7 @@ const files: Record<string, MatrixFile> = {
   rq1,
   rq2,
   rq3,
+  activation,
   references,
   'rq2-layers': rq2Layers,
   'rq2-heads': rq2Heads,

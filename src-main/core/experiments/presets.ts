@@ -10,6 +10,7 @@ import imageSig from '../../../resources/presets/imagesig.json' with { type: 'js
 import mgk32 from '../../../resources/presets/mgk-32.json' with { type: 'json' };
 import paperRq1Literal from '../../../resources/presets/paper-RQ1-literal.json' with { type: 'json' };
 import paperRq1Practical from '../../../resources/presets/paper-RQ1-practical.json' with { type: 'json' };
+import prune32 from '../../../resources/presets/prune-32.json' with { type: 'json' };
 import mae32 from '../../../resources/presets/mae-32.json' with { type: 'json' };
 import distil32 from '../../../resources/presets/distil-32.json' with { type: 'json' };
 import paperRq3 from '../../../resources/presets/paper-RQ3.json' with { type: 'json' };
@@ -30,6 +31,7 @@ const files: Record<string, PresetFile> = {
   'green-32': green32,
   'green-224': green224,
   'mgk-32': mgk32,
+  'prune-32': prune32,
   'mae-32': mae32,
   'distil-32': distil32,
   'resnet-20': resNet20,

@@ -122,9 +122,11 @@ function method(config: ExperimentConfig): string {
           return [`${String(method)} ${Number(ratio)}`, ...unusual(rest, plain[key])];
         }
         const words = unusual(section, plain[key]);
+        if ('kind' in section) return [String(section['kind']), ...words];
         const [first, ...others] = words;
-        const prefixed = 'kind' in section || plainWords.includes(key) || first === undefined;
-        return prefixed ? words : [`${key} ${first}`, ...others];
+        return plainWords.includes(key) || first === undefined
+          ? words
+          : [`${key} ${first}`, ...others];
       }),
   ];
   return parts
@@ -143,7 +145,7 @@ function defaultsOf(config: ExperimentConfig): Partial<Record<string, Section>> 
   return typed ? (output as unknown as Partial<Record<string, Section>>) : {};
 }
 
-/** Every leaf that differs: `keys shifted`, `flip`, `no gate`; a kind or a recipe by itself. */
+/** Every leaf that differs: `keys shifted`, `flip`, `no gate`; a recipe by itself. */
 function unusual(section: object, plain: object | undefined): string[] {
   const defaults = (plain ?? {}) as Section;
   return Object.entries(section as Section).flatMap(([key, value]) => {
@@ -152,7 +154,7 @@ function unusual(section: object, plain: object | undefined): string[] {
     if (value === (defaults[key] ?? null)) return [];
     const word = key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     if (typeof value === 'boolean') return [value ? word : `no ${word}`];
-    return [['kind', 'recipe'].includes(key) ? String(value) : `${word} ${value}`];
+    return [key === 'recipe' ? String(value) : `${word} ${value}`];
   });
 }
 

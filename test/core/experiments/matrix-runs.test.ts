@@ -28,17 +28,20 @@ const common = {
 
 const stages = { scratch: 1, 'pt+ft': 2, 'pt+cl+ft': 3, distil: 2 };
 
-/** A quarter of the layers (1, 2, 3 for 4, 8, 12), narrow heads, and selection in the only epoch. */
+/** A quarter of the layers (1, 2, 3 for 4, 8, 12), narrow heads; selection and pruning in the only epoch. */
 function shrunk(config: ExperimentConfig): ExperimentConfig {
-  const { model, selection } = config;
+  const { model, selection, routing } = config;
+  // routing leaves the first block alone, pruning the last one
+  const fewest = routing.kind === 'none' ? 1 : 2;
   const small =
     model.kind === 'vit'
-      ? { ...model, dim: 16, layers: Math.max(1, Math.round(model.layers / 4)), dimHead: 4 }
+      ? { ...model, dim: 16, layers: Math.max(fewest, Math.round(model.layers / 4)), dimHead: 4 }
       : model;
   const parsed = parseExperimentConfig({
     ...config,
     model: small,
     selection: { ...selection, schedule: 'constant', prob: 1 },
+    routing: routing.kind === 'prune' ? { ...routing, warmup: 0, shrink: 0 } : routing,
     // Tiny ImageNet is not here; an epoch for each stage of the recipe
     pretrain: { ...config.pretrain, images: 'same' },
     train: { ...config.train, batch: 16, epochs: stages[config.train.recipe] },

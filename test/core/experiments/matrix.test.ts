@@ -122,6 +122,26 @@ describe('the paper’s rows', () => {
       });
   });
 
+  it('RQ1: five attentions, and the one pruned by its prior, which computes less', () => {
+    const { arms } = expandMatrix({ id: 'rq1' });
+    expect(
+      arms.map(({ config: { attention, routing } }) => [attention.kind, routing.kind]),
+    ).toEqual([
+      ['standard', 'none'],
+      ['gmm_fixed', 'none'],
+      ['map_em', 'none'],
+      ['map_em', 'prune'],
+      ['mgk', 'none'],
+      ['ecoformer', 'none'],
+    ]);
+    expect(armOf('rq1', 'gmm-fixed').attention).toMatchObject({ gate: true });
+    expect(armOf('rq1', 'mgk').attention).toMatchObject({ halfHeads: true });
+    const macs = (arm: string) => forecast(armOf('rq1', arm)).trainMacs;
+    for (const arm of ['map-em-prune', 'mgk', 'ecoformer'])
+      expect(macs(arm)).toBeLessThan(0.95 * macs('standard'));
+    expect(macs('map-em')).toBeGreaterThanOrEqual(macs('standard'));
+  });
+
   it('RQ1 in its letter is the model of 1.41 billion parameters', () => {
     expect(forecast(armOf('rq1-literal', 'standard')).parameters).toBeGreaterThan(1.4e9);
   });

@@ -114,6 +114,8 @@ describe('the method of a config', () => {
       'map_em, prior vmf, key iterations 2',
     ],
     [{ attention: { kind: 'gmm_repo' }, train: { clipNorm: 1 } }, 'gmm_repo'],
+    [{ routing: { kind: 'prune' } }, 'standard; prune'],
+    [{ routing: { kind: 'route', capacity: 0.25 } }, 'standard; route, capacity 0.25'],
     [{ pruning: { heads: 'l0' } }, 'standard; pruning heads l0'],
     [{ model: { kind: 'resnet' } }, ''],
     [{ train: { recipe: 'pt+ft' } }, 'standard; pt+ft; simmim 0.15'],
