@@ -268,7 +268,8 @@ class Training {
         'Patch selection is on, but its schedule never applies it in this run.',
         'warning',
       );
-    if (!(await this.#derive(runner))) return false;
+    // resumed in the test after its last epoch, a stage trains no more
+    if (position.epoch < stage.end && !(await this.#derive(runner))) return false;
 
     while (position.epoch < stage.end) {
       const { epoch } = position;
