@@ -15,17 +15,20 @@ import type {
 } from './experiment-config.ts';
 import type { Inventory, Provenance, SourceStatus, ComponentKind } from './meter/messages.ts';
 import type {
+  DeltaSparsity,
   DetectionResult,
   EngineStatus,
   EvaluationResult,
   PhaseName,
   StepMetrics,
 } from './trainer/messages.ts';
+import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
 import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 
 export * from './experiment-config.ts';
 export type {
   ComponentKind,
+  DeltaSparsity,
   DetectionResult,
   EngineStatus,
   EvaluationResult,
@@ -255,6 +258,8 @@ export interface RunDetail {
   /** Summed over epochs by name. */
   phaseTotals: { name: PhaseEnergy['name']; seconds: number; wh: number | null }[];
   evaluations: { epoch: number; step: number; at: number; result: EvaluationResult }[];
+  /** What the zero differences of the last evaluation are worth; null without delta attention. */
+  skippedMacs: SkippedMacs | null;
   cost: Forecast | null;
   notes: { at: number; level: 'info' | 'warning'; message: string }[];
   checkpoints: { epoch: number; step: number; path: string; bytes: number }[];

@@ -27,6 +27,7 @@ import { train, type RecipeName } from './experiment-config/train.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 import { routingActs } from './token-routing.ts';
 
+export { deltaOwn, type DeltaReference } from './experiment-config/attention.ts';
 export type { FieldHints } from './experiment-config/fields.ts';
 export type { PruningConfig, RoutingConfig };
 
@@ -205,6 +206,19 @@ const fittingRouting = v.pipe(
 /** The sections and what they ask of each other. */
 const fittingSections = v.pipe(
   fittingRouting,
+  v.forward(
+    v.check(
+      ({ attention, selection, routing, train, pretrain }) =>
+        attention.kind !== 'delta' ||
+        attention.reference !== 'serpentine' ||
+        (selection.mode !== 'drop' &&
+          routing.kind === 'none' &&
+          !(isPretrained(train.recipe) && pretrain.method === 'mae')),
+      () =>
+        'serpentine order needs every patch in its place: choose previous, or neither drop, route nor hide (mae) patches',
+    ),
+    ['attention', 'reference'],
+  ),
   v.forward(
     v.check(
       ({ model, sparsity }) => model.kind === 'vit' || sparsity.lambda === 0,

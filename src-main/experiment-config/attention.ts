@@ -17,6 +17,16 @@ const standardAttention = v.strictObject({
   ),
 });
 
+/** η of the maximum-likelihood loss (method C.6). */
+const likelihood = v.pipe(
+  v.optional(real(0, 0.01), 0),
+  v.title('Likelihood weight'),
+  v.description(
+    'η: adds η times the mean -log p(q) of unit-length queries to the training loss; h n² d more MACs per layer while training; 0: off',
+  ),
+  hints({ step: 0.001, advanced: true }),
+);
+
 const gmmFixed = v.strictObject({
   kind: v.literal('gmm_fixed'),
   gate: v.pipe(
@@ -32,6 +42,7 @@ const gmmFixed = v.strictObject({
     v.description('τ of the gate: the larger, the weaker'),
     hints({ advanced: true }),
   ),
+  likelihood,
 });
 
 const mapEm = v.strictObject({
@@ -72,6 +83,7 @@ const mapEm = v.strictObject({
     v.description('β of the value iterations, 0.1 to 1 is sensible'),
     hints({ advanced: true }),
   ),
+  likelihood,
 });
 
 const mgk = v.strictObject({
@@ -118,15 +130,22 @@ const mgk = v.strictObject({
 const ecoformer = v.strictObject({
   kind: v.literal('ecoformer'),
   hash: v.pipe(
-    v.optional(v.picklist(['trained', 'random']), 'trained'),
+    v.optional(v.picklist(['learned', 'trained', 'random']), 'learned'),
     v.title('Hash'),
     hints({
       choices: {
-        trained:
-          'With the model, through the straight-through estimator (the paper learns it apart)',
+        learned:
+          'As in the paper: from near and far tokens of the first batch, before the first step; takes seconds',
+        trained: 'With the model, through the straight-through estimator; not in the paper',
         random: 'A random projection from the run’s seed, never changed',
       },
     }),
+  ),
+  refreshEvery: v.pipe(
+    v.optional(integer(0, 100_000), 0),
+    v.title('Learn again every'),
+    v.description('Learns a learned hash again from a batch of that epoch; 0: only once'),
+    hints({ unit: 'epochs', advanced: true }),
   ),
   bits: v.pipe(
     v.optional(integer(1, 256), 16),
@@ -154,11 +173,12 @@ const gmmRepo = v.strictObject({ kind: v.literal('gmm_repo') });
 const delta = v.strictObject({
   kind: v.literal('delta'),
   reference: v.pipe(
-    v.optional(v.picklist(['previous', 'mean']), 'previous'),
+    v.optional(v.picklist(['previous', 'serpentine', 'mean']), 'previous'),
     v.title('Reference'),
     hints({
       choices: {
         previous: 'The patch before it, in reading order',
+        serpentine: 'The patch before it, every other row read backwards: always a neighbour',
         mean: 'The mean of the image’s patches',
       },
     }),
@@ -221,3 +241,9 @@ export function takesSizes(config: v.InferOutput<typeof attention>): boolean {
       return false;
   }
 }
+
+type DeltaAttention = Extract<v.InferOutput<typeof attention>, { kind: 'delta' }>;
+export type DeltaReference = DeltaAttention['reference'];
+
+/** Tokens from the front that are their own reference: the class token, and in a row the first patch. */
+export const deltaOwn: Record<DeltaReference, number> = { previous: 2, serpentine: 2, mean: 1 };

@@ -27,7 +27,7 @@ import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
 import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
-import { freshState, namedTensors, type NamedTensors } from './stage-state.ts';
+import { freshState, inheritsCalibration, namedTensors, type NamedTensors } from './stage-state.ts';
 import { StageRunner, type PreparedStage } from './stage-runner.ts';
 import { StepReporter } from './step-reporter.ts';
 
@@ -98,7 +98,7 @@ async function prepare(run: TrainingRun): Promise<Prepared> {
     const key = JSON.stringify(stage.dataset);
     const data = opened.get(key) ?? (await openData(run, stage.dataset));
     opened.set(key, data);
-    stages.push(await prepareStage(run, stage, data));
+    stages.push(await prepareStage(run, stage, data, stages.at(-1)?.recipe ?? null));
   }
   const { data, recipe } = stages[0]!;
   const start = run.resume
@@ -158,7 +158,12 @@ const openData = ({ dataDir, post, stop }: TrainingRun, dataset: DatasetConfig):
   });
 
 /** A batch size that the data allow, and the steps of an epoch; what does not fit is told. */
-async function prepareStage(run: TrainingRun, stage: Stage, data: Dataset): Promise<PreparedStage> {
+async function prepareStage(
+  run: TrainingRun,
+  stage: Stage,
+  data: Dataset,
+  before: Recipe | null,
+): Promise<PreparedStage> {
   const { count } = data.splits.train;
   const batch = Math.min(stage.train.batch, count);
   if (batch < stage.train.batch)
@@ -180,7 +185,8 @@ async function prepareStage(run: TrainingRun, stage: Stage, data: Dataset): Prom
       onNote: (message) => note(run, message, 'warning'),
       stop: run.stop,
     }));
-  return { stage, data, recipe, features, stepsPerEpoch };
+  const calibrates = !before || !inheritsCalibration(recipe, before);
+  return { stage, data, recipe, features, stepsPerEpoch, calibrates };
 }
 
 function note({ post }: TrainingRun, message: string, level: 'info' | 'warning' = 'info'): void {
@@ -277,6 +283,14 @@ class Training {
       const due = (every: number): boolean => last || (epoch + 1) % every === 0;
 
       await this.#compile(runner, epoch);
+      if (position.stepInEpoch === 0 && runner.calibratesAt(epoch - stage.first)) {
+        await inPhase(this.#run, 'prepare', epoch, () =>
+          runner.calibrate((fraction) =>
+            this.#run.post({ type: 'progress', label: 'Learning the hash', fraction }),
+          ),
+        );
+        if (this.#stopped) return false;
+      }
       if (position.stepInEpoch < stepsPerEpoch)
         await inPhase(this.#run, stage.phase, epoch, () => runner.trainEpoch());
       // a stop from here on leaves the position at the end of this epoch: its evaluation is still due

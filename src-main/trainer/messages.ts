@@ -119,6 +119,14 @@ export interface DetectionResult {
   ap75: number;
 }
 
+/** Shares of the differences to reference patches that are 0, the mean over images and layers (method F.3). */
+export interface DeltaSparsity {
+  /** After the threshold. */
+  thresholded: number;
+  /** After the threshold and rounding to 8 bits. */
+  in8Bits: number;
+}
+
 export interface EvaluationResult {
   split: 'validation' | 'test';
   images: number;
@@ -143,6 +151,8 @@ export interface EvaluationResult {
    */
   attentionSupport: number | null;
   attentionIdle: number | null;
+  /** Null for attention other than delta, and in evaluations of earlier versions. */
+  deltaSparsity: DeltaSparsity | null;
   perClass: { label: string; precision: number; recall: number; f1: number; support: number }[];
   /** Rows: true class, columns: predicted class. */
   confusion: number[][];

@@ -25,6 +25,8 @@ export const randomStreams = {
   randAugment: 24,
   /** seed: of the epoch; index: batch of the epoch */
   mix: 25,
+  /** index: layer */
+  calibration: 30,
   /** seed: of the epoch; index: batch of the epoch */
   headGates: 40,
   /** index: epoch */

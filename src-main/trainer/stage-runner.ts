@@ -13,10 +13,12 @@ import { epochOrder, Feeder, isSelected, type Changes } from './batches.ts';
 import type { FlatState, Position } from './checkpoint.ts';
 import type { Dataset, Split, SplitName } from './data/index.ts';
 import type { Engine, EngineState, HostTensor, Program } from './engine/engine.ts';
+import { unpackFlat } from './engine/flat.ts';
 import { DivergedError } from './failure.ts';
 import type { Features } from './features.ts';
 import type { EvaluationResult } from './messages.ts';
 import { Evaluation } from './metrics/evaluation.ts';
+import { initialValues } from './models/parameters.ts';
 import { learningRate, stepScalars } from './optimiser.ts';
 import { Programs } from './programs.ts';
 import { randomStreams } from './random-streams.ts';
@@ -33,6 +35,8 @@ export interface PreparedStage {
   /** What the model wants computed once per image; null where it sees the images. */
   features: Features | null;
   stepsPerEpoch: number;
+  /** Whether what the recipe calibrates begins here: it does not come from an earlier stage. */
+  calibrates: boolean;
 }
 
 export interface StageSurroundings {
@@ -120,6 +124,7 @@ export class StageRunner {
       ),
       ...(recipe.derived ? [recipe.derived.definition] : []),
       ...(this.#measuresRecall ? [recipe.select!] : []),
+      ...(this.calibratesAt(epoch) ? [recipe.calibration!.definition] : []),
       ...(evaluated === null || evaluated === 0
         ? []
         : [recipe.evaluate!({ epoch, selects: true })]),
@@ -165,6 +170,55 @@ export class StageRunner {
     const { stage, recipe } = this.prepared;
     const layer = penalisedLayer(stage.train.seed, stage.first + epoch, recipe.penalisedLayers);
     return this.#run.config.sparsity.every === 1 ? [layer] : [layer, null];
+  }
+
+  // --- calibration ------------------------------------------------------------------------------
+
+  /** Whether an epoch begins with it. @param epoch 0-based, of the stage. */
+  calibratesAt(epoch: number): boolean {
+    const { recipe, calibrates } = this.prepared;
+    if (!recipe.calibration) return false;
+    if (epoch === 0 && calibrates) return true;
+    const { every } = recipe.calibration;
+    return every !== null && epoch > 0 && epoch % every === 0;
+  }
+
+  /**
+   * Computes what the model does not train from the first batch of the coming epoch. Doing it twice gives the
+   * same, so a run that is stopped before its next step resumes with the same values.
+   */
+  async calibrate(onProgress: (fraction: number) => void): Promise<void> {
+    const { stage, data, recipe } = this.prepared;
+    const { calibration, layout } = recipe;
+    if (!calibration) return;
+    const { epoch } = this.#run.position;
+    const { seed } = stage.train;
+    const split = data.splits.train;
+    const order =
+      stage.order?.(split, epoch, recipe.batch) ?? epochOrder(split.count, stage.train, epoch);
+    const { program, feeder } = this.#runners('train')(calibration.definition);
+    feeder.images(order.subarray(0, recipe.batch));
+    const again = !(this.prepared.calibrates && epoch === stage.first);
+    const initial = initialValues(recipe.parameters, seed);
+
+    for (const [i, part] of calibration.parts.entries()) {
+      onProgress(i / calibration.parts.length);
+      await turn();
+      if (this.#stopped) return;
+      const { [part]: observed } = await program.run(this.#state, feeder.feeds);
+      const flat = await this.read();
+      const named = (values: Float32Array): Record<string, Float32Array> => {
+        const all = unpackFlat(layout, values);
+        return Object.fromEntries(calibration.names(part).map((name) => [name, all[name]!.data]));
+      };
+      const own = named(flat.parameters);
+      const values = { own, fresh: named(initial) };
+      const learned = calibration.learn(part, observed!, values, { seed, again });
+      for (const [name, target] of Object.entries(own)) target.set(learned[name]!);
+      const next = await createState(this.#run.engine, recipe, flat);
+      await this.#state.dispose();
+      this.#state = next;
+    }
   }
 
   // --- training ---------------------------------------------------------------------------------

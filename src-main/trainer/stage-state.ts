@@ -59,6 +59,16 @@ export function freshState(
   };
 }
 
+/** Whether what a stage calibrates comes, calibrated or trained, from the stage before it. */
+export function inheritsCalibration(
+  { calibration, inherits = (name: string) => name }: Pick<Recipe, 'calibration' | 'inherits'>,
+  before: Tensors,
+): boolean {
+  const known = new Set([...before.parameters, ...before.frozen].map(({ name }) => name));
+  const names = calibration?.parts.flatMap(calibration.names) ?? [];
+  return names.every((name) => known.has(inherits(name) ?? ''));
+}
+
 function cut(tensors: readonly NamedShape[], flat: Float32Array): [string, Float32Array][] {
   let offset = 0;
   return tensors.map(({ name, shape }) => {

@@ -566,6 +566,7 @@ function evaluation(story: Story, share: number, split: EvaluationResult['split'
     patchRecall: null,
     attentionSupport: null,
     attentionIdle: null,
+    deltaSparsity: null,
     perClass: shapes.map((label, i) => {
       const f1 = Math.min(1, macroF1 + 0.06 * noise(i + 3));
       return { label, precision: Math.min(1, f1 + 0.01), recall: f1 - 0.01, f1, support: 100 };
@@ -623,6 +624,7 @@ function detailOf(story: Story): RunDetail {
         wh: own.reduce((sum, { wh }) => sum + (wh ?? 0), 0),
       };
     }),
+    skippedMacs: null,
     evaluations: [
       ...range(did).map((i) => ({
         epoch: i + 1,

@@ -98,6 +98,27 @@ describe('a run', () => {
   });
 });
 
+describe('delta attention', () => {
+  it('tells how many differences are zero: more of them at a higher threshold, none at 0', async () => {
+    const zerosAt = async (threshold: number) => {
+      const run = await runToEnd(small({ attention: { kind: 'delta', threshold } }));
+      const shares = run.all('evaluation').map(({ result }) => result.deltaSparsity!);
+      expect(shares).toHaveLength(3);
+      return shares.at(-1)!;
+    };
+    const [none, some, most] = [await zerosAt(0), await zerosAt(0.3), await zerosAt(2)];
+    expect(none.thresholded).toBeLessThan(1e-3);
+    // GreenSynth is noisy: about half the differences are within 0.3 standard deviations at best
+    expect(some.thresholded).toBeGreaterThan(0.02);
+    expect(some.thresholded).toBeLessThan(most.thresholded);
+    expect(most.thresholded).toBeGreaterThan(0.6);
+    for (const { thresholded, in8Bits } of [none, some, most])
+      expect(in8Bits).toBeGreaterThanOrEqual(thresholded);
+    const other = await runToEnd(small());
+    expect(other.last('evaluation').result.deltaSparsity).toBeNull();
+  });
+});
+
 describe('patch selection', () => {
   it.each(['full', 'topk'] as const)(
     'tells how much of the objects it keeps, evaluated on %s images',

@@ -94,6 +94,8 @@ function scores(evaluations: RunDetail['evaluations']): string {
     ['patch recall', ({ patchRecall }) => patchRecall],
     ['attention support', ({ attentionSupport }) => attentionSupport],
     ['idle tokens', ({ attentionIdle }) => attentionIdle],
+    ['zero differences', ({ deltaSparsity }) => deltaSparsity?.thresholded],
+    ['in 8 bits', ({ deltaSparsity }) => deltaSparsity?.in8Bits],
   ];
   const measured = columns.filter(([, of]) => last.some((result) => of(result) != null));
   return table(

@@ -55,10 +55,11 @@ const costs: {
       macs: (n) => heads * n ** 2 * (scores * (dimHead + 1) + dimHead),
     };
   },
-  ecoformer: ({ bits, anchors }, { heads, dimHead }) => ({
+  ecoformer: ({ bits, anchors, hash }, { heads, dimHead }) => ({
     heads,
     projections: 2,
-    parameters: heads * anchors * (dimHead + bits),
+    // a learned hash stores the mean of its kernel
+    parameters: heads * anchors * (dimHead + bits + (hash === 'learned' ? 1 : 0)),
     macs: (n) => heads * n * (anchors * dimHead + anchors * bits + 2 * bits * dimHead),
   }),
   // it multiplies weights and values twice

@@ -5,6 +5,7 @@
  * layers, r MLP ratio, C classes, p patch side. Parameters and MACs are exact; memory is modelled.
  */
 import {
+  deltaOwn,
   patchCount,
   type AttentionConfig,
   type RoutingConfig,
@@ -119,6 +120,41 @@ export const forwardMacs = (
   patches * patchPixels(model) * model.dim +
   encoderMacs(model, patches + 1, attention, routing) +
   model.dim * classes;
+
+/** MACs that the likelihood loss of one image adds to a forward pass in training (method C.6): h n² d per layer. */
+export function likelihoodMacs(
+  model: Model,
+  patches: number,
+  attention: AttentionConfig,
+  routing: RoutingConfig = dense,
+): number {
+  if (!('likelihood' in attention) || attention.likelihood === 0) return 0;
+  const { heads } = attentionCost(attention, model);
+  return planBlocks(routing, model.layers, patches + 1)
+    .map(({ attended }) => heads * attended ** 2 * model.dimHead)
+    .reduce((sum, macs) => sum + macs, 0);
+}
+
+/**
+ * MACs of one image forward with delta attention on hardware that skips zeros: of the q and k projections only
+ * the non-zero differences are computed, and of the mean its own projection.
+ * @param share of zero differences, as the meter counts them
+ */
+export function macsWithoutZeros(
+  model: Model,
+  classes: number,
+  patches: number,
+  attention: Extract<AttentionConfig, { kind: 'delta' }>,
+  share: number,
+): number {
+  const compared = patches + 1 - deltaOwn[attention.reference];
+  const perToken = 2 * model.dim * model.heads * model.dimHead;
+  const reference = attention.reference === 'mean' ? perToken : 0;
+  return (
+    forwardMacs(model, classes, patches, attention) -
+    model.layers * (share * compared * perToken - reference)
+  );
+}
 
 /** A training step computes about three forward passes: the backward pass costs two. */
 export const trainFactor = 3;

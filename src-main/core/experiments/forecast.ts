@@ -41,9 +41,9 @@ export function forecast(config: ExperimentConfig): Forecast {
   const macsFull = modelCost({ ...config, routing: { kind: 'none' } }, classes).macs(patches ?? 0);
 
   /** MACs of one image where a share of the batches is reduced to kept patches. */
-  const mixed = (cost: ModelCost, share: number): number => {
-    const full = cost.macs(patches ?? 0);
-    return full - share * (full - cost.macs(computed ?? 0));
+  const mixed = (macs: ModelCost['macs'], share: number): number => {
+    const full = macs(patches ?? 0);
+    return full - share * (full - macs(computed ?? 0));
   };
 
   const batch = Math.min(train.batch, images);
@@ -52,7 +52,7 @@ export function forecast(config: ExperimentConfig): Forecast {
   for (let epoch = 0; epoch < epochs; epoch++) {
     const cost = costAt(epoch);
     const share = selectedAt(config, epoch);
-    perImage += mixed(cost, share);
+    perImage += mixed((n) => cost.macs(n) + (cost.auxiliaryMacs?.(n) ?? 0), share);
     memoryBytes = Math.max(
       memoryBytes,
       cost.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
@@ -80,7 +80,7 @@ export function forecast(config: ExperimentConfig): Forecast {
     parameters: last.parameters,
     macsFull,
     macsKept: last.macs(computed ?? 0),
-    macsTest: mixed(last, selectedAtTest(config)),
+    macsTest: mixed(last.macs, selectedAtTest(config)),
     patches,
     kept,
     tokensFull: patches === null ? null : patches + 1,

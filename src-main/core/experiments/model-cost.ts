@@ -13,12 +13,14 @@ import {
   type ImageSigModel,
 } from '../../trainer/models/image-sig-architecture.ts';
 import { parameterCount as countOf } from '../../trainer/models/parameters.ts';
-import { forwardMacs, layerMacs, parameterCount, stepMemoryBytes } from './cost.ts';
+import { forwardMacs, layerMacs, likelihoodMacs, parameterCount, stepMemoryBytes } from './cost.ts';
 
 export interface ModelCost {
   parameters: number;
   /** Multiply-accumulates of one image forward; `patches` that go through a ViT's encoder. */
   macs(patches: number): number;
+  /** What an auxiliary loss adds to that in training; left out where there is none. */
+  auxiliaryMacs?(patches: number): number;
   /** Of one training step. */
   memoryBytes(batch: number, patches: number): number;
 }
@@ -63,6 +65,7 @@ export function modelCost(config: CostChoice, classes: number): ModelCost {
         memoryBytes: (batch, patches) =>
           stepMemoryBytes(model, classes, batch, patches, attention, routing) +
           (boxes?.memoryBytes(batch, patches) ?? 0),
+        auxiliaryMacs: (patches) => likelihoodMacs(model, patches, attention, routing),
       };
     }
     case 'resnet':

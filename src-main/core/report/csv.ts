@@ -115,6 +115,8 @@ export const ownColumns = [
   'hg_ap50',
   'hg_ap75',
   'hg_patch_recall',
+  'hg_zero_deltas',
+  'hg_zero_deltas_8bit',
 ] as const;
 
 const joulesPerKwh = 3_600_000;
@@ -200,6 +202,8 @@ function runRow(run: RunDetail): Row {
     hg_ap50: detection?.ap50,
     hg_ap75: detection?.ap75,
     hg_patch_recall: scored?.result.patchRecall,
+    hg_zero_deltas: scored?.result.deltaSparsity?.thresholded,
+    hg_zero_deltas_8bit: scored?.result.deltaSparsity?.in8Bits,
   };
 }
 
@@ -423,6 +427,8 @@ const metricColumns = [
   'ap50',
   'ap75',
   'patch_recall',
+  'zero_deltas',
+  'zero_deltas_8bit',
 ];
 
 interface RunMetrics {
@@ -460,6 +466,8 @@ function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[]> {
       row.ap50,
       row.ap75,
       row.patchRecall,
+      row.zeroDeltas,
+      row.zeroDeltas8Bit,
     ];
 }
 

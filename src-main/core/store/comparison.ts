@@ -116,6 +116,7 @@ const quantities: Quantity[] = [
   score('ap', 'AP', ({ detection }) => detection?.ap),
   score('ap50', 'AP50', ({ detection }) => detection?.ap50),
   score('patchRecall', 'Object patches kept', ({ patchRecall }) => patchRecall),
+  score('zeroDeltas', 'Zero differences', ({ deltaSparsity }) => deltaSparsity?.thresholded),
   {
     key: 'attentionSupport',
     label: 'Keys per query',

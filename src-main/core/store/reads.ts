@@ -16,6 +16,7 @@ import {
 } from '../../contract.ts';
 import { SampleFlag } from '../../meter/messages.ts';
 import { EnergyAccount, joulesPerWh } from '../energy/account.ts';
+import { skippedMacs } from '../experiments/skipped-macs.ts';
 import type { ReadableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
 import {
@@ -186,13 +187,18 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
   const phases = phasesOf(db, id);
   const { samples, gaps, load }: SampleFacts =
     imported ?? parsed<SampleFacts>(own.sample_facts) ?? sampleFacts(db, id);
+  const config = completed(parsed<ExperimentConfig>(own.config));
+  const evaluated = evaluations(db, id);
+  const classes = parsed<string[]>(own.classes) ?? [];
+  const zeros = evaluated.at(-1)?.result.deltaSparsity ?? null;
   return {
     summary: summary(db, row),
-    config: completed(parsed<ExperimentConfig>(own.config)),
+    config,
     energy: imported ? importedEnergy(imported) : energyOf(db, id),
     phases,
     phaseTotals: phaseTotals(phases),
-    evaluations: evaluations(db, id),
+    evaluations: evaluated,
+    skippedMacs: config && skippedMacs(config, classes.length, zeros),
     cost: parsed<Forecast>(own.forecast),
     notes: db.all<RunDetail['notes'][number]>(
       'select utc_ms as at, level, message from event where run = ? order by utc_ms, id',
@@ -212,7 +218,7 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
       hz: own.hz,
       samples,
       gaps,
-      classes: parsed<string[]>(own.classes) ?? [],
+      classes,
       graphNodes: own.graph_nodes,
       ...(load && { load }),
       imported: imported?.columns ?? null,
@@ -260,6 +266,7 @@ function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
         patchRecall: null,
         attentionSupport: null,
         attentionIdle: null,
+        deltaSparsity: null,
         ...(JSON.parse(result) as Partial<EvaluationResult>),
       } as EvaluationResult,
     }));
@@ -370,7 +377,7 @@ export function metrics(db: ReadableDb, id: number): MetricRow[] {
          'step' as kind, m.loss, m.lr, m.tokens, m.step_ms as stepMs, m.wait_ms as waitMs,
          null as accuracy, null as microF1, null as macroF1, null as top5, null as meanIou,
          null as locAcc50, null as clsLoc50, null as ap, null as ap50, null as ap75,
-         null as patchRecall
+         null as patchRecall, null as zeroDeltas, null as zeroDeltas8Bit
        from metric m join segment s on s.id = m.segment where m.run = @id
        union all
        select v.run, v.step, v.epoch, (s.before_us + v.t - s.from_t) / 1e6, v.split,
@@ -378,7 +385,8 @@ export function metrics(db: ReadableDb, id: number): MetricRow[] {
          v.result ->> '$.top5', v.result ->> '$.detection.meanIou',
          v.result ->> '$.detection.locAcc50', v.result ->> '$.detection.clsLoc50',
          v.result ->> '$.detection.ap', v.result ->> '$.detection.ap50',
-         v.result ->> '$.detection.ap75', v.result ->> '$.patchRecall'
+         v.result ->> '$.detection.ap75', v.result ->> '$.patchRecall',
+         v.result ->> '$.deltaSparsity.thresholded', v.result ->> '$.deltaSparsity.in8Bits'
        from evaluation v join segment s on s.id = v.segment where v.run = @id)
      order by step, kind = 'test', kind = 'validation'`,
     { id },

@@ -44,6 +44,7 @@ const evaluationColumns: Record<string, string> = {
   patchRecall: "m.result ->> '$.patchRecall'",
   attentionSupport: "m.result ->> '$.attentionSupport'",
   attentionIdle: "m.result ->> '$.attentionIdle'",
+  zeroDeltas: "m.result ->> '$.deltaSparsity.thresholded'",
 };
 
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
@@ -57,7 +58,7 @@ const position: Record<XAxis, string> = {
 /**
  * `loss`, `lr`, `tokens`, `stepMs`, `waitMs` of the steps; `validation.` or `test.` with `loss`,
  * `accuracy`, `microF1`, `macroF1`, `top5`, `meanIou`, `ap`, `ap50`, `patchRecall`,
- * `attentionSupport`, `attentionIdle`. Any other name gives an empty series.
+ * `attentionSupport`, `attentionIdle`, `zeroDeltas`. Any other name gives an empty series.
  * @param x step, epoch (with fraction), s of active time, or Wh since the start
  */
 export function series(

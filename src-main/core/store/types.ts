@@ -165,6 +165,8 @@ export interface MetricRow {
   ap50: number | null;
   ap75: number | null;
   patchRecall: number | null;
+  zeroDeltas: number | null;
+  zeroDeltas8Bit: number | null;
 }
 
 /** What tells one run from every other, on this computer and elsewhere. */

@@ -3,11 +3,12 @@
  * the result of it.
  *
  * Outputs are named by the recipe (`recipes/outputs.ts`): `losses`, `predictions` and `ranks` of every
- * classifier; `boxes` and `scores` of one that finds objects as well.
+ * classifier; `boxes` and `scores` of one that finds objects as well; `zeroDeltas` and `zeroDeltas8Bit` of one
+ * with delta attention.
  */
 import type { Split } from '../data/index.ts';
 import type { HostArray } from '../engine/engine.ts';
-import type { EvaluationResult } from '../messages.ts';
+import type { DeltaSparsity, EvaluationResult } from '../messages.ts';
 import { classificationMetrics, Confusion, topAccuracy } from './classification.ts';
 import {
   detectionMetrics,
@@ -28,6 +29,7 @@ export class Evaluation {
   readonly #ranks: number[] = [];
   readonly #detections: Detection[] = [];
   #attention: { support: number; idle: number } | null = null;
+  #zeros: DeltaSparsity | null = null;
   #lossSum = 0;
   #images = 0;
 
@@ -45,13 +47,18 @@ export class Evaluation {
    * @param first place of its first image in the split. @param count its images; what follows does not count.
    */
   add(first: number, count: number, outputs: StepOutputs): void {
-    const { losses, predictions, ranks, boxes, scores } = outputs;
+    const { losses, predictions, ranks, boxes, scores, zeroDeltas, zeroDeltas8Bit } = outputs;
+    if (zeroDeltas && zeroDeltas8Bit) this.#zeros ??= { thresholded: 0, in8Bits: 0 };
     for (let i = 0; i < count; i++) {
       const truth = this.#split.labels[first + i] ?? -1;
       const predicted = predictions?.[i] ?? -1;
       this.#lossSum += losses?.[i] ?? NaN;
       this.#confusion.add(truth, predicted);
       if (ranks) this.#ranks.push(ranks[i]!);
+      if (this.#zeros) {
+        this.#zeros.thresholded += zeroDeltas?.[i] ?? NaN;
+        this.#zeros.in8Bits += zeroDeltas8Bit?.[i] ?? NaN;
+      }
       const box = this.#boxOf(first + i);
       if (!boxes || !scores || !box) continue;
       const found = cornersAt(boxes, i).map((value) => value * this.#size);
@@ -88,6 +95,10 @@ export class Evaluation {
       patchRecall: this.#recall.value,
       attentionSupport: this.#attention?.support ?? null,
       attentionIdle: this.#attention?.idle ?? null,
+      deltaSparsity: this.#zeros && {
+        thresholded: this.#zeros.thresholded / this.#images,
+        in8Bits: this.#zeros.in8Bits / this.#images,
+      },
     };
   }
 

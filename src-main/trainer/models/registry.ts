@@ -11,8 +11,10 @@ import {
 import type { Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
+import type { ZeroDeltas } from './attention/registry.ts';
 import { cnnArchitecture, cnnBuffers, cnnParameters, type CnnModel } from './cnn-architecture.ts';
 import { cnnForward } from './cnn.ts';
+import { vitCalibration, type ModelCalibration } from './calibration.ts';
 import { detectionHead, detectionParameters } from './detection-head.ts';
 import { dropoutThreshold } from './dropout.ts';
 import {
@@ -37,6 +39,7 @@ import {
   vitParameters,
   vitStructure,
   withoutClassToken,
+  type AttentionWitness,
   type VitShape,
 } from './vit.ts';
 
@@ -95,6 +98,8 @@ export interface Model {
   gates: number;
   /** Of a ViT, for recipes that use its pieces (vit.ts); null for other models. */
   vit: VitShape | null;
+  /** What it computes from a batch instead of training it; null where there is nothing. */
+  calibration: ModelCalibration | null;
   forward(pass: ModelPass): ModelOutput;
 }
 
@@ -107,6 +112,8 @@ export interface ModelOutput {
   buffers: Tensors;
   /** A scalar, weighted already, that training adds to its loss; evaluation leaves it out. */
   penalty?: Tensor;
+  /** Of delta attention in evaluation, the mean over layers; left out elsewhere. */
+  zeroDeltas?: ZeroDeltas;
 }
 
 export interface ImageShape {
@@ -165,24 +172,49 @@ function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classif
     dropoutRate: shape.model.dropout,
     gates: shape.gatePenalty === undefined ? 0 : sum(heads),
     vit: shape,
+    calibration: vitCalibration(shape),
     dropoutElements: (tokens) => vitDropoutElements(shape, tokens),
     forward: ({ parameters, input, training, dropout, gateNoise, headScales, onWeights }) => {
       const { patches, kept, scores = null } = expected(input, 'patches');
       const gates = headGates(shape, parameters, { gateNoise, headScales });
+      const told: Tensor[] = [];
+      const zeros: ZeroDeltas[] = [];
+      const witness: AttentionWitness = training
+        ? { onPenalty: (penalty) => told.push(penalty) }
+        : { onZeroDeltas: (shares) => zeros.push(shares) };
       const seen = {
         patches,
         kept,
         scores,
         onWeights,
+        witness,
         ...(dropout && { dropout }),
         ...(gates && { gates }),
       };
-      const penalty = training ? gatePenalty(shape, parameters) : null;
-      const beside = { buffers: {}, ...(penalty && { penalty }) };
-      if (!detects) return { logits: vitForward(shape, parameters, seen), ...beside };
+      /** What the passes above told beside their output, once they were made. */
+      const beside = () => {
+        const penalties = [
+          ...(told.length > 0 ? [meanOf(told)] : []),
+          training ? gatePenalty(shape, parameters) : null,
+        ].filter((penalty) => penalty !== null);
+        return {
+          buffers: {},
+          ...(penalties.length > 0 && { penalty: tf.addN(penalties) }),
+          ...(zeros.length > 0 && {
+            zeroDeltas: {
+              thresholded: meanOf(zeros.map(({ thresholded }) => thresholded)),
+              in8Bits: meanOf(zeros.map(({ in8Bits }) => in8Bits)),
+            },
+          }),
+        };
+      };
+      if (!detects) {
+        const logits = vitForward(shape, parameters, seen);
+        return { logits, ...beside() };
+      }
       const tokens = vitEncode(shape, parameters, seen);
       const { feature, boxes } = detectionHead(parameters, withoutClassToken(tokens));
-      return { logits: vitHead(parameters, feature), boxes, ...beside };
+      return { logits: vitHead(parameters, feature), boxes, ...beside() };
     },
   };
 }
@@ -221,6 +253,10 @@ function gatePenalty(shape: VitShape, parameters: Tensors): Tensor | null {
   return tf.addN(open).mul(tf.scalar(shape.gatePenalty));
 }
 
+/** The mean of tensors of one shape, of one per layer here. */
+const meanOf = <T extends Tensor>(tensors: T[]): T =>
+  tf.addN(tensors).mul<T>(tf.scalar(1 / tensors.length));
+
 function cnn(model: CnnModel, classes: number): Model {
   return {
     parameters: cnnParameters(model, classes),
@@ -230,6 +266,7 @@ function cnn(model: CnnModel, classes: number): Model {
     dropoutRate: model.kind === 'efficientnetv2-s' ? model.dropout : 0,
     gates: 0,
     vit: null,
+    calibration: null,
     dropoutElements: () => cnnArchitecture(model).features,
     forward: ({ input, ...pass }) => {
       const { images } = expected(input, 'image');
@@ -258,6 +295,7 @@ function imageSig(
     // its encoder sees signatures, so what a recipe does to patches means nothing here
     gates: 0,
     vit: null,
+    calibration: null,
   } satisfies Partial<Model>;
   if (model.head === 'transformer') {
     const encoder = vit(encoderShape(model, attention, classes.length));

@@ -168,6 +168,13 @@ export interface VitInput {
   embedded?: (projected: Tensor3D) => Tensor3D;
   /** Sees the tokens [B, n + 1, D] after the embedding and after every block. For tests. */
   observe?: (name: string, tokens: Tensor3D) => void;
+  /** What attention tells beside its output, of every layer. */
+  witness?: AttentionWitness;
+}
+
+export interface AttentionWitness extends Pick<AttentionInput, 'onPenalty' | 'onZeroDeltas'> {
+  /** Sees what the attention of block `b` is about to attend to. */
+  onAttend?: (b: string, input: AttentionInput) => void;
 }
 
 /**
@@ -209,6 +216,7 @@ function encode(
     onWeights,
     embedded,
     observe,
+    witness,
   }: VitInput,
 ): SizedTokens {
   const { norm, attention, mlp, routerLogits } = vitLayers(shape, parameters);
@@ -222,6 +230,7 @@ function encode(
     const attended = (x: Tensor3D, seen: AttentionSight = {}): Tensor =>
       dropout(
         attention(norm(x, `${b}.ln1`), b, {
+          ...witness,
           ...seen,
           onWeights: bothReaders(seen.onWeights, onWeights?.(layer)),
           gates: gates?.(layer),
@@ -350,7 +359,7 @@ export interface VitLayers {
 }
 
 /** What an attention is told beside its tokens, and tells. */
-interface AttentionSight extends Pick<AttentionInput, 'logSizes' | 'onWeights'> {
+interface AttentionSight extends Pick<AttentionInput, 'logSizes' | 'onWeights'>, AttentionWitness {
   /** Of its heads, [h] or [B, h]. */
   gates?: Tensor | undefined;
   /** Is given the keys [B, h, n, d]. */
@@ -365,12 +374,12 @@ export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
   return {
     norm: (tokens, name) => norm(parameters, tokens, name) as Tensor3D,
 
-    attention(x, b, { gates, onKeys, ...told } = {}) {
+    attention(x, b, { gates, onKeys, onAttend, ...told } = {}) {
       const [batch, tokens] = x.shape;
       const heads = structure.heads[Number(b.slice(1))]!;
       const splitHeads = (projected: Tensor): Tensor4D =>
         projected.reshape<Tensor4D>([batch, tokens, heads, dimHead]).transpose([0, 2, 1, 3]);
-      const attended = attend({
+      const input: AttentionInput = {
         tokens: x,
         project: (name, input = x) => {
           const projected = splitHeads(linear(parameters, input, `${b}.${name}`));
@@ -379,7 +388,9 @@ export function vitLayers(shape: VitShape, parameters: Tensors): VitLayers {
         },
         parameter: (name) => named(parameters, `${b}.${name}`),
         ...told,
-      });
+      };
+      onAttend?.(b, input);
+      const attended = attend(input);
       const gated = gates ? attended.mul(gates.reshape([-1, heads, 1, 1])) : attended;
       const merged = gated.transpose([0, 2, 1, 3]).reshape([batch, tokens, heads * dimHead]);
       return (

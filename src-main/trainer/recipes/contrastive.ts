@@ -18,6 +18,7 @@ import { buildModel, dropoutBytesOf } from '../models/registry.ts';
 import { vitEncode, vitPool } from '../models/vit.ts';
 import { epochSeed, randomStreams } from '../random-streams.ts';
 import { encoderParameters } from './masked.ts';
+import { calibrationOf } from './calibration.ts';
 import { imageInput, modelInput } from './model-input.ts';
 import { embeddingWidth } from './stage-models.ts';
 import { recipeOf, StateLayout, trainingStep, type DatasetShape, type Recipe } from './recipe.ts';
@@ -71,6 +72,7 @@ export function contrastive(
   });
 
   return recipeOf(state, {
+    calibration: calibrationOf(config, dataset, batch, built, state),
     parameterCount: parameterCount(parameters),
     batch,
     patches,

@@ -23,6 +23,7 @@ import {
   vitParameters,
   type VitShape,
 } from '../models/vit.ts';
+import { calibrationOf } from './calibration.ts';
 import { imageInput, normalisationOf } from './model-input.ts';
 import { decoderShape, maskedPatches } from './stage-models.ts';
 import { recipeOf, StateLayout, trainingStep, type DatasetShape, type Recipe } from './recipe.ts';
@@ -33,7 +34,8 @@ export const encoderParameters = (parameters: readonly Parameter[]): Parameter[]
 
 export function masked(config: ExperimentConfig, dataset: DatasetShape, batch: number): Recipe {
   const { pretrain } = config;
-  const { vit, parameters } = buildModel(config, dataset);
+  const built = buildModel(config, dataset);
+  const { vit, parameters } = built;
   if (!vit) throw new Error('masked pre-training needs an encoder');
   const encoder = encoderParameters(parameters);
   const own = pretrain.method === 'mae' ? mae(vit, pretrain) : simmim(vit);
@@ -62,6 +64,7 @@ export function masked(config: ExperimentConfig, dataset: DatasetShape, batch: n
   });
 
   return recipeOf(state, {
+    calibration: calibrationOf(config, dataset, batch, built, state),
     parameterCount: parameterCount(all),
     batch,
     patches,

@@ -4,6 +4,7 @@ import * as tf from '../engine/tf.ts';
 import type { Tensor1D, Tensor2D } from '../engine/tf.ts';
 import { boxLoss, centreToCorners, hasArea } from '../losses/box.ts';
 import { crossEntropy, oneHot } from '../losses/cross-entropy.ts';
+import type { ZeroDeltas } from '../models/attention/registry.ts';
 
 /**
  * Of a classifier: the cross-entropy, without smoothing so that runs can be compared, the likeliest class
@@ -16,6 +17,10 @@ export const classificationOutputs = (logits: Tensor2D, labels: Tensor1D): Tenso
   predictions: logits.argMax(1).cast('int32'),
   ranks: ranks(logits, labels),
 });
+
+/** Of a model that counts zero differences, the shares [B] by image; nothing of others. */
+export const zeroDeltaOutputs = (zeros: ZeroDeltas | undefined): Tensors =>
+  zeros ? { zeroDeltas: zeros.thresholded, zeroDeltas8Bit: zeros.in8Bits } : {};
 
 /**
  * Of a model that finds an object as well: its box as corners, 0..1, how sure it is of its class, and a

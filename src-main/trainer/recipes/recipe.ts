@@ -23,6 +23,7 @@ import type { Parameter } from '../models/parameters.ts';
 import type { FeatureTransform } from '../models/registry.ts';
 import type { VitStructure } from '../models/structure.ts';
 import { adamUpdate, clipToNorm, type TrainConfig } from '../optimiser.ts';
+import type { Calibration } from './calibration.ts';
 import type { Shrinking } from './shrinking.ts';
 
 /** What a recipe has to know of a dataset. */
@@ -83,6 +84,8 @@ export interface Recipe {
   /** Computed once per image before the first step; null where steps see the images themselves. */
   features: FeatureTransform | null;
   derived: Derived | null;
+  /** What the model computes from a batch instead of training it; left out where there is nothing. */
+  calibration?: Calibration | null;
   /** Numbers in the model that the stage ends with, frozen ones included, a teacher's not. */
   parameterCount: number;
   batch: number;

@@ -27,6 +27,7 @@ import { scorePatches, selectPatches } from '../models/patch-selection.ts';
 import { buildModel, dropoutBytesOf, type Model, type ModelInput } from '../models/registry.ts';
 import type { VitStructure } from '../models/structure.ts';
 import { vitStructure, type VitShape } from '../models/vit.ts';
+import { calibrationOf } from './calibration.ts';
 import type { Teacher } from './distil.ts';
 import {
   allPatches,
@@ -37,7 +38,7 @@ import {
   type PatchChoice,
 } from './model-input.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
-import { classificationOutputs, detectionOutputs } from './outputs.ts';
+import { classificationOutputs, detectionOutputs, zeroDeltaOutputs } from './outputs.ts';
 import {
   memoised,
   recipeOf,
@@ -164,7 +165,7 @@ export function supervised(
     tokens: tokensOf(choice),
     specs: { state: state.evaluation, inputs: inputsOf(choice) },
     step: (tensors, inputs) => {
-      const { logits, boxes } = modelOf(routing).forward({
+      const { logits, boxes, zeroDeltas } = modelOf(routing).forward({
         parameters: state.parameters(tensors),
         buffers: state.buffers(tensors),
         input: inputOf(inputs, choice),
@@ -172,9 +173,12 @@ export function supervised(
       });
       const labels = inputs.labels as Tensor1D;
       return {
-        outputs: boxes
-          ? detectionOutputs(logits, labels, boxes, inputs.boxes as Tensor2D)
-          : classificationOutputs(logits, labels),
+        outputs: {
+          ...(boxes
+            ? detectionOutputs(logits, labels, boxes, inputs.boxes as Tensor2D)
+            : classificationOutputs(logits, labels)),
+          ...zeroDeltaOutputs(zeroDeltas),
+        },
       };
     },
   });
@@ -263,6 +267,7 @@ export function supervised(
   return recipeOf(state, {
     features,
     derived: teacher?.logits ?? null,
+    calibration: calibrationOf(config, dataset, batch, built, state),
     parameterCount: parameterCount(parameters),
     batch,
     patches,

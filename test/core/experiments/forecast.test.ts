@@ -9,6 +9,7 @@ import {
   encoderMacs,
   forwardMacs,
   layerMacs,
+  macsWithoutZeros,
   parameterCount,
   stepMemoryBytes,
   type Model,
@@ -288,5 +289,35 @@ describe('selective activation', () => {
       stepMemoryBytes(narrow, 10, 128, 64, standard, of(routing));
     expect(memory({ kind: 'route' })).toBeLessThan(memory({ kind: 'none' }));
     expect(memory({ kind: 'merge', tokens: 20 })).toBeLessThan(0.8 * memory({ kind: 'none' }));
+  });
+});
+
+describe('attention with something beside its output', () => {
+  const small = { image: 8, patch: 4, dim: 12, layers: 2, heads: 3, dimHead: 4 };
+
+  it('counts the likelihood loss in training alone', () => {
+    const attention = { kind: 'gmm_fixed', likelihood: 0.01 } as const;
+    const [plain, likely] = [
+      forecast(configOf({ model: small })),
+      forecast(configOf({ model: small, attention })),
+    ];
+    expect(likely.macsTest).toBe(plain.macsTest);
+    // 3 heads, 5 x 5 cosines of 4 numbers in 2 layers, in a step's three passes over every image
+    const extra = 3 * 25 * 4 * 2;
+    const images = (plain.trainMacs / plain.macsFull / 3) * 3 * extra;
+    expect(likely.trainMacs - plain.trainMacs).toBeCloseTo(images, 0);
+  });
+
+  it('counts what skipping zero differences would save', () => {
+    const vit = vitOf(configOf({ model: small }));
+    const skipping = (reference: 'previous' | 'serpentine' | 'mean', share: number) =>
+      macsWithoutZeros(vit, 10, 4, { kind: 'delta', reference, threshold: 0.1 }, share);
+    const full = forwardMacs(vit, 10, 4);
+    expect(skipping('previous', 0)).toBe(full);
+    // of five tokens three have a patch before them; two projections 12 -> 12 in two layers
+    expect(full - skipping('previous', 1)).toBe(2 * 3 * 2 * 144);
+    expect(full - skipping('serpentine', 0.5)).toBe(3 * 2 * 144);
+    // four have the mean as reference, which is projected as well
+    expect(full - skipping('mean', 1)).toBe(2 * (4 - 1) * 2 * 144);
   });
 });

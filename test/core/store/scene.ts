@@ -144,6 +144,7 @@ export const scores = (split: 'validation' | 'test', macroF1: number) => ({
   patchRecall: null,
   attentionSupport: null,
   attentionIdle: null,
+  deltaSparsity: null,
   perClass: [],
   confusion: [],
 });

@@ -76,12 +76,10 @@ describe('thinning', () => {
     const id = await store.createRun(newRun('boxes'));
     await store.updateRun(id, { stepsPerEpoch: 10 });
     await store.startSegment(id, { micros: seconds(0), utc });
-    const { top5, detection, patchRecall, attentionSupport, attentionIdle, ...old } = scores(
-      'validation',
-      0.3,
-    );
-    expect([top5, detection, patchRecall, attentionSupport, attentionIdle]).toEqual(
-      Array(5).fill(null),
+    const { top5, detection, patchRecall, attentionSupport, attentionIdle, deltaSparsity, ...old } =
+      scores('validation', 0.3);
+    expect([top5, detection, patchRecall, attentionSupport, attentionIdle, deltaSparsity]).toEqual(
+      Array(6).fill(null),
     );
     await store.addEvaluation(id, {
       at: seconds(1),
@@ -94,7 +92,11 @@ describe('thinning', () => {
       at: seconds(2),
       epoch: 2,
       step: 20,
-      result: { ...scores('validation', 0.4), top5: 0.9, detection: found, patchRecall: 0.7 },
+      result: {
+        ...scores('validation', 0.4),
+        ...{ top5: 0.9, detection: found, patchRecall: 0.7 },
+        deltaSparsity: { thresholded: 0.2, in8Bits: 0.3 },
+      },
     });
     const { evaluations } = await store.getRun(id);
     expect(evaluations[0]!.result).toMatchObject({
@@ -103,9 +105,10 @@ describe('thinning', () => {
       patchRecall: null,
       attentionSupport: null,
       attentionIdle: null,
+      deltaSparsity: null,
     });
     expect(evaluations[1]!.result).toMatchObject({ top5: 0.9, detection: found, patchRecall: 0.7 });
-    const names = ['top5', 'meanIou', 'ap', 'ap50', 'patchRecall'];
+    const names = ['top5', 'meanIou', 'ap', 'ap50', 'patchRecall', 'zeroDeltas'];
     const series = await store.series(
       id,
       names.map((name) => `validation.${name}`),
@@ -113,7 +116,7 @@ describe('thinning', () => {
       200,
     );
     expect(series.map(({ x, y }) => [x, y])).toEqual(
-      [0.9, 0.5, 0.2, 0.3, 0.7].map((value) => [[2], [value]]),
+      [0.9, 0.5, 0.2, 0.3, 0.7, 0.2].map((value) => [[2], [value]]),
     );
     expect((await store.metrics(id)).map(({ ap75, clsLoc50 }) => [ap75, clsLoc50])).toEqual([
       [null, null],

@@ -2,21 +2,22 @@
  * EcoFormer's hash attention (Liu et al., NeurIPS 2022, arXiv 2209.09004; method F.2): queries and keys share
  * one projection and become codes of b signs, so that attention is linear in the number of tokens.
  *
- * Where it differs from the paper: there, anchors are tokens of the first batch and the hash A is
- * learned greedily from pairs of near and far tokens. Here both start from the run's seed and are either
- * trained with the model through the straight-through estimator, or left as they are. The mean kernel
- * value is that of the image at hand instead of a stored one.
+ * As in the paper, anchors are tokens of the first batch and the hash A is learned greedily from pairs of near
+ * and far tokens (kernel-hash.ts); both then stay as they are. Two other hashes are ours, for comparison: one
+ * trained with the model through the straight-through estimator, one random. They centre the kernel on the
+ * image at hand, having no mean of a batch.
  */
 import { detach } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
-import type { AttentionVariant } from './registry.ts';
+import { learnHash, type Rows } from './kernel-hash.ts';
+import type { AttentionCalibration, AttentionVariant } from './registry.ts';
 import { squaredNorms, unitRows } from './scores.ts';
 
 export const ecoformer: AttentionVariant<'ecoformer'> = {
   projections: () => ['qk', 'v'],
 
-  parameters: ({ bits, anchors }, { heads, dimHead }) => [
+  parameters: ({ bits, anchors, hash }, { heads, dimHead }) => [
     {
       // about as long as the unit vectors they are compared with
       name: 'anchors',
@@ -24,14 +25,29 @@ export const ecoformer: AttentionVariant<'ecoformer'> = {
       init: { kind: 'normal', std: dimHead ** -0.5 },
       decay: false,
     },
+    ...(hash === 'learned'
+      ? [
+          {
+            // of a kernel whose distances are all alike
+            name: 'kernelMean',
+            shape: [heads, anchors],
+            init: { kind: 'constant' as const, value: Math.exp(-0.5) },
+            decay: false,
+          },
+        ]
+      : []),
     {
-      // keeps A κ within (-1, 1), where the straight-through estimator has a gradient
       name: 'hash',
       shape: [heads, bits, anchors],
-      init: { kind: 'normal', std: anchors ** -0.5 },
+      // learning begins where the public code does; untaught, A κ is kept within (-1, 1), where the
+      // straight-through estimator has a gradient
+      init: { kind: 'normal', std: hash === 'learned' ? 1 : anchors ** -0.5 },
       decay: false,
     },
   ],
+
+  calibration: ({ hash, bits, anchors, refreshEvery }) =>
+    hash === 'learned' ? hashLearning(bits, anchors, refreshEvery || null) : null,
 
   attend({ project, parameter }, { hash, publicCode }) {
     const [x, v] = [unitRows(project('qk')), project('v')];
@@ -39,13 +55,41 @@ export const ecoformer: AttentionVariant<'ecoformer'> = {
       const values = parameter(name);
       const batch = tf.zeros([x.shape[0]!, 1, 1, 1]);
       // spelled out for the batch: the gradient of a product does not sum over what was broadcast
-      return batch.add((hash === 'random' ? detach(values) : values).expandDims(0));
+      return batch.add((hash === 'trained' ? values : detach(values)).expandDims(0));
     };
     const kernel = anchorKernel(x, own('anchors'));
-    const projected = tf.matMul(kernel.sub(kernel.mean(-2, true)), own('hash'), false, true);
+    const mean =
+      hash === 'learned'
+        ? detach(parameter('kernelMean')).expandDims(1).expandDims(0)
+        : kernel.mean(-2, true);
+    const projected = tf.matMul(kernel.sub(mean), own('hash'), false, true);
     return codeAttention(signs(projected), v, publicCode);
   },
 };
+
+/** Tokens the hash is learned from, at most: thousands of small steps per layer and head walk over them. */
+const tokensLearned = 1024;
+
+const hashLearning = (
+  bits: number,
+  anchors: number,
+  every: number | null,
+): AttentionCalibration => ({
+  names: ['anchors', 'kernelMean', 'hash'],
+  every,
+  observe({ project }) {
+    const x = unitRows(project('qk')) as Tensor4D;
+    const [batch, heads, tokens, dim] = x.shape;
+    const images = Math.min(batch, Math.max(1, Math.floor(tokensLearned / tokens)));
+    return x.slice([0, 0, 0, 0], [images, heads, tokens, dim]);
+  },
+  learn: ({ shape, data }, { own, fresh }, { random, again }) => {
+    const rows = { shape, data } as Rows;
+    // the anchors stay those of the first batch (method F.2)
+    const keep = again ? own.anchors! : null;
+    return { ...learnHash(rows, { hash: fresh.hash!, bits, anchors, keep }, random) };
+  },
+});
 
 /**
  * exp(-D / 2σ) of the squared distances D between tokens and anchors, σ their mean per image and head.

@@ -7,19 +7,48 @@ import { detach } from '../../engine/ops.ts';
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
 import type { AttentionVariant } from './registry.ts';
-import { squaredNorms } from './scores.ts';
+import { squaredNorms, unitRows } from './scores.ts';
 import { standard } from './standard.ts';
 
 export const gmmFixed: AttentionVariant<'gmm_fixed'> = {
-  attend(input, { gate, temperature }) {
-    // without its gate the mixture's mean is standard attention
-    if (!gate) return standard.attend(input, { kind: 'standard', normaliser: 'softmax' });
-    const { project } = input;
-    const mixture = valueMixture(project('q'), project('k'), project('v'));
+  attend(input, { gate, temperature, likelihood }) {
+    const [q, k, v] = [input.project('q'), input.project('k'), input.project('v')];
+    if (likelihood > 0) input.onPenalty?.(negativeLogLikelihood(q, k).mul(tf.scalar(likelihood)));
+    if (!gate) {
+      // without its gate the mixture's mean is standard attention
+      const projected: Record<string, Tensor4D> = { q, k, v };
+      return standard.attend(
+        { ...input, project: (name) => projected[name]! },
+        { kind: 'standard', normaliser: 'softmax' },
+      );
+    }
+    const mixture = valueMixture(q, k, v);
     input.onWeights?.(mixture.weights);
     return queryGate(mixture.logDensity, temperature).mul(mixture.mean);
   },
 };
+
+/**
+ * The auxiliary loss of maximum likelihood (method C.6): the mean of -log p(q_i) over queries, heads and images,
+ * p as in the mixture above. Rows are made unit length first: as they are, long q and k that all lie in one
+ * place would minimise it.
+ * @param q,k [B, h, n, d]
+ */
+export function negativeLogLikelihood(q: Tensor, k: Tensor): Tensor {
+  const [n, d] = [k.shape.at(-2)!, k.shape.at(-1)!];
+  const alpha = d ** -0.5;
+  const cosines = tf.matMul(unitRows(q), unitRows(k), false, true);
+  // -α/2 |q - k|² = α cos - α
+  const logDensity = logSumExp(cosines.mul(tf.scalar(alpha)));
+  return logDensity
+    .mean()
+    .add(tf.scalar(logScale(n, d) - alpha))
+    .neg();
+}
+
+/** (d/2) log(α / 2π) - log n with α = 1/sqrt d: what Gaussian components of equal weight have in common. */
+const logScale = (n: number, d: number): number =>
+  (d / 2) * Math.log(d ** -0.5 / (2 * Math.PI)) - Math.log(n);
 
 /**
  * @param q,k,v [B, h, n, d]
@@ -34,10 +63,9 @@ export function valueMixture(q: Tensor, k: Tensor, v: Tensor) {
   const weights = tf.softmax(scores);
 
   const keyTerms = squaredNorms(k).mul(half).transpose([0, 1, 3, 2]);
-  const constant = (d / 2) * Math.log(alpha / (2 * Math.PI)) - Math.log(n);
   const logDensity = logSumExp(scores.add(keyTerms))
     .add(squaredNorms(q).mul(half))
-    .add(tf.scalar(constant));
+    .add(tf.scalar(logScale(n, d)));
   return { weights, mean: tf.matMul(weights, v) as Tensor4D, logDensity };
 }
 

@@ -8,6 +8,7 @@
  */
 import * as tf from '../../engine/tf.ts';
 import type { Tensor, Tensor4D } from '../../engine/tf.ts';
+import { negativeLogLikelihood } from './gmm-fixed.ts';
 import type { AttentionVariant, WeightsReader } from './registry.ts';
 import {
   attendByScores,
@@ -46,10 +47,11 @@ export const mapEm: AttentionVariant<'map_em'> = {
   },
 
   attend(
-    { project, parameter, logSizes, onWeights },
-    { prior, keyIterations, keyPrior, valueIterations, valuePrecision },
+    { project, parameter, logSizes, onWeights, onPenalty },
+    { prior, keyIterations, keyPrior, valueIterations, valuePrecision, likelihood },
   ) {
     const [q, k, v] = [project('q'), project('k'), project('v')];
+    if (likelihood > 0) onPenalty?.(negativeLogLikelihood(q, k).mul(tf.scalar(likelihood)));
     const alpha = perHead(tf.softplus(parameter('precision')));
     const unit = prior === 'vmf';
     return mapAttention({

@@ -3,7 +3,9 @@
  * fields in the experiment schema and its cost in core/experiments/attention-cost.ts.
  */
 import { takesSizes } from '../../../experiment-config/attention.ts';
-import type { Tensor3D, Tensor4D, Tensor } from '../../engine/tf.ts';
+import type { Sfc32 } from '../../data/prng.ts';
+import type { HostTensor } from '../../engine/engine.ts';
+import type { Tensor1D, Tensor3D, Tensor4D, Tensor } from '../../engine/tf.ts';
 import type { AttentionConfig, AttentionKind, VitModel } from '../../../experiment-config.ts';
 import type { Parameter } from '../parameters.ts';
 import { delta } from './delta.ts';
@@ -48,6 +50,38 @@ export interface AttentionInput {
   /** Log of the patches each token stands for, [B, 1, n, 1]: added to the logits of its key. */
   logSizes?: Tensor | undefined;
   onWeights?: WeightsReader | undefined;
+  /** Is given a scalar, weighted already, that training adds to its loss. Not there in evaluation. */
+  onPenalty?: ((penalty: Tensor) => void) | undefined;
+  /** Is given how many differences to reference patches are 0. Not there in training. */
+  onZeroDeltas?: ((shares: ZeroDeltas) => void) | undefined;
+}
+
+/** Shares of zero differences per image, [B]: what hardware that skips zeros would not compute. */
+export interface ZeroDeltas {
+  /** After the threshold. */
+  thresholded: Tensor1D;
+  /** After the threshold and rounding to 8 bits, the largest difference of an image being 127. */
+  in8Bits: Tensor1D;
+}
+
+/** Values of a layer that are computed from a batch, on the host, instead of by gradient. */
+export interface AttentionCalibration {
+  /** Its parameters that `learn` gives. */
+  names: readonly string[];
+  /** Epochs until it is done again; null: only before the first step. */
+  every: number | null;
+  /** What `learn` looks at, in the graph of a forward pass. */
+  observe(input: AttentionInput): Tensor;
+  /**
+   * @param values the layer's parameters of those names, as they are and as they were initialised
+   * @param again whether they were learned before
+   * @returns their new values; to learn them again from the same gives the same
+   */
+  learn(
+    observed: HostTensor,
+    values: Record<'own' | 'fresh', Readonly<Record<string, Float32Array>>>,
+    how: { random: Sfc32; again: boolean },
+  ): Record<string, Float32Array>;
 }
 
 export interface AttentionVariant<Kind extends AttentionKind> {
@@ -57,6 +91,8 @@ export interface AttentionVariant<Kind extends AttentionKind> {
   projections?(config: ConfigOf<Kind>): readonly string[];
   /** Parameters of one layer beside projections; names within the layer. */
   parameters?(config: ConfigOf<Kind>, size: { heads: number; dimHead: number }): Parameter[];
+  /** Null or left out where gradients teach all there is. */
+  calibration?(config: ConfigOf<Kind>): AttentionCalibration | null;
   /** @returns [B, h, n, d], the heads not yet merged. */
   attend(input: AttentionInput, config: ConfigOf<Kind>): Tensor4D;
 }
@@ -76,6 +112,7 @@ export interface BoundAttention {
   heads: number;
   projections: readonly string[];
   parameters: readonly Parameter[];
+  calibration: AttentionCalibration | null;
   attend(input: AttentionInput): Tensor4D;
 }
 
@@ -89,6 +126,7 @@ export function attentionOf<Kind extends AttentionKind>(
     heads,
     projections: variant.projections?.(config) ?? ['q', 'k', 'v'],
     parameters: variant.parameters?.(config, { heads, dimHead: model.dimHead }) ?? [],
+    calibration: variant.calibration?.(config) ?? null,
     attend: (input) => {
       if (input.logSizes && !takesSizes(config))
         throw new Error(`${config.kind} as set cannot weigh keys by the patches they stand for`);

@@ -3,6 +3,7 @@ import * as tf from '../../../../src-main/trainer/engine/tf.ts';
 import {
   anchorKernel,
   codeAttention,
+  ecoformer,
   signs,
 } from '../../../../src-main/trainer/models/attention/ecoformer.ts';
 import { unitRows } from '../../../../src-main/trainer/models/attention/scores.ts';
@@ -38,6 +39,34 @@ describe.each(await openEngines())('ecoformer on %s', (_, engine) => {
     for (const name of ['pre_sign', 'codes', 'out', 'out_public_code'] as const)
       expect(largestError(outputs[name]!, flatten(expected[name])), name).toBeLessThan(TOLERANCE);
   });
+
+  it.each([false, true])(
+    'attends with what was learned, as the public code: %s',
+    async (publicCode) => {
+      const inputs = { x, v, anchors, mean: mvec, A: [expected.A] };
+      const { out } = await compute(engine, inputs, ({ x, v, anchors, mean, A }) => {
+        const learned: Record<string, tf.Tensor> = {
+          anchors: anchors!.squeeze([0]),
+          kernelMean: mean!.squeeze([0, 2]),
+          hash: A!.squeeze([0]),
+        };
+        const out = ecoformer.attend(
+          {
+            tokens: x!.reshape([1, -1, 1]),
+            project: (name) => (name === 'qk' ? x! : v!),
+            parameter: (name) => learned[name]!,
+          },
+          {
+            kind: 'ecoformer',
+            ...{ hash: 'learned', refreshEvery: 0, bits: 4, anchors: 3, publicCode },
+          },
+        );
+        return { out };
+      });
+      const wanted = flatten(publicCode ? expected.out_public_code : expected.out);
+      expect(largestError(out!, wanted)).toBeLessThan(TOLERANCE);
+    },
+  );
 
   it('computes in linear form what explicit weights do', async () => {
     const outputs = await compute(engine, { codes, v }, ({ codes, v }) => {

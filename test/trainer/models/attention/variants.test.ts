@@ -27,6 +27,7 @@ const cases: [string, Attention][] = [
   ['standard, entmax15', { kind: 'standard', normaliser: 'entmax15' }],
   ['gmm_fixed', { kind: 'gmm_fixed' }],
   ['gmm_fixed with its gate', { kind: 'gmm_fixed', gate: true }],
+  ['gmm_fixed with its likelihood', { kind: 'gmm_fixed', likelihood: 0.01 }],
   ['map_em', { kind: 'map_em' }],
   ['map_em, magnitude', { kind: 'map_em', prior: 'magnitude' }],
   ['map_em, learned', { kind: 'map_em', prior: 'learned' }],
@@ -38,6 +39,7 @@ const cases: [string, Attention][] = [
   ['mgk, shifted', { kind: 'mgk', keys: 'shifted', precisionRatio: 3 }],
   ['mgk, shifted, hard', { kind: 'mgk', keys: 'shifted', mixing: 'hard' }],
   ['ecoformer', { kind: 'ecoformer' }],
+  ['ecoformer, trained', { kind: 'ecoformer', hash: 'trained' }],
   [
     'ecoformer, random, as the public code',
     { kind: 'ecoformer', hash: 'random', publicCode: true },
@@ -45,6 +47,7 @@ const cases: [string, Attention][] = [
   ['gmm_repo', { kind: 'gmm_repo' }],
   ['delta', { kind: 'delta' }],
   ['delta from the mean', { kind: 'delta', reference: 'mean', threshold: 0.5 }],
+  ['delta, serpentine', { kind: 'delta', reference: 'serpentine' }],
 ];
 
 const configOf = (input: ExperimentConfigInput) => {

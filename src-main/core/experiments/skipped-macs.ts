@@ -1,0 +1,39 @@
+/** What delta attention would save on hardware that skips zero differences, by what evaluations counted. */
+import {
+  keptPatches,
+  patchCount,
+  type DeltaSparsity,
+  type ExperimentConfig,
+} from '../../contract.ts';
+import { forwardMacs, macsWithoutZeros } from './cost.ts';
+
+export interface SkippedMacs {
+  /** Multiply-accumulates of one image forward, as this program computes them. */
+  dense: number;
+  /** Without the zeros after the threshold, and after rounding to 8 bits as well. */
+  thresholded: number;
+  in8Bits: number;
+}
+
+/**
+ * Null for other attention, and where tokens are left out in ways that differ from image to image or step to
+ * step.
+ */
+export function skippedMacs(
+  { model, attention, selection, routing }: ExperimentConfig,
+  classes: number,
+  zeros: DeltaSparsity | null,
+): SkippedMacs | null {
+  if (!zeros || model.kind !== 'vit' || attention.kind !== 'delta' || routing.kind !== 'none')
+    return null;
+  const reduced = selection.mode === 'drop' && selection.evalSelect !== 'full';
+  if (reduced && selection.evalSelect !== 'topk') return null;
+  const patches = reduced ? keptPatches({ model, selection }) : patchCount(model);
+  const without = (share: number): number =>
+    macsWithoutZeros(model, classes, patches, attention, share);
+  return {
+    dense: forwardMacs(model, classes, patches, attention),
+    thresholded: without(zeros.thresholded),
+    in8Bits: without(zeros.in8Bits),
+  };
+}

@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { parseExperimentConfig, type ExperimentConfigInput } from '../../../src-main/contract.ts';
+import { skippedMacs } from '../../../src-main/core/experiments/skipped-macs.ts';
+
+const of = (input: ExperimentConfigInput, thresholded = 0.5) => {
+  const parsed = parseExperimentConfig({
+    attention: { kind: 'delta' },
+    model: { image: 8, patch: 4, dim: 12, layers: 2, heads: 3, dimHead: 4 },
+    ...input,
+  });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
+  return skippedMacs(parsed.config, 10, { thresholded, in8Bits: 1 });
+};
+
+it('tells the multiplications of an image with and without zeros', () => {
+  const { dense, thresholded, in8Bits } = of({})!;
+  // three of five tokens have a reference; q and k, 12 -> 12, two layers
+  expect(dense - in8Bits).toBe(3 * 2 * 144 * 2);
+  expect(dense - thresholded).toBe((dense - in8Bits) / 2);
+  expect(of({}, 0)!.thresholded).toBe(dense);
+});
+
+it('counts the patches that evaluation keeps', () => {
+  const selection = { mode: 'drop', keep: 2 } as const;
+  expect(of({ selection })).toEqual(of({}));
+  const few = of({ selection: { ...selection, evalSelect: 'topk' } })!;
+  expect(few.dense - few.in8Bits).toBe(1 * 2 * 144 * 2);
+});
+
+it('is not known where tokens vary, or of other attention', () => {
+  expect(of({ selection: { mode: 'drop', keep: 2, evalSelect: 'authors-bug' } })).toBeNull();
+  expect(of({ attention: { kind: 'standard' } })).toBeNull();
+  expect(of({ routing: { kind: 'route' } })).toBeNull();
+});
+
+it('refuses serpentine order where patches are missing', () => {
+  const attention = { kind: 'delta', reference: 'serpentine' } as const;
+  expect(() => of({ attention, selection: { mode: 'drop', keep: 2 } })).toThrow(
+    'serpentine order needs every patch in its place',
+  );
+  expect(of({ attention, selection: { mode: 'mask', keep: 2 } })).not.toBeNull();
+});
