@@ -344,6 +344,14 @@ const fittingSections = v.pipe(
   ),
   v.forward(
     v.check(
+      ({ train }) => train.focalGamma === 0 || train.recipe === 'scratch',
+      ({ input: { train } }) =>
+        `focal loss is for the scratch recipe: set it to 0, ${train.recipe} has losses of its own`,
+    ),
+    ['train', 'focalGamma'],
+  ),
+  v.forward(
+    v.check(
       ({ train }) => train.minLr <= train.lr,
       () => 'is above the learning rate',
     ),

@@ -74,6 +74,14 @@ export const train = v.pipe(
       v.title('Label smoothing'),
       hints({ advanced: true }),
     ),
+    focalGamma: v.pipe(
+      v.optional(real(0, 10), 0),
+      v.title('Focal loss'),
+      v.description(
+        'γ: images that are classified well count less; 0 is cross-entropy, ImageSig’s authors take 2',
+      ),
+      hints({ advanced: true, step: 0.5 }),
+    ),
     clipNorm: v.pipe(
       v.optional(v.nullable(real(0, 1e6)), null),
       v.title('Gradient clipping'),

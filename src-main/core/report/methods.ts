@@ -42,7 +42,8 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
         `${train.optimizer === 'adamw' ? `AdamW (weight decay ${train.weightDecay})` : 'Adam'}, ` +
         `learning rate ${train.lr} ` +
         `${train.schedule === 'cosine' ? `falling to ${train.minLr} in half a cosine` : 'throughout'}, ` +
-        `label smoothing ${train.labelSmoothing}.`
+        `label smoothing ${train.labelSmoothing}` +
+        `${train.focalGamma > 0 ? `, focal loss with gamma ${train.focalGamma}` : ''}.`
       : '',
     configs.some(({ train }) => train.task === 'detect')
       ? 'Boxes are predicted from the patch tokens, pooled by attention with one learned query; the loss is cross-entropy + 5 L1 of centre and size + 2 (1 - GIoU).'

@@ -17,8 +17,9 @@ import type { Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
 import { meanBoxLoss } from '../losses/box.ts';
-import { crossEntropy, crossEntropyTo } from '../losses/cross-entropy.ts';
+import { crossEntropy } from '../losses/cross-entropy.ts';
 import { distillationLoss } from '../losses/distillation.ts';
+import { focalTo } from '../losses/focal.ts';
 import { effectiveSupport, idleShare, sparsityPenalty } from '../losses/sparsity.ts';
 import { dropoutFrom } from '../models/dropout.ts';
 import { pixelPatches } from '../models/images.ts';
@@ -145,7 +146,7 @@ export function supervised(
               temperature: teacher.options.temperature,
               weight: teacher.options.weight,
             })
-          : crossEntropyTo(logits, targets);
+          : focalTo(logits, targets, train.focalGamma);
         const terms = [losses.mean()];
         if (boxes) terms.push(meanBoxLoss(boxes, inputs.boxes as Tensor2D));
         if (penalty) terms.push(penalty);

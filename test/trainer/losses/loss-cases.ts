@@ -15,7 +15,9 @@ import {
   crossEntropy,
   crossEntropyTo,
   oneHot,
+  smoothedTargets,
 } from '../../../src-main/trainer/losses/cross-entropy.ts';
+import { focalTo } from '../../../src-main/trainer/losses/focal.ts';
 import { distillationLoss } from '../../../src-main/trainer/losses/distillation.ts';
 import {
   maskedL1,
@@ -67,6 +69,12 @@ const { image_u8_chw: image } = golden<{ image_u8_chw: number[][][] }>('heuristi
 const entropy = golden<{
   cross_entropy: { logits: number[][]; label: number; loss: number; dlogits: number[][] };
 }>('primitives').cross_entropy;
+
+const focal = golden<{
+  logits: number[][];
+  labels: number[];
+  cases: { gamma: number; smoothing: number; loss: number[]; gradient: number[][] }[];
+}>('focal');
 
 const ints = (t: Tensor): Tensor1D => t.cast<Tensor1D>('int32');
 
@@ -144,6 +152,19 @@ export const lossCases: Record<string, Case> = {
     expected: { loss: [entropy.loss], gradient: entropy.dlogits },
   },
   'cross-entropy of mixed images': mixedCase(),
+  ...Object.fromEntries(
+    focal.cases.map(({ gamma, smoothing, loss, gradient }): [string, Case] => [
+      `focal, gamma ${gamma}, smoothing ${smoothing}`,
+      {
+        inputs: { logits: focal.logits, labels: focal.labels },
+        run: ({ logits, labels }) => {
+          const targets = smoothedTargets(ints(labels!), 4, smoothing);
+          return withGradient((t) => focalTo(t as Tensor2D, targets, gamma), logits!);
+        },
+        expected: { loss, gradient },
+      },
+    ]),
+  ),
   'hard negatives, β 0': contrastiveCase('supcon_hard_beta0', (z, labels) =>
     hardNegativeContrastive(z, labels, { temperature: 0.1, hardness: 0 }),
   ),

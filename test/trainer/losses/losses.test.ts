@@ -8,6 +8,8 @@ import {
   marginContrastive,
 } from '../../../src-main/trainer/losses/contrastive.ts';
 import { boxLoss, hasArea, overlap } from '../../../src-main/trainer/losses/box.ts';
+import { crossEntropyTo, smoothedTargets } from '../../../src-main/trainer/losses/cross-entropy.ts';
+import { focalTo } from '../../../src-main/trainer/losses/focal.ts';
 import { distillationLoss } from '../../../src-main/trainer/losses/distillation.ts';
 import { maskedL1, maskedMse } from '../../../src-main/trainer/losses/masked.ts';
 import { golden } from '../../fixtures/golden.ts';
@@ -28,6 +30,25 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))('%s', (_,
 
   it.each(Object.keys(lossExpected))('%s is the golden one', (name) => {
     expect(largestError(outputs[name]!, lossExpected[name]!)).toBeLessThan(5e-6);
+  });
+});
+
+describe('focal loss', () => {
+  beforeAll(async () => void (await tf.setBackend('cpu')));
+
+  it('is cross-entropy at gamma 0, and finite where an image is certain', () => {
+    const logits = tf.tensor2d([
+      [200, 0, -200],
+      [0, 300, 1],
+    ]);
+    const targets = smoothedTargets(tf.tensor1d([0, 0], 'int32'), 3, 0.1);
+    const plain = crossEntropyTo(logits, targets);
+    expectClose(focalTo(logits, targets, 0), plain.arraySync(), 0);
+    for (const gamma of [0.5, 2]) {
+      const slope = tf.grad((x) => focalTo(x as tf.Tensor2D, targets, gamma).sum())(logits);
+      expect(focalTo(logits, targets, gamma).isFinite().all().dataSync()[0]).toBe(1);
+      expect(slope.isFinite().all().dataSync()[0]).toBe(1);
+    }
   });
 });
 
