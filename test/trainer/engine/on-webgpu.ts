@@ -9,6 +9,7 @@ import { detectionStep, exampleStep } from './example-step.ts';
 import { routedSteps } from './routed-steps.ts';
 import { threeSteps } from './three-steps.ts';
 import { vitStep } from './vit-step.ts';
+import { modelSteps } from './model-steps.ts';
 import { lossFeeds, lossSpecs, lossStep } from '../losses/loss-cases.ts';
 
 const engine = openOrtEngine('webgpu', { threads: 1 });
@@ -64,6 +65,22 @@ for (const [name, options] of Object.entries(routedSteps)) {
   for (let t = 1; t <= 3; t++) routed[name].push((await steps.run(held, step.feeds(t))).loss![0]!);
   await Promise.all([steps.dispose(), held.dispose()]);
 }
+
+/** One training step of each family of models: loss and first moment, a tenth of the gradient. */
+const models: Record<string, { loss: number; moment1: number[]; buffers: number[] }> = {};
+for (const [name, build] of Object.entries(modelSteps)) {
+  const model = build();
+  const held = await engine.createState(model.state());
+  const trained = await engine.compile(model.step, model.specs);
+  const { loss } = await trained.run(held, model.feeds(1));
+  const after = await held.read();
+  models[name] = {
+    loss: loss![0]!,
+    moment1: Array.from(after.moment1!.data),
+    buffers: Array.from(after.buffers?.data ?? []),
+  };
+  await Promise.all([trained.dispose(), held.dispose()]);
+}
 await Promise.all([program.dispose(), state.dispose(), all.dispose(), engine.dispose()]);
 
 console.log(
@@ -75,6 +92,7 @@ console.log(
       Object.entries(recipeLosses).map(([name, data]) => [name, Array.from(data)]),
     ),
     detection,
+    models,
     losses,
     routed,
     parameters: Array.from(parameters!.data),

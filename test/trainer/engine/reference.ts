@@ -40,3 +40,14 @@ export function largestError(actual: ArrayLike<number>, expected: ArrayLike<numb
   }
   return largest;
 }
+
+/** |a - b| / |b|, Euclidean; Infinity where lengths differ or a number is none. */
+export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Infinity;
+  let [apart, size] = [0, 0];
+  for (let i = 0; i < actual.length; i++) {
+    apart += (actual[i]! - expected[i]!) ** 2;
+    size += expected[i]! ** 2;
+  }
+  return Number.isFinite(apart) ? Math.sqrt(apart / size) : Infinity;
+}

@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
-import { largestError, reference } from './reference.ts';
+import { distance, largestError, reference } from './reference.ts';
+import { modelSteps } from './model-steps.ts';
 import { detectionStep, exampleStep } from './example-step.ts';
 import { routedSteps } from './routed-steps.ts';
 import { vitStep } from './vit-step.ts';
@@ -33,6 +34,7 @@ describe.runIf(softwareDriver)('webgpu', () => {
     losses: number[];
     parameters: number[];
     routed: Record<string, number[]>;
+    models: Record<string, { loss: number; moment1: number[]; buffers: number[] }>;
   };
 
   beforeAll(async () => {
@@ -105,4 +107,19 @@ describe.runIf(softwareDriver)('webgpu', () => {
       expect(largestError(onWebGpu.routed[name]!, losses)).toBeLessThan(1e-4);
     },
   );
+
+  it.each(Object.keys(modelSteps))('trains %s as cpu does', async (name) => {
+    const cpu = openOrtEngine('cpu', { threads: 1 });
+    const model = modelSteps[name]!();
+    const state = await cpu.createState(model.state());
+    const program = await cpu.compile(model.step, model.specs);
+    const { loss } = await program.run(state, model.feeds(1));
+    const { moment1, buffers } = await state.read();
+    await Promise.all([program.dispose(), state.dispose()]);
+    await cpu.dispose();
+    const got = onWebGpu.models[name]!;
+    expect(got.loss).toBeCloseTo(loss![0]!, 4);
+    expect(distance(got.moment1, moment1!.data)).toBeLessThan(1e-3);
+    if (buffers) expect(distance(got.buffers, buffers.data)).toBeLessThan(1e-4);
+  });
 });
