@@ -7,6 +7,8 @@
  * and 17 ms) against ConvTranspose (21, 35, 40). Weight gradient: one product per tap of the kernel (51,
  * 38, 9 ms) against a convolution with batch and channels swapped (142, 129, 71), one grouped by image
  * (129, 114, 68) and one product over all taps laid out at once (52, 48, 56).
+ * Where images have few pixels and many channels, one product per tap takes all images together: a
+ * ResNet-50 step on 16 images of 32 pixels spent a sixth of its time adding up products per image.
  */
 import type { Graph, Value } from './graph.ts';
 import { add, concat, matMul, multiply, reduceAxes, reshape, slice, transpose } from './nodes.ts';
@@ -91,18 +93,29 @@ export function convolveWeightGradient(
   const [batch, channels] = x.shape as [number, number];
   const [, out, height, width] = dy.shape as [number, number, number, number];
   const [, inner, rows, columns] = weightShape as [number, number, number, number];
+  const area = height * width;
   const padded = padImages(g, x, conv.pads);
-  const flatDy = reshape(g, dy, [batch, out, height * width]);
+  // images of few pixels and many channels: a product per image would be larger than the images are
+  const together = !conv.depthwise && area * (out + inner) <= out * inner;
+  const images = together ? transpose(g, padded, [1, 0, 2, 3]) : padded;
+  const flatDy = together
+    ? reshape(g, transpose(g, dy, [1, 0, 2, 3]), [out, batch * area])
+    : reshape(g, dy, [batch, out, area]);
+  const seenShape = [images.shape[0]!, images.shape[1]!, height, width];
   const taps = Array.from({ length: rows * columns }, (_, tap) => {
     const begin = [0, 0, Math.floor(tap / columns), tap % columns];
-    const seen = slice(g, padded, begin, [batch, channels, height, width], [1, 1, ...conv.stride]);
+    const seen = slice(g, images, begin, seenShape, [1, 1, ...conv.stride]);
     if (conv.depthwise)
       return reshape(g, reduceAxes(g, 'ReduceSum', multiply(g, seen, dy), [0, 2, 3], false), [
         out,
         inner,
         1,
       ]);
-    const flat = reshape(g, seen, [batch, channels, height * width]);
+    if (together) {
+      const flat = reshape(g, seen, [channels, batch * area]);
+      return reshape(g, matMul(g, flatDy, flat, false, true), [out, inner, 1]);
+    }
+    const flat = reshape(g, seen, [batch, channels, area]);
     const perImage = matMul(g, flatDy, flat, false, true);
     return reshape(g, reduceAxes(g, 'ReduceSum', perImage, [0], false), [out, inner, 1]);
   });

@@ -414,11 +414,20 @@ export const kernelCases: Record<string, KernelCase> = {
     ],
   },
   [CONV_WEIGHT_GRADIENT]: {
-    inputs: { x: f([2, 3, 6, 5]), weight: f([4, 3, 3, 3], 2), own: f([3, 1, 3, 3], 3) },
-    run: ({ x, weight, own }) => [
+    inputs: {
+      x: f([2, 3, 6, 5]),
+      weight: f([4, 3, 3, 3], 2),
+      own: f([3, 1, 3, 3], 3),
+      few: f([2, 12, 3, 3], 4),
+      deep: f([16, 12, 3, 3], 5),
+    },
+    run: ({ x, weight, own, few, deep }) => [
       gradient((weight) => conv2d(x!, weight, { pad: 1 }), weight!),
       gradient((weight) => conv2d(x!, weight, { stride: 2, pad: 1 }), weight!),
       gradient((own) => conv2d(x!, own, { stride: 2, pad: 1, depthwise: true }), own!),
+      // many channels and few pixels: all images in one product
+      gradient((deep) => conv2d(few!, deep, { stride: 2, pad: 1 }), deep!),
+      gradient((deep) => conv2d(few!, deep), deep!),
     ],
   },
   [MAX_POOL]: {

@@ -3,13 +3,16 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ExperimentConfigInput } from '../../../src-main/experiment-config.ts';
 import { Sfc32 } from '../../../src-main/trainer/data/prng.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { train } from '../../../src-main/trainer/loop.ts';
 import type { FromTrainer } from '../../../src-main/trainer/messages.ts';
 import { configOf } from './model-step.ts';
+
+// whole runs: seconds each, far more where many share the cores
+vi.setConfig({ testTimeout: 240_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'learning-'));
 afterAll(() => rmSync(root, { recursive: true }));

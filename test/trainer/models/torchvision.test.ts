@@ -3,7 +3,7 @@
  * training and evaluation, running statistics, and the size of every parameter's gradient.
  * How the numbers were made: test/fixtures/torchvision_cnns.py.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   parseExperimentConfig,
   type ExperimentConfigInput,
@@ -31,6 +31,9 @@ import {
   type Parameter,
 } from '../../../src-main/trainer/models/parameters.ts';
 import { golden } from '../../fixtures/golden.ts';
+
+// large models: seconds each, far more where many share the cores
+vi.setConfig({ testTimeout: 240_000 });
 
 interface Case {
   kind: 'resnet' | 'efficientnetv2-s';
