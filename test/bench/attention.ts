@@ -1,5 +1,5 @@
 /**
- * Every attention variant at the authors' geometry: parameters, MACs and the time of a captured training
+ * Every attention variant and every way to leave tokens out at the authors' geometry: parameters, MACs and the time of a captured training
  * step on `cpu`, beside standard attention. All take turns, so what counts is the ratio. A variant with at least a
  * quarter fewer MACs must also be faster, or the table says why it is not.
  */
@@ -11,6 +11,7 @@ import { authors224, vitStep } from '../trainer/engine/vit-step.ts';
 import { vitOf } from '../fixtures/vit.ts';
 
 type Attention = NonNullable<ExperimentConfigInput['attention']>;
+type Routing = NonNullable<ExperimentConfigInput['routing']>;
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
 const WARM_UP = 2;
@@ -18,7 +19,7 @@ const geometry = { ...authors224, layers: 2, batch: 8 };
 const classes = 10;
 const patches = (geometry.image / geometry.patch) ** 2;
 
-const variants: [string, Attention][] = [
+const variants: [string, Attention, Routing?][] = [
   ['standard', { kind: 'standard' }],
   ['standard, sparsemax', { kind: 'standard', normaliser: 'sparsemax' }],
   ['standard, entmax15', { kind: 'standard', normaliser: 'entmax15' }],
@@ -33,6 +34,10 @@ const variants: [string, Attention][] = [
   ['mgk, shifted, hard', { kind: 'mgk', keys: 'shifted', mixing: 'hard' }],
   ['ecoformer', { kind: 'ecoformer' }],
   ['delta', { kind: 'delta' }],
+  ['route, attention', { kind: 'standard' }, { kind: 'route' }],
+  ['route, whole block', { kind: 'standard' }, { kind: 'route', scope: 'block' }],
+  ['prune', { kind: 'standard' }, { kind: 'prune' }],
+  ['merge 24 per layer', { kind: 'standard' }, { kind: 'merge', tokens: 24 }],
 ];
 
 /** Why fewer MACs may not be fewer milliseconds here. */
@@ -43,20 +48,21 @@ const reasons: Record<string, string> = {
 
 const engine = openOrtEngine('cpu', { threads: 2 });
 const contenders = await Promise.all(
-  variants.map(async ([name, attention]) => {
-    const vit = vitStep({ ...geometry, attention });
+  variants.map(async ([name, attention, routing = { kind: 'none' }]) => {
+    const vit = vitStep({ ...geometry, attention, routing });
     const { image, patch, dim, layers, heads, dimHead } = geometry;
     const parsed = parseExperimentConfig({
       model: { image, patch, dim, layers, heads, dimHead },
       attention,
+      routing,
       train: { clipNorm: 1 },
     });
     if (!parsed.ok) throw new Error(parsed.issues[0]?.message);
     const { config } = parsed;
     return {
       name,
-      parameters: parameterCount(vitOf(config), classes, config.attention),
-      macs: forwardMacs(vitOf(config), classes, patches, config.attention),
+      parameters: parameterCount(vitOf(config), classes, config.attention, config.routing),
+      macs: forwardMacs(vitOf(config), classes, patches, config.attention, config.routing),
       vit,
       program: await engine.compile(vit.step, vit.specs),
       state: await engine.createState(vit.state()),

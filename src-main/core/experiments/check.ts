@@ -87,6 +87,9 @@ export function warningsOf(
       Math.min(train.batch, data.train) < 2 &&
       'A batch of one image has no second one to mix with: mixup and CutMix do nothing.',
     selects && !reduces && `All ${patches} patches are kept: patch selection does nothing.`,
+    config.routing.kind !== 'none' &&
+      cost.macsKept >= forecast({ ...config, routing: { kind: 'none' } }).macsKept &&
+      `Selective activation by ${config.routing.kind}, as set, takes no operation away: with so few blocks, tokens or epochs it costs as much as none.`,
     selection.mode === 'mask' &&
       reduces &&
       'Masked patches are blank but still computed: masking saves no operations. Choose drop to save energy.',

@@ -46,6 +46,10 @@ describe('check', () => {
   });
 
   it.each<[string, ExperimentConfigInput, RegExp]>([
+    ['routing every token', { routing: { kind: 'route', capacity: 1 } }, /route, as set, takes no/],
+    ['pruning nothing', { routing: { kind: 'prune', keep: 1 } }, /prune, as set, takes no/],
+    ['pruning never', { routing: { kind: 'prune', warmup: 1 } }, /prune, as set, takes no/],
+    ['merging nothing', { routing: { kind: 'merge', tokens: 0 } }, /merge, as set, takes no/],
     [
       'nearly all of the memory',
       { dataset: { kind: 'greensynth', train: 8192 }, train: { batch: 6144 } },

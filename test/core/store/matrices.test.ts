@@ -117,6 +117,8 @@ describe('the method of a config', () => {
     [{ routing: { kind: 'prune' } }, 'standard; prune'],
     [{ routing: { kind: 'route', capacity: 0.25 } }, 'standard; route, capacity 0.25'],
     [{ pruning: { heads: 'l0' } }, 'standard; pruning heads l0'],
+    [{ routing: { kind: 'route' } }, 'standard; route'],
+    [{ routing: { kind: 'prune', keep: 0.5 } }, 'standard; prune, keep 0.5'],
     [{ model: { kind: 'resnet' } }, ''],
     [{ train: { recipe: 'pt+ft' } }, 'standard; pt+ft; simmim 0.15'],
     [
