@@ -206,6 +206,31 @@ describe('the long files', () => {
     expect(metrics[0]!.run_id).toBe(samples[0]!.run_id);
   });
 
+  it('carry what only some runs measure, and empty cells for the others', async () => {
+    const store = await openScene();
+    const plain = await finishedRun(store, 'plain');
+    const boxes = await finishedRun(store, 'boxes');
+    const detection = { boxes: 9, meanIou: 0.5, locAcc50: 0.6, clsLoc50: 0.4, ap: 0.2, ap50: 0.3, ap75: 0.1 }; // prettier-ignore
+    const detail = await store.getRun(boxes);
+    const evaluations = detail.evaluations.map((evaluation) => ({
+      ...evaluation,
+      result: { ...evaluation.result, top5: 0.9, detection, patchRecall: 0.7 },
+    }));
+    const [found, none] = read(runsCsv([{ ...detail, evaluations }, await store.getRun(plain)]));
+    const cells = {
+      hg_top5_accuracy: '0.9',
+      hg_mean_iou: '0.5',
+      hg_loc_acc50: '0.6',
+      hg_cls_loc50: '0.4',
+      hg_ap: '0.2',
+      hg_ap50: '0.3',
+      hg_ap75: '0.1',
+      hg_patch_recall: '0.7',
+    };
+    expect(found).toMatchObject(cells);
+    for (const name of Object.keys(cells)) expect([name, none![name]]).toEqual([name, '']);
+  });
+
   it('of a long run leave the program time for everything else', async () => {
     const store = await openScene();
     const run = await store.getRun(await finishedRun(store, 'day'));
