@@ -2,6 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { parse } from 'csv-parse/sync';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
@@ -277,9 +278,17 @@ test('matrix: listed, priced, run in turn after a warm-up, and told against its 
     ['random-drop-50', 2],
   ]);
   const csv = (await readdir(out)).find((name) => name.endsWith('-runs.csv'))!;
-  const [head, first] = (await readFile(join(out, csv), 'utf8')).split('\r\n');
-  expect(head).toContain('hg_method,hg_matrix,hg_matrix_group,hg_arm,hg_repeat,hg_warm_up');
-  expect(first).toMatch(/,standard,rq2,1,none,1,(true|Y|1)$/i);
+  const rows: Record<string, string>[] = parse(await readFile(join(out, csv), 'utf8'), {
+    columns: true,
+  });
+  expect(rows[0]).toMatchObject({
+    hg_method: 'standard',
+    hg_matrix: 'rq2',
+    hg_matrix_group: '1',
+    hg_arm: 'none',
+    hg_repeat: '1',
+    hg_warm_up: 'Y',
+  });
 }, 120_000);
 
 test('a run that cannot fit into memory: said and refused, nothing recorded', async () => {
