@@ -253,6 +253,15 @@ const fittingSections = v.pipe(
   ),
   v.forward(
     v.check(
+      ({ selection, train }) =>
+        !isPretrained(train.recipe) || selection.mode === 'off' || selection.heuristic !== 'conv',
+      ({ input: { train } }) =>
+        `a learned score is trained with its model, in the scratch and distil recipes, not in ${train.recipe}: choose another`,
+    ),
+    ['selection', 'heuristic'],
+  ),
+  v.forward(
+    v.check(
       ({ model, pruning }) => model.kind === 'vit' || !prunes(pruning),
       ({ input: { model } }) =>
         `${model.kind} has no heads and blocks to prune: leave it off, or choose the vit model`,
@@ -441,6 +450,19 @@ export function keptPatches(config: {
   // 0.7 x 196 is 137.20000000000002 and must not become 139 where it is exact, hence the tolerance
   return config.selection.keep ?? Math.min(all, Math.ceil(config.selection.keepRatio * all - 1e-9));
 }
+
+/** Whether a run learns which patches to keep (method B.6). */
+export const learnsScore = ({
+  model,
+  selection,
+}: {
+  model: ModelConfig;
+  selection: ExperimentConfig['selection'];
+}): boolean =>
+  model.kind === 'vit' &&
+  selection.mode !== 'off' &&
+  selection.heuristic === 'conv' &&
+  keptPatches({ model, selection }) < patchCount(model);
 
 function divisorsNear(image: number, patch: number): string {
   const divisors = Array.from({ length: image }, (_, i) => i + 1).filter((d) => image % d === 0);

@@ -26,7 +26,7 @@ export const selection = v.pipe(
       }),
     ),
     heuristic: v.pipe(
-      v.optional(v.picklist([...scoredHeuristics, 'random']), 'variance_channel_mean'),
+      v.optional(v.picklist([...scoredHeuristics, 'conv', 'random']), 'variance_channel_mean'),
       v.title('Heuristic'),
       hints({
         choices: {
@@ -35,6 +35,7 @@ export const selection = v.pipe(
           contrast_guarded: '(max - min) / (max + min + 0.05) of luma',
           contrast: '(max - min + 1e-8) / (max + min), the paper’s formula',
           entropy: 'Entropy of the luma histogram, in bits',
+          conv: 'Learned: one linear score of the pixels, trained with the model; N C p² MACs. It tells bright from dark and one colour from another, not contrast of either sign',
           random: 'Control arm: every patch alike',
         },
       }),
@@ -71,6 +72,12 @@ export const selection = v.pipe(
     delta: v.pipe(
       v.optional(real(0, 1), 0.01),
       v.title('Probability floor'),
+      hints({ advanced: true }),
+    ),
+    temperature: v.pipe(
+      v.optional(real(0.01, 100), 1),
+      v.title('Score temperature'),
+      v.description('τ of softmax(s / τ), by which conv draws: the larger, the more alike'),
       hints({ advanced: true }),
     ),
     prob: v.pipe(

@@ -485,6 +485,7 @@ export class StageRunner {
       if (!select) continue;
       const chosen = runners(select);
       if (chosen.feeder.wants('scores')) await this.#feedScores(chosen.feeder, name, indices);
+      if (chosen.feeder.wants('images')) chosen.feeder.images(indices);
       chosen.feeder.noise(indices, { seed, epoch: runEpoch, stream: evaluationNoise });
       const { kept } = await chosen.program.run(this.#state, chosen.feeder.feeds);
       if (kept) evaluation.keeps(first, count, kept, kept.length / batch);

@@ -51,7 +51,7 @@ export function warningsOf(
   cost: Forecast,
   memory: Memory = mainMemory(),
 ): string[] {
-  const { model, selection, train, energy } = config;
+  const { model, selection, sparsity, pruning, train, energy } = config;
   const data = describeDataset(config.dataset);
   const selects = selection.mode !== 'off';
   const vit = model.kind === 'vit' ? model : null;
@@ -110,6 +110,13 @@ export function warningsOf(
       vit &&
       selection.entropyBins > vit.patch ** 2 &&
       `A patch of ${vit.patch ** 2} pixels cannot fill ${selection.entropyBins} bins: nearly all patches score alike. Choose fewer bins.`,
+    pruning.heads === 'l0' &&
+      'Which gates close shows in the run: the forecast counts all heads to the end.',
+    pruning.magnitude > 0 &&
+      'Single weights set to 0 are multiplied like any others: magnitude pruning saves no energy on dense kernels.',
+    sparsity.lambda > 0 &&
+      config.routing.kind !== 'prune' &&
+      'Sparse attention saves nothing by itself: the penalty costs operations, and pays where tokens are pruned (selective activation).',
     model.image > data.size &&
       `Images of ${data.size} px are enlarged to ${model.image} px: ${Math.round((model.image / data.size) ** 2)} times the pixels, no new information.`,
     model.image < data.size &&

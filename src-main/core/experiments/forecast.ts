@@ -3,11 +3,13 @@
  */
 import {
   keptPatches,
+  learnsScore,
   parseExperimentConfig,
   patchCount,
   type ExperimentConfig,
   type Forecast,
 } from '../../contract.ts';
+import { prunedModel } from '../../pruning-schedule.ts';
 import { selectionProbability } from '../../selection-schedule.ts';
 import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
 import { routingAt } from '../../token-routing.ts';
@@ -30,20 +32,25 @@ export function forecast(config: ExperimentConfig): Forecast {
   const { epochs } = stageEpochs(config).at(-1)!;
   const costs = new Map<string, ModelCost>();
   /** The model as the steps of an epoch have it: few different ones, however many epochs. */
-  const costAt = (epoch: number): ModelCost => {
+  const costAt = (epoch: number, pruned = prunedAfter(epoch - 1)): ModelCost => {
     const routing = routingAt(config, epoch);
-    const key = JSON.stringify(routing);
-    const cost = costs.get(key) ?? modelCost({ ...config, routing }, classes);
+    const key = JSON.stringify([routing, pruned]);
+    const cost = costs.get(key) ?? modelCost({ ...config, model: pruned, routing }, classes);
     costs.set(key, cost);
     return cost;
   };
-  const last = costAt(epochs - 1);
+  const prunedAfter = (epoch: number): ExperimentConfig['model'] =>
+    model.kind === 'vit' ? prunedModel(model, config.pruning, epoch, epochs) : model;
+  // what the last epoch prunes is gone in the test
+  const last = costAt(epochs - 1, prunedAfter(epochs - 1));
   const macsFull = modelCost({ ...config, routing: { kind: 'none' } }, classes).macs(patches ?? 0);
 
+  /** MACs of an image of which only kept patches enter the encoder; choosing them may cost some. */
+  const reduced = (macs: ModelCost['macs']): number => macs(computed ?? 0) + scorerMacs(config);
   /** MACs of one image where a share of the batches is reduced to kept patches. */
   const mixed = (macs: ModelCost['macs'], share: number): number => {
     const full = macs(patches ?? 0);
-    return full - share * (full - macs(computed ?? 0));
+    return full - share * (full - reduced(macs));
   };
 
   const batch = Math.min(train.batch, images);
@@ -79,7 +86,7 @@ export function forecast(config: ExperimentConfig): Forecast {
   return {
     parameters: last.parameters,
     macsFull,
-    macsKept: last.macs(computed ?? 0),
+    macsKept: reduced(last.macs),
     macsTest: mixed(last.macs, selectedAtTest(config)),
     patches,
     kept,
@@ -91,6 +98,12 @@ export function forecast(config: ExperimentConfig): Forecast {
     trainRatio: trainMacs / sum(({ plain }) => plain),
     memoryBytes,
   };
+}
+
+/** Every patch is scored by one linear map of its pixels, C p² each (method B.6). */
+function scorerMacs(config: ExperimentConfig): number {
+  const { model } = config;
+  return learnsScore(config) && model.kind === 'vit' ? patchCount(model) * 3 * model.patch ** 2 : 0;
 }
 
 /** The images of a stage. */

@@ -3,7 +3,7 @@
  * A ViT's formulas are in cost.ts; the others count what they are built of.
  */
 import type { AttentionConfig, ExperimentConfig, ModelConfig, VitModel } from '../../contract.ts';
-import { isPretrained } from '../../experiment-config.ts';
+import { isPretrained, learnsScore } from '../../experiment-config.ts';
 import { cnnCost, cnnParameters } from '../../trainer/models/cnn-architecture.ts';
 import { detectionMacs, detectionParameters } from '../../trainer/models/detection-head.ts';
 import {
@@ -36,7 +36,7 @@ const floatsPerActivation = 5;
  * own. Where routing changes from epoch to epoch, that of one epoch.
  */
 export type CostChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
-  Partial<Pick<ExperimentConfig, 'routing' | 'train' | 'finetune'>>;
+  Partial<Pick<ExperimentConfig, 'selection' | 'routing' | 'pruning' | 'train' | 'finetune'>>;
 
 /** The hidden layer of width D that fine-tuning may put before the classifier. */
 export function hiddenHead(
@@ -48,7 +48,7 @@ export function hiddenHead(
 }
 
 export function modelCost(config: CostChoice, classes: number): ModelCost {
-  const { model, attention, routing } = config;
+  const { model, attention, selection, routing, pruning } = config;
   switch (model.kind) {
     case 'vit': {
       const hidden = hiddenHead(config, model.dim);
@@ -57,6 +57,8 @@ export function modelCost(config: CostChoice, classes: number): ModelCost {
         parameters:
           parameterCount(model, classes, attention, routing) +
           hidden.parameters +
+          (selection && learnsScore({ model, selection }) ? 3 * model.patch ** 2 + 1 : 0) +
+          (pruning?.heads === 'l0' ? model.layers * model.heads : 0) +
           (boxes?.parameters ?? 0),
         macs: (patches) =>
           forwardMacs(model, classes, patches, attention, routing) +

@@ -63,6 +63,7 @@ const heuristics: Record<ExperimentConfig['selection']['heuristic'], string> = {
   contrast_guarded: 'contrast (guarded)',
   contrast: 'contrast',
   entropy: 'entropy',
+  conv: 'learned score',
   random: 'random',
 };
 

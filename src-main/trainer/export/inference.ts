@@ -6,6 +6,7 @@
 import {
   isPretrained,
   keptPatches,
+  learnsScore,
   patchCount,
   type ExperimentConfig,
 } from '../../experiment-config.ts';
@@ -22,9 +23,10 @@ import { pixelPatches } from '../models/images.ts';
 import type { ImageSigModel } from '../models/image-sig-architecture.ts';
 import { publicTensors, type NamedShape, type Parameter } from '../models/parameters.ts';
 import { scorePatches } from '../models/patch-selection.ts';
-import { buildModel, type Model } from '../models/registry.ts';
+import { buildModel, type Model, type ModelInput } from '../models/registry.ts';
 import { signaturesOf } from '../models/signature-graph.ts';
 import type { VitStructure } from '../models/structure.ts';
+import { learnedInput } from '../recipes/learned-input.ts';
 import {
   allPatches,
   imageInput,
@@ -80,7 +82,7 @@ export function inferenceOf({
       const { logits, boxes } = model.forward({
         parameters: separated(model.parameters, state),
         buffers: Object.fromEntries(model.buffers.map(({ name }) => [name, state[name]!])),
-        input: modelInput(config, dataset, model.sees, seen(model, inputs), choice),
+        input: inputOf(separated(model.parameters, state), inputs),
         training: false,
       });
       return {
@@ -92,6 +94,14 @@ export function inferenceOf({
       };
     },
   };
+
+  function inputOf(parameters: Tensors, inputs: Tensors): ModelInput {
+    const { keep } = choice;
+    const { model: vit } = config;
+    return learnsScore(config) && vit.kind === 'vit' && keep !== null
+      ? learnedInput({ ...config, model: vit }, dataset, parameters, inputs, { ...choice, keep })
+      : modelInput(config, dataset, model.sees, seen(model, inputs), choice);
+  }
 
   /** The inputs of an evaluation, worked out from the images. */
   function seen({ sees }: Model, inputs: Tensors): Tensors {
@@ -149,8 +159,12 @@ export function evaluationChoice({ model, selection, train }: ExperimentConfig):
   if (isPretrained(train.recipe)) return allPatches;
   const kept = keptPatches({ model, selection });
   if (kept >= patchCount(model)) return allPatches;
-  const scored = selection.heuristic !== 'random';
-  return { keep: kept, sampled: !scored, scored };
+  const { heuristic } = selection;
+  return {
+    keep: kept,
+    sampled: heuristic === 'random',
+    scored: !['random', 'conv'].includes(heuristic),
+  };
 }
 
 /** Parameters as the model reads them, out of the tensors they are known as outside. */

@@ -37,6 +37,8 @@ export function scorePatches(
         return contrast(luma(patches), [2], 0, 0.05);
       case 'entropy':
         return entropy(luma(patches), entropyBins);
+      case 'conv':
+        throw new Error('a learned score needs its weights: learned-score.ts');
       case 'random':
         return tf.zeros([patches.shape[0], patches.shape[1]]);
     }

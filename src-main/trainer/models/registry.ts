@@ -4,6 +4,9 @@
  */
 import {
   isPretrained,
+  keptPatches,
+  learnsScore,
+  patchCount,
   type AttentionConfig,
   type ExperimentConfig,
   type VitModel,
@@ -53,6 +56,10 @@ export type ModelInput =
       kept: Tensor2D | null;
       /** [B, N] scores of all patches, for a router that takes hints. */
       scores?: Tensor2D | null;
+      /** [B, n, 1] 1 in value, through which the loss reaches a learned score. */
+      gate?: Tensor3D;
+      /** What training adds to its loss for a learned score. */
+      penalty?: Tensor;
     }
   /** [B, C, S, S], normalised. */
   | { kind: 'image'; images: Tensor4D }
@@ -125,14 +132,14 @@ export interface ImageShape {
 
 /** What of a config decides about its model: pruning brings gates, fine-tuning a head of its own. */
 export type ModelChoice = Pick<ExperimentConfig, 'model' | 'attention'> &
-  Partial<Pick<ExperimentConfig, 'routing' | 'pruning' | 'train' | 'finetune'>>;
+  Partial<Pick<ExperimentConfig, 'selection' | 'routing' | 'pruning' | 'train' | 'finetune'>>;
 
 /**
  * The model of a config for a dataset; where routing changes from epoch to epoch, that of one epoch.
  * @param structure what pruning has left of it; null where nothing was taken away.
  */
 export function buildModel(
-  { model, attention, routing, pruning, train, finetune }: ModelChoice,
+  { model, attention, selection, routing, pruning, train, finetune }: ModelChoice,
   images: ImageShape,
   structure: VitStructure | null = null,
 ): Model {
@@ -146,6 +153,10 @@ export function buildModel(
           channels: images.channels,
           classes: images.classes.length,
           structure: structure ?? undefined,
+          scorer:
+            selection && learnsScore({ model, selection })
+              ? keptPatches({ model, selection }) / patchCount(model)
+              : undefined,
           gatePenalty: pruning?.heads === 'l0' ? pruning.l0Penalty : undefined,
           ...(train && finetune && isPretrained(train.recipe) && { head: finetune.head }),
         },
@@ -175,7 +186,7 @@ function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classif
     calibration: vitCalibration(shape),
     dropoutElements: (tokens) => vitDropoutElements(shape, tokens),
     forward: ({ parameters, input, training, dropout, gateNoise, headScales, onWeights }) => {
-      const { patches, kept, scores = null } = expected(input, 'patches');
+      const { patches, kept, scores = null, gate, penalty: ofScore } = expected(input, 'patches');
       const gates = headGates(shape, parameters, { gateNoise, headScales });
       const told: Tensor[] = [];
       const zeros: ZeroDeltas[] = [];
@@ -190,12 +201,14 @@ function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classif
         witness,
         ...(dropout && { dropout }),
         ...(gates && { gates }),
+        ...(gate && { embedded: (projected: Tensor3D) => projected.mul<Tensor3D>(gate) }),
       };
       /** What the passes above told beside their output, once they were made. */
       const beside = () => {
         const penalties = [
           ...(told.length > 0 ? [meanOf(told)] : []),
           training ? gatePenalty(shape, parameters) : null,
+          training ? (ofScore ?? null) : null,
         ].filter((penalty) => penalty !== null);
         return {
           buffers: {},

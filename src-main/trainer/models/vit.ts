@@ -16,6 +16,7 @@ import {
   type AttentionInput,
   type WeightsReader,
 } from './attention/registry.ts';
+import { scorerParameters } from './learned-score.ts';
 import type { Initialiser, Parameter } from './parameters.ts';
 import { matchTokens, mergeTokens, type SizedTokens } from './routing/merge.ts';
 import { importance, pruneTokens } from './routing/prune.ts';
@@ -35,6 +36,8 @@ export interface VitShape {
   structure?: VitStructure | undefined;
   /** λ₀ of the learned gates that every head then has, `b0.gate` and so on (method E.3). */
   gatePenalty?: number | undefined;
+  /** The share of the patches that a learned score keeps, where one chooses (method B.6). */
+  scorer?: number | undefined;
   /** What classifies: one linear layer, or a hidden one of width D before it. */
   head?: 'linear' | 'mlp';
 }
@@ -134,6 +137,7 @@ export function vitParameters(shape: VitShape): Parameter[] {
       : []),
     weight('head.weight', [classes, dim]),
     bias('head.bias', classes, dim),
+    ...(shape.scorer !== undefined ? scorerParameters(channels, patch, shape.scorer) : []),
   ];
 }
 

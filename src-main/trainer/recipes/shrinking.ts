@@ -21,7 +21,7 @@ import {
   type Staying,
   type VitStructure,
 } from '../models/structure.ts';
-import { vitParameters, vitStructure, type VitShape } from '../models/vit.ts';
+import { vitStructure, type VitShape } from '../models/vit.ts';
 import type { StepDefinition } from './recipe.ts';
 
 /** A gate that is open less often than this is taken for closed (method E.3). */
@@ -55,14 +55,18 @@ export interface Shrunk {
 /** The name of the buffer that holds a 0 for every weight that was set to 0 for good. */
 export const maskName = 'mask';
 
-/** @param importance see `Shrinking`; needed where heads go by importance. */
+/**
+ * @param parametersOf all parameters of the model that is left, in the order of the state.
+ * @param importance see `Shrinking`; needed where heads go by importance.
+ */
 export function shrinkingOf(
   pruning: PruningConfig,
   shape: VitShape,
+  parametersOf: (structure: VitStructure | null) => readonly Parameter[],
   importance: StepDefinition | null,
 ): Shrinking | null {
   if (!prunes(pruning)) return null;
-  const parameters = vitParameters(shape);
+  const parameters = parametersOf(shape.structure ?? null);
   const structure = vitStructure(shape);
   const whole = vitStructure({ ...shape, structure: undefined });
 
@@ -89,8 +93,7 @@ export function shrinkingOf(
         moment2: cut(state.moment2),
         ...(state.buffers && { buffers: cut(state.buffers) }),
       };
-      const nowShaped = vitParameters({ ...shape, structure: left });
-      if (share > 0) zeroSmallest(nowShaped, next, share);
+      if (share > 0) zeroSmallest(parametersOf(left), next, share);
       return { structure: smaller || shape.structure ? left : null, state: next };
     },
   };

@@ -8,6 +8,7 @@
  */
 import {
   keptPatches,
+  learnsScore,
   patchCount,
   type ExperimentConfig,
   type RoutingConfig,
@@ -38,6 +39,7 @@ import {
   patchChoiceSpecs,
   type PatchChoice,
 } from './model-input.ts';
+import { chosenPatches, learnedInput } from './learned-input.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
 import { classificationOutputs, detectionOutputs, zeroDeltaOutputs } from './outputs.ts';
 import {
@@ -78,11 +80,13 @@ export function supervised(
   const kept = sight ? keptPatches({ model: sight, selection }) : 0;
   // keeping all patches is the full image: one program, no scores
   const selects = selection.mode !== 'off' && kept < patches;
-  const scored = selects && selection.heuristic !== 'random';
+  // a learned score changes with every step: it is computed in the steps themselves
+  const learned = selects && learnsScore(config);
+  const scored = selects && !learned && selection.heuristic !== 'random';
   const hint = routerHint(config.routing);
   const scoring = { ...selection, ...(!scored && hint && { heuristic: hint }) };
   // patches without a score are always drawn: their "k best" would be the top of the image
-  const sampled = selection.probabilistic || !scored;
+  const sampled = selection.probabilistic || !(scored || learned);
 
   const tokensOf = ({ keep }: PatchChoice): number | null =>
     sight && (selection.mode === 'drop' && keep !== null ? keep : patches) + 1;
@@ -97,8 +101,12 @@ export function supervised(
     ...seenOf(choice),
     ...(hint && { scores: { shape: [batch, patches], dtype: 'float32' } as const }),
   });
-  const inputOf = (inputs: Tensors, choice: PatchChoice): ModelInput =>
-    modelInput(config, dataset, built.sees, inputs, choice);
+  const inputOf = (parameters: Tensors, inputs: Tensors, choice: PatchChoice): ModelInput => {
+    const { keep } = choice;
+    return learned && sight && keep !== null
+      ? learnedInput({ ...config, model: sight }, dataset, parameters, inputs, { ...choice, keep })
+      : modelInput(config, dataset, built.sees, inputs, choice);
+  };
 
   const trainStep = (
     choice: PatchChoice,
@@ -126,7 +134,7 @@ export function supervised(
         const { logits, boxes, buffers, penalty } = model.forward({
           parameters: views,
           buffers: beside.buffers,
-          input: inputOf(inputs, choice),
+          input: inputOf(views, inputs, choice),
           training: true,
           gateNoise: inputs.gateNoise,
           ...(penalised !== null && {
@@ -169,7 +177,7 @@ export function supervised(
       const { logits, boxes, zeroDeltas } = modelOf(routing).forward({
         parameters: state.parameters(tensors),
         buffers: state.buffers(tensors),
-        input: inputOf(inputs, choice),
+        input: inputOf(state.parameters(tensors), inputs, choice),
         training: false,
       });
       const labels = inputs.labels as Tensor1D;
@@ -192,7 +200,7 @@ export function supervised(
       modelOf(routing).forward({
         parameters: state.parameters(tensors),
         buffers: state.buffers(tensors),
-        input: inputOf(inputs, choice),
+        input: inputOf(state.parameters(tensors), inputs, choice),
         training: false,
         onWeights: () => (weights) => void seen.push(weights),
       });
@@ -226,7 +234,7 @@ export function supervised(
   });
 
   const reducedTo = (drawn: boolean): PatchChoice => ({ keep: kept, sampled: drawn, scored });
-  const evaluated = reducedTo(selection.evalSelect === 'topk' ? !scored : sampled);
+  const evaluated = reducedTo(selection.evalSelect === 'topk' ? !(scored || learned) : sampled);
   const trainSteps = byEpoch((reduced, routing, penalised) =>
     trainStep(reduced ? reducedTo(sampled) : allPatches, routing, penalised),
   );
@@ -265,6 +273,23 @@ export function supervised(
     }),
   });
 
+  /** The same by a learned score, which takes the images themselves. */
+  const selectLearnedStep = (): StepDefinition => ({
+    tokens: null,
+    specs: {
+      state: state.evaluation,
+      inputs: { ...imageInput(dataset, batch), ...patchChoiceSpecs(evaluated, batch, patches) },
+    },
+    step: (tensors, inputs) => ({
+      outputs: {
+        kept: chosenPatches({ ...config, model: sight! }, state.parameters(tensors), inputs, {
+          ...evaluated,
+          keep: kept,
+        }).kept,
+      },
+    }),
+  });
+
   return recipeOf(state, {
     features,
     derived: teacher?.logits ?? null,
@@ -278,6 +303,7 @@ export function supervised(
       shrinkingOf(
         pruning,
         built.vit,
+        (left) => buildModel(config, dataset, left).parameters,
         pruning.heads === 'importance' ? importanceStep(built.vit) : null,
       ),
     selects,
@@ -298,7 +324,7 @@ export function supervised(
             }),
           }
         : null,
-    select: selects ? selectStep() : null,
+    select: learned ? selectLearnedStep() : selects ? selectStep() : null,
     train: trainSteps,
     evaluate: evaluateSteps,
   });

@@ -7,6 +7,7 @@ import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
 import { feedsOf, kernelCases, resultsOf } from './kernel-cases.ts';
 import { detectionStep, exampleStep } from './example-step.ts';
 import { routedSteps } from './routed-steps.ts';
+import { outcomeOf, sparseSteps } from './sparse-steps.ts';
 import { threeSteps } from './three-steps.ts';
 import { vitStep } from './vit-step.ts';
 import { modelSteps } from './model-steps.ts';
@@ -81,6 +82,8 @@ for (const [name, build] of Object.entries(modelSteps)) {
   };
   await Promise.all([trained.dispose(), held.dispose()]);
 }
+const sparse: Record<string, number[]> = {};
+for (const name of Object.keys(sparseSteps)) sparse[name] = await outcomeOf(engine, name);
 await Promise.all([program.dispose(), state.dispose(), all.dispose(), engine.dispose()]);
 
 console.log(
@@ -95,6 +98,7 @@ console.log(
     models,
     losses,
     routed,
+    sparse,
     parameters: Array.from(parameters!.data),
   }),
 );

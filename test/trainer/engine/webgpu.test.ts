@@ -11,6 +11,7 @@ import { distance, largestError, reference } from './reference.ts';
 import { modelSteps } from './model-steps.ts';
 import { detectionStep, exampleStep } from './example-step.ts';
 import { routedSteps } from './routed-steps.ts';
+import { outcomeOf, sparseSteps } from './sparse-steps.ts';
 import { vitStep } from './vit-step.ts';
 import { softwareDriver } from './software-driver.ts';
 import { threeSteps } from './three-steps.ts';
@@ -35,6 +36,7 @@ describe.runIf(softwareDriver)('webgpu', () => {
     parameters: number[];
     routed: Record<string, number[]>;
     models: Record<string, { loss: number; moment1: number[]; buffers: number[] }>;
+    sparse: Record<string, number[]>;
   };
 
   beforeAll(async () => {
@@ -121,5 +123,13 @@ describe.runIf(softwareDriver)('webgpu', () => {
     expect(got.loss).toBeCloseTo(loss![0]!, 4);
     expect(distance(got.moment1, moment1!.data)).toBeLessThan(1e-3);
     if (buffers) expect(distance(got.buffers, buffers.data)).toBeLessThan(1e-4);
+  });
+
+  it.each(Object.keys(sparseSteps))('computes as cpu does: %s', async (name) => {
+    const cpu = openOrtEngine('cpu', { threads: 1 });
+    const expected = await outcomeOf(cpu, name);
+    await cpu.dispose();
+    expect(expected.every(Number.isFinite)).toBe(true);
+    expect(largestError(onWebGpu.sparse[name]!, expected)).toBeLessThan(1e-3);
   });
 });
