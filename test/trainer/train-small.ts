@@ -9,18 +9,16 @@ import {
   type ExperimentConfigInput,
   type VitModel,
 } from '../../src-main/experiment-config.ts';
-import { openOrtEngine } from '../../src-main/trainer/engine/session.ts';
-import { train } from '../../src-main/trainer/loop.ts';
-import type { FromTrainer } from '../../src-main/trainer/messages.ts';
 import { decodeSafetensors, type FloatTensor } from '../../src-main/trainer/safetensors.ts';
+import { trainToEnd, type RunOptions } from './run.ts';
+
+export type { Of } from './run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'run-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 /** A folder for a run, gone after the tests. */
 export const newRunDir = (): string => mkdtempSync(join(root, 'run-'));
-
-export type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: Type }>;
 
 export function configOf(input: ExperimentConfigInput): ExperimentConfig {
   const parsed = parseExperimentConfig(input);
@@ -42,34 +40,12 @@ export const small = (extra: Extra = {}): ExperimentConfigInput => ({
 /** Runs to the end, or until `stopWhen` says so after a message. */
 export async function trainSmall(
   input: ExperimentConfigInput,
-  {
-    runDir = newRunDir(),
-    resume = null as string | null,
-    stopWhen = (_: FromTrainer): boolean => false,
-  } = {},
+  { runDir = newRunDir(), ...options }: RunOptions & { runDir?: string } = {},
 ) {
-  const messages: FromTrainer[] = [];
-  const stop = new AbortController();
-  await train({
-    config: configOf(input),
-    dataDir: join(root, 'data'),
-    runDir,
-    resume,
-    openEngine: async () => ({ engine: openOrtEngine('cpu', { threads: 1 }), why: 'a test' }),
-    post: (message) => {
-      messages.push(message);
-      if (stopWhen(message)) stop.abort();
-    },
-    stop: stop.signal,
-  });
-  const all = <Type extends FromTrainer['type']>(type: Type): Of<Type>[] =>
-    messages.filter((message): message is Of<Type> => message.type === type);
+  const run = await trainToEnd(input, { dataDir: join(root, 'data'), runDir, ...options });
   return {
-    messages,
-    all,
-    last: <Type extends FromTrainer['type']>(type: Type): Of<Type> => all(type).at(-1)!,
-    losses: all('steps').flatMap(({ steps }) => steps.loss),
-    notes: all('note').map(({ message }) => message),
+    ...run,
+    notes: run.all('note').map(({ message }) => message),
     runDir,
     checkpoint: () => lastCheckpoint(runDir),
   };
