@@ -389,9 +389,9 @@ export const experimentConfigSchema = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ train }) => train.task !== 'detect' || train.recipe === 'scratch',
+      ({ train }) => train.task !== 'detect' || train.recipe !== 'distil',
       ({ input: { train } }) =>
-        `${train.recipe} trains no head that finds boxes: choose the recipe scratch, or the task classify`,
+        `the teacher of ${train.recipe} finds no boxes: choose another recipe, or the task classify`,
     ),
     ['train', 'task'],
   ),

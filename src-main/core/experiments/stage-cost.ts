@@ -14,6 +14,7 @@ import {
 } from '../../trainer/recipes/stage-models.ts';
 import { blockMacs, layerMacs, trainFactor } from './cost.ts';
 import { hiddenHead, modelCost } from './model-cost.ts';
+import { detectionMacs } from '../../trainer/models/detection-head.ts';
 
 export interface StageCost extends StageEpochs {
   /** Of one image in one training step, forward and backward. */
@@ -87,15 +88,18 @@ const teacherMacs = (config: ExperimentConfig, classes: number): number => {
   return modelCost(teacher, classes).macs(patches);
 };
 
-/** The encoder on so many patches, without its classifier. */
-const encoderMacs = (
+/** The encoder on so many patches, without its head. */
+function encoderMacs(
   config: ExperimentConfig,
   model: VitModel,
   classes: number,
   patches: number,
-): number => modelCost(config, classes).macs(patches) - headMacs(config, model, classes);
+): number {
+  const classifying = { ...config, train: { ...config.train, task: 'classify' as const } };
+  return modelCost(classifying, classes).macs(patches) - classifierMacs(config, model, classes);
+}
 
-const headMacs = (config: ExperimentConfig, { dim }: VitModel, classes: number): number =>
+const classifierMacs = (config: ExperimentConfig, { dim }: VitModel, classes: number): number =>
   dim * classes + hiddenHead(config, dim).macs;
 
 function maskedMacs(config: ExperimentConfig, model: VitModel, classes: number): number {
@@ -126,10 +130,14 @@ function fineTuneCost(
   full: number,
 ): Partial<StageCost> & Pick<StageCost, 'perImage'> {
   const { unfreezeLast } = config.finetune;
-  const head = headMacs(config, model, classes);
+  const detects = config.train.task === 'detect';
+  const head =
+    classifierMacs(config, model, classes) +
+    (detects ? detectionMacs(model.dim, patchCount(model)) : 0);
   const blocks = blockMacs(model, patchCount(model) + 1, config.attention, config.routing);
   const trained = blocks.slice(model.layers - unfreezeLast).reduce((sum, macs) => sum + macs, head);
-  if (unfreezeLast > 0) return { perImage: full + head + (trainFactor - 1) * trained };
+  // a head that finds boxes sees all tokens, which are not kept
+  if (unfreezeLast > 0 || detects) return { perImage: full + head + (trainFactor - 1) * trained };
   return augments(config.augment)
     ? { perImage: full + trainFactor * head, onceValidation: full }
     : { perImage: trainFactor * head, onceTrain: full, onceValidation: full };

@@ -2,18 +2,20 @@
  * Fine-tuning a pre-trained encoder (paper, RQ3; method G.3): a new head, the encoder frozen.
  *
  * A frozen encoder gives the same features for an image in every epoch, so they are computed once and
- * the head is trained on them: about one forward pass over the images in place of one per epoch.
+ * the head is trained on them: about one forward pass over the images in place of one per epoch. A head
+ * that finds boxes looks at every token, so it is trained with the encoder's pass in each step.
  */
 import { patchCount, type ExperimentConfig } from '../../experiment-config.ts';
 import type { Specs, Tensors } from '../engine/engine.ts';
 import type { Tensor1D, Tensor2D } from '../engine/tf.ts';
-import { crossEntropyTo } from '../losses/cross-entropy.ts';
+import { meanBoxLoss } from '../losses/box.ts';
+import { focalTo } from '../losses/focal.ts';
 import { parameterCount } from '../models/parameters.ts';
-import { buildModel } from '../models/registry.ts';
+import { buildModel, type ModelOutput } from '../models/registry.ts';
 import { vitEncode, vitHead, vitPool } from '../models/vit.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
 import { imageInput, modelInput } from './model-input.ts';
-import { classificationOutputs } from './outputs.ts';
+import { classificationOutputs, detectionOutputs, zeroDeltaOutputs } from './outputs.ts';
 import {
   recipeOf,
   StateLayout,
@@ -29,7 +31,7 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
   const built = buildModel(config, dataset);
   const { vit } = built;
   if (!vit) throw new Error('fine-tuning needs an encoder');
-  const { layers, dim } = vit.model;
+  const { layers } = vit.model;
   const firstTrained = layers - finetune.unfreezeLast;
   const isTrained = (name: string): boolean => {
     const block = /^b(\d+)\./.exec(name)?.[1];
@@ -39,19 +41,15 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
   const frozen = built.parameters.filter(({ name }) => !isTrained(name));
   const state = new StateLayout({ parameters, frozen });
   const tokens = patchCount(vit.model) + 1;
-  const headOnly = finetune.unfreezeLast === 0;
+  const detects = train.task === 'detect';
+  // finding a box takes all tokens of an image: too much to keep of every one
+  const cached = finetune.unfreezeLast === 0 && !detects;
 
-  /** Images to the mean over the tokens, [B, D]. */
-  const pooled = (tensors: Tensors, inputs: Tensors): Tensor2D => {
-    const input = modelInput(config, dataset, built.sees, inputs);
-    if (input.kind !== 'patches') throw new Error('the encoder sees patches');
-    return vitPool(vitEncode(vit, tensors, input));
-  };
-  const derived: Derived | null = headOnly
+  const derived: Derived | null = cached
     ? {
         name: 'the frozen encoder’s features',
         input: 'pooled',
-        width: dim,
+        width: vit.model.dim,
         splits: ['train', 'validation'],
         definition: {
           tokens,
@@ -59,39 +57,56 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
             state: { frozen: { shape: [state.frozenLayout.size], dtype: 'float32' } },
             inputs: imageInput(dataset, batch),
           },
-          step: (tensors, inputs) => ({
-            outputs: { derived: pooled(state.frozen(tensors), inputs) },
-          }),
+          step: (tensors, inputs) => {
+            const input = modelInput(config, dataset, built.sees, inputs);
+            if (input.kind !== 'patches') throw new Error('the encoder sees patches');
+            return { outputs: { derived: vitPool(vitEncode(vit, state.frozen(tensors), input)) } };
+          },
         },
       }
     : null;
-  const logitsOf = (trained: Tensors, still: Tensors, inputs: Tensors): Tensor2D =>
-    vitHead(
-      trained,
-      headOnly ? (inputs.pooled as Tensor2D) : pooled({ ...still, ...trained }, inputs),
-    );
+  const forward = (parameters: Tensors, inputs: Tensors, training: boolean): ModelOutput =>
+    cached
+      ? { logits: vitHead(parameters, inputs.pooled as Tensor2D), buffers: {} }
+      : built.forward({
+          parameters,
+          buffers: {},
+          input: modelInput(config, dataset, built.sees, inputs),
+          training,
+        });
   const inputs: Specs = {
-    ...(headOnly
-      ? { pooled: { shape: [batch, dim], dtype: 'float32' } }
+    ...(cached
+      ? { pooled: { shape: [batch, vit.model.dim], dtype: 'float32' } }
       : imageInput(dataset, batch)),
     labels: { shape: [batch], dtype: 'int32' },
+    ...(detects && { boxes: { shape: [batch, 4], dtype: 'float32' } }),
   };
 
   const step = trainingStep(state, train, {
-    tokens: headOnly ? 0 : tokens,
+    tokens: cached ? 0 : tokens,
     inputs: { ...inputs, ...labelSpecs(config.augment, batch) },
     loss: (views, fed, beside) => {
-      const logits = logitsOf(views, beside.frozen, fed);
+      const { logits, boxes } = forward({ ...beside.frozen, ...views }, fed, true);
       const targets = labelTargets(fed, dataset.classes.length, train.labelSmoothing);
-      return { loss: crossEntropyTo(logits, targets).mean() };
+      const classes = focalTo(logits, targets, train.focalGamma).mean();
+      return { loss: boxes ? classes.add(meanBoxLoss(boxes, fed.boxes as Tensor2D)) : classes };
     },
   });
   const evaluation: StepDefinition = {
     tokens,
     specs: { state: state.evaluation, inputs },
     step: (tensors, fed) => {
-      const logits = logitsOf(state.parameters(tensors), state.frozen(tensors), fed);
-      return { outputs: classificationOutputs(logits, fed.labels as Tensor1D) };
+      const all = { ...state.frozen(tensors), ...state.parameters(tensors) };
+      const { logits, boxes, zeroDeltas } = forward(all, fed, false);
+      const labels = fed.labels as Tensor1D;
+      return {
+        outputs: {
+          ...(boxes
+            ? detectionOutputs(logits, labels, boxes, fed.boxes as Tensor2D)
+            : classificationOutputs(logits, labels)),
+          ...zeroDeltaOutputs(zeroDeltas),
+        },
+      };
     },
   };
 

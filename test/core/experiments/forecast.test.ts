@@ -189,6 +189,13 @@ describe('recipes with several stages', () => {
     expect(parameters).toBe(parameterCount(model, 10) + 16 * 16 + 16);
   });
 
+  it('a head that finds boxes is trained with the pass of the frozen encoder', () => {
+    const { trainMacs } = forecast(staged({ train: { recipe: 'pt+ft', task: 'detect' } }));
+    const simmim = 3 * (encoder(16) + 16 * 16 * 48);
+    const boxes = 160 + 2 * 16 * 16 + 3 * 16 * 16 + 4 * 16;
+    expect(trainMacs).toBe(images * (6 * simmim + 4 * (encoder(16) + boxes + 2 * boxes)));
+  });
+
   it('a teacher counts: its training and its pass over the images', () => {
     const config = staged({ train: { recipe: 'distil' }, distil: { teacher: 'vit-wide' } });
     const teacher = forwardMacs({ ...model, dim: 32, heads: 4 }, 10, 16);
