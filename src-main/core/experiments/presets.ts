@@ -4,6 +4,7 @@
  */
 import { parseExperimentConfig, type Preset } from '../../contract.ts';
 import authorsNotebook from '../../../resources/presets/authors-notebook.json' with { type: 'json' };
+import detect64 from '../../../resources/presets/detect-64.json' with { type: 'json' };
 import green224 from '../../../resources/presets/green-224.json' with { type: 'json' };
 import green32 from '../../../resources/presets/green-32.json' with { type: 'json' };
 import imageSig from '../../../resources/presets/imagesig.json' with { type: 'json' };
@@ -39,6 +40,7 @@ const files: Record<string, PresetFile> = {
   'paper-RQ2': paperRq2,
   'paper-RQ2-heads': paperRq2Heads,
   'paper-RQ3': paperRq3,
+  'detect-64': detect64,
   'paper-RQ1-practical': paperRq1Practical,
   'paper-RQ1-literal': paperRq1Literal,
   'authors-notebook': authorsNotebook,
