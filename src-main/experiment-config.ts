@@ -353,9 +353,9 @@ const fittingSections = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ train }) => train.focalGamma === 0 || train.recipe === 'scratch',
+      ({ train }) => train.focalGamma === 0 || train.recipe !== 'distil',
       ({ input: { train } }) =>
-        `focal loss is for the scratch recipe: set it to 0, ${train.recipe} has losses of its own`,
+        `${train.recipe} has a loss of its own: set it to 0, or choose another recipe`,
     ),
     ['train', 'focalGamma'],
   ),

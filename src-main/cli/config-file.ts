@@ -1,12 +1,19 @@
 /** An experiment config from a file, or from standard input. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { AppError } from '../contract.ts';
+import { presets } from '../core/experiments/index.ts';
 import { parseExperimentConfig, type ExperimentConfig } from '../experiment-config.ts';
 
-/** @throws AppError BAD_INPUT that names the file, the key and what is wrong with it. */
+/**
+ * @param path of a file, or the name of a preset where there is no such file.
+ * @throws AppError BAD_INPUT that names the file, the key and what is wrong with it.
+ */
 export async function readConfig(path: string): Promise<ExperimentConfig> {
+  const preset = presets().find(({ id }) => id === path);
+  if (preset && !existsSync(path)) return preset.config;
   const input = await readJson(path);
   const result = parseExperimentConfig(input);
   if (!result.ok) {
@@ -42,7 +49,9 @@ async function read(path: string): Promise<string> {
     const { code, message } = cause as NodeJS.ErrnoException;
     throw new AppError(
       'BAD_INPUT',
-      code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}.`,
+      code === 'ENOENT'
+        ? `There is no file ${path}, and no preset of that name.`
+        : `${path} cannot be read: ${message}.`,
     );
   }
 }

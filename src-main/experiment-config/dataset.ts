@@ -16,7 +16,7 @@ const greensynth = v.strictObject({
   classes: v.pipe(
     v.optional(v.picklist([10, 100]), 10),
     v.title('Classes'),
-    v.description('10 shapes, or 100 = 10 shapes x 10 textures'),
+    hints({ choices: { 10: 'ten shapes', 100: 'ten shapes in ten textures each' } }),
   ),
   noise: v.pipe(
     v.optional(integer(0, 64), 4),

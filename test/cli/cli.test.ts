@@ -198,6 +198,12 @@ test('options: every key with its default', async () => {
   expect(byKey.get('selection.mode')?.choices).toHaveProperty('drop');
   expect(byKey.has('dataset.labels')).toBe(true);
   expect(new Set(all.map(({ key }) => key)).size).toBe(all.length);
+  expect(byKey.get('preset')?.choices).toHaveProperty('green-32');
+  expect(byKey.get('matrix')?.choices).toHaveProperty('rq2');
+  const unexplained = all.flatMap(({ key, choices }) =>
+    Object.entries(choices ?? {}).flatMap(([choice, line]) => (line ? [] : `${key} = ${choice}`)),
+  );
+  expect(unexplained).toEqual([]);
 });
 
 test('run, list, show, compare, export, import: one run after the other, all of it as JSON', async () => {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { experimentConfigSchema, type FieldHints } from '../../experiment-config.ts';
+import { matrices, presets } from '../../core/experiments/index.ts';
 import { exitCode, printJson, type Command } from '../command.ts';
 
 /** One key of a config, as its schema describes it. */
@@ -16,14 +17,28 @@ export interface ConfigOption {
 export const options: Command = {
   name: 'options',
   usage: '',
-  summary: 'Lists every key of an experiment config: meaning, default, choices.',
+  summary: 'Lists every key of an experiment config, the presets and the matrices, a line each.',
   options: {},
   run: async ({ json }) => {
-    const all = configOptions();
+    const all = [...configOptions(), ...readyMade()];
     if (json) printJson(all);
     else console.log(all.map(describe).join('\n'));
     return exitCode.ok;
   },
+};
+
+/** What can be run as it is; no keys of a config. */
+const readyMade = (): ConfigOption[] => {
+  const entry = (key: string, title: string, of: { id: string; description: string }[]) => ({
+    key,
+    title,
+    description: `hugginggreen ${key === 'preset' ? 'run' : 'matrix run'} NAME`,
+    unit: null,
+    type: 'choice',
+    default: null,
+    choices: Object.fromEntries(of.map(({ id, description }) => [id, description])),
+  });
+  return [entry('preset', 'Presets', presets()), entry('matrix', 'Matrices', matrices())];
 };
 
 type Schema = v.GenericSchema & {

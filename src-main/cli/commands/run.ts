@@ -11,10 +11,10 @@ import { needEngine } from './need-engine.ts';
 
 export const run: Command = {
   name: 'run',
-  usage: '<config.json> [--out DIR]',
+  usage: '<config.json | preset> [--out DIR]',
   summary: 'Trains what a config file describes and records what it costs.',
-  details: `The config is JSON; every key may be left out (hugginggreen options). "-" reads it from
-standard input. Ctrl-C stops with a checkpoint; --resume goes on from it.
+  details: `The config is JSON; every key may be left out (hugginggreen options lists them, and the
+presets). "-" reads it from standard input. Ctrl-C stops with a checkpoint; --resume goes on from it.
 Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by Ctrl-C.`,
   options: {
     out: {

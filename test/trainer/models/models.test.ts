@@ -91,7 +91,7 @@ describe('a config', () => {
     [{ model: { kind: 'imagesig' }, attention: { kind: 'map_em' } }, 'attention.kind', /attention/],
     [{ model: { kind: 'imagesig', image: 16 } }, 'model.image', /at least 17 rows/],
     [{ model: { kind: 'resnet', patch: 4 } }, 'model', /unknown key "patch"|patch/],
-    [{ train: { recipe: 'distil', focalGamma: 2 } }, 'train.focalGamma', /losses of its own/],
+    [{ train: { recipe: 'distil', focalGamma: 2 } }, 'train.focalGamma', /a loss of its own/],
     [{ model: { kind: 'vgg' } }, 'model.kind', /no model "vgg"; known: vit, resnet/],
   ])('%o is refused', (config, path, message) => {
     const parsed = parseExperimentConfig(config);
