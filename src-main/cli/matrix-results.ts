@@ -6,10 +6,12 @@ import { number, table } from './text.ts';
 export interface MatrixResults {
   arms: ArmResult[];
   /**
-   * Of energy and of F1, each arm against its baseline, over the seeds that all its arms have; one correction over
-   * all tests.
+   * Of energy and of F1, each arm against its baseline, over the seeds that both have; one correction over all
+   * tests.
    */
   comparisons: GroupComparison[];
+  /** Arms that have no seed in common with their baseline, as sentences. */
+  notCompared: string[];
   /** Runs that are left out: not done, without figures, or a warm-up. */
   leftOut: { id: number; why: string }[];
 }
@@ -37,6 +39,7 @@ export function matrixResults(runs: readonly RunSummary[]): MatrixResults {
     const { armTitle: title, baseline } = all[0]!.matrix;
     return { arm, title, baseline, counted };
   });
+  const pairs = quantities.flatMap((quantity) => pairsOf(arms, quantity));
   return {
     arms: arms.map(({ counted, ...arm }) => ({
       ...arm,
@@ -45,38 +48,8 @@ export function matrixResults(runs: readonly RunSummary[]): MatrixResults {
       macroF1: meanOf(counted.map(({ macroF1 }) => macroF1)),
       seconds: meanOf(counted.map(({ seconds }) => seconds)),
     })),
-    comparisons: compareAll(
-      quantities.flatMap(({ of, what, unit }) =>
-        arms
-          .filter(({ baseline }) => baseline === null)
-          .flatMap((base): Family[] => {
-            const variants = arms.filter(({ baseline }) => baseline === base.arm);
-            // one set of seeds for all arms of a comparison, so that each value has its partner
-            const values = [base, ...variants].map(({ title, counted }) => ({
-              name: title,
-              bySeed: new Map(
-                counted.flatMap((run) => (of(run) === null ? [] : [[run.seed, of(run)!]])),
-              ),
-            }));
-            const seeds = [...values[0]!.bySeed.keys()].filter((seed) =>
-              values.every(({ bySeed }) => bySeed.has(seed)),
-            );
-            const groups = values.map(({ name, bySeed }) => ({
-              name,
-              values: seeds.map((seed) => bySeed.get(seed)!),
-            }));
-            return variants.length === 0 || seeds.length === 0
-              ? []
-              : [
-                  {
-                    baseline: groups[0]!,
-                    variants: groups.slice(1),
-                    options: { what, unit, paired: true },
-                  },
-                ];
-          }),
-      ),
-    ),
+    comparisons: compareAll(pairs.filter((pair) => typeof pair !== 'string')),
+    notCompared: pairs.filter((pair) => typeof pair === 'string'),
     leftOut: placed.flatMap((run) => {
       const reason = why(run);
       return reason === null ? [] : [{ id: run.id, why: reason }];
@@ -84,7 +57,56 @@ export function matrixResults(runs: readonly RunSummary[]): MatrixResults {
   };
 }
 
-const quantities: { of: (run: RunSummary) => number | null; what: string; unit: string }[] = [
+interface CountedArm {
+  arm: string;
+  title: string;
+  baseline: string | null;
+  counted: Placed[];
+}
+
+interface Measured {
+  of: (run: RunSummary) => number | null;
+  what: string;
+  unit: string;
+}
+
+/**
+ * Every arm with its baseline, each pair over its own seeds: a run that failed takes its partner with it, and
+ * leaves the other arms alone. A sentence where no seed is left.
+ */
+function pairsOf(arms: readonly CountedArm[], { of, what, unit }: Measured): (Family | string)[] {
+  const bySeed = ({ counted }: CountedArm) =>
+    new Map(
+      counted.flatMap((run) => {
+        const value = of(run);
+        return run.seed === null || value === null ? [] : [[run.seed, value] as const];
+      }),
+    );
+  return arms.flatMap((variant): (Family | string)[] => {
+    if (variant.baseline === null) return [];
+    const base = arms.find(({ arm }) => arm === variant.baseline);
+    if (!base) return [`${variant.title}: ${what} not compared, its baseline was not run.`];
+    const [before, after] = [bySeed(base), bySeed(variant)];
+    const seeds = [...before.keys()].filter((seed) => after.has(seed));
+    if (seeds.length === 0)
+      return [
+        `${variant.title} against ${base.title}: ${what} not compared, no seed has a figure in both.`,
+      ];
+    const group = ({ title }: CountedArm, values: ReadonlyMap<number, number>) => ({
+      name: title,
+      values: seeds.map((seed) => values.get(seed)!),
+    });
+    return [
+      {
+        baseline: group(base, before),
+        variants: [group(variant, after)],
+        options: { what, unit, paired: true },
+      },
+    ];
+  });
+}
+
+const quantities: Measured[] = [
   { of: ({ wh }) => wh, what: 'energy', unit: 'Wh' },
   {
     of: ({ macroF1 }) => (macroF1 === null ? null : macroF1 * 100),
@@ -98,7 +120,7 @@ function meanOf(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known.reduce((a, b) => a + b) / known.length;
 }
 
-export function resultsText({ arms, comparisons, leftOut }: MatrixResults): string {
+export function resultsText({ arms, comparisons, notCompared, leftOut }: MatrixResults): string {
   return [
     table(
       ['arm', 'runs', 'Wh', 'macro F1', 's'],
@@ -111,6 +133,7 @@ export function resultsText({ arms, comparisons, leftOut }: MatrixResults): stri
       ]),
     ),
     ...comparisons.map(({ sentence }) => sentence),
+    ...notCompared,
     ...(leftOut.length > 0
       ? [`Left out: ${leftOut.map(({ id, why }) => `${id} (${why})`).join(', ')}.`]
       : []),

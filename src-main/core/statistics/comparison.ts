@@ -199,7 +199,9 @@ function sentenceOf(
   if (verdict === 'not testable' || adjustedP === null || test === null)
     return Math.min(n.baseline, n.variant) < fewestRuns
       ? `${subject}: ${measured}${size}. With ${n.variant} and ${runs(n.baseline)} that can be chance; a test needs ${fewestRuns} of each.`
-      : `${subject}: ${measured} in every run; without any spread there is nothing to test.`;
+      : sameInPairs(baseline, variant, paired)
+        ? `${subject}: ${measured}, the same in every pair of runs; there is no difference to test.`
+        : `${subject}: ${measured} in every run; without any spread there is nothing to test.`;
 
   const interval = change?.interval
     ? `, 95 % interval ${inPercent(change.interval.low)} to ${inPercent(change.interval.high)}`
@@ -217,6 +219,12 @@ function sentenceOf(
       : '';
   return `${subject}: ${found}. ${measured[0]!.toUpperCase()}${measured.slice(1)}${size}${interval} (${proof}).${hopeless}`;
 }
+
+/** Every run has the value of its partner, while the values of the runs differ. */
+const sameInPairs = (baseline: Group, variant: Group, paired = false): boolean =>
+  paired &&
+  variant.values.every((value, i) => value === baseline.values[i]) &&
+  new Set(variant.values).size > 1;
 
 const inPercent = (share: number): string =>
   share === 0

@@ -57,14 +57,17 @@ export interface RankTest {
   exact: boolean;
 }
 
+/** `auto`: counted over all orders where there are few enough, else by the normal approximation. */
+export type RankMethod = 'auto' | 'exact' | 'normal';
+
 /**
- * Mann and Whitney's U, also called Wilcoxon's rank-sum test. `auto`: exact for n m of at most 400 without ties,
- * else by the normal approximation with the corrections for ties and continuity.
+ * Mann and Whitney's U, also called Wilcoxon's rank-sum test. `auto`: exact without ties for n m of at most 400 and
+ * with ties for at most 20,000 orders, else by the normal approximation with the corrections for ties and continuity.
  */
 export function mannWhitney(
   a: readonly number[],
   b: readonly number[],
-  method: 'auto' | 'exact' | 'normal' = 'auto',
+  method: RankMethod = 'auto',
 ): Outcome<RankTest> {
   requireFinite([...a, ...b]);
   const [n, m] = [a.length, b.length];
@@ -73,45 +76,60 @@ export function mannWhitney(
   if (ties[0] === n + m)
     return notTestable('no-spread', 'A rank test needs spread: all values are equal.');
   const statistic = sum(all.slice(0, n)) - (n * (n + 1)) / 2;
-  const larger = Math.max(statistic, n * m - statistic);
+  const smallest = smallestMannWhitneyP(n, m);
 
-  if (method === 'exact' && ties.length > 0)
-    return notTestable('no-spread', 'The exact rank test is not defined with equal values.');
-  const exact = method === 'exact' || (method === 'auto' && n * m <= 400 && ties.length === 0);
+  const few = ties.length === 0 ? n * m <= 400 : 2 / smallest <= mostTiedOrders;
+  const exact = method === 'exact' || (method === 'auto' && few);
   if (exact) {
-    const counts = rankSumCounts(n, m);
-    const p = Math.min(1, (2 * sum(counts.slice(larger))) / sum(counts));
+    // of the smaller group, which has fewer sums; its p is that of the other
+    const chosen = n <= m ? all.slice(0, n) : all.slice(n);
+    const p = twoSided(rankSumCounts(all, chosen.length), 2 * sum(chosen));
     return { testable: true, statistic, p, exact };
   }
+  const larger = Math.max(statistic, n * m - statistic);
   const total = n + m;
   const tieTerm = sum(ties.map((t) => t ** 3 - t)) / (total * (total - 1));
   const deviation = Math.sqrt(((n * m) / 12) * (total + 1 - tieTerm));
   const z = Math.max(0, larger - (n * m) / 2 - 0.5) / deviation;
-  return { testable: true, statistic, p: normalTwoSided(z), exact };
+  // of unequal groups with many ties the tail of the normal distribution is far too thin
+  return { testable: true, statistic, p: Math.max(smallest, normalTwoSided(z)), exact };
 }
 
-/** How many ways of ranking n among n + m values give each U of 0 to n m. */
-function rankSumCounts(n: number, m: number): number[] {
-  // ways[k][u]: k of the ranks seen so far chosen, with U so far u; a chosen rank adds the unchosen below it
-  let ways = Array.from({ length: n + 1 }, () => new Array<number>(n * m + 1).fill(0));
+/** With ties the orders are no longer those of a table: they are counted up to here (n = m = 8, or 14 pairs). */
+const mostTiedOrders = 20_000;
+
+/**
+ * Of a distribution over sums, at `index`: twice the smaller of both tails. Ties make it lopsided; what counts only
+ * the orders as far from the middle could then fall below the smallest p.
+ */
+function twoSided(counts: readonly number[], index: number): number {
+  const tail = Math.min(sum(counts.slice(index)), sum(counts.slice(0, index + 1)));
+  return Math.min(1, (2 * tail) / sum(counts));
+}
+
+/** How many ways of choosing `n` of these (mid-)ranks give each sum; index by twice the sum, which is an integer. */
+function rankSumCounts(all: readonly number[], n: number): number[] {
+  const doubled = all.map((rank) => 2 * rank);
+  const most = sum(doubled.toSorted((a, b) => b - a).slice(0, n));
+  const ways = Array.from({ length: n + 1 }, () => new Array<number>(most + 1).fill(0));
   ways[0]![0] = 1;
-  for (let rank = 0; rank < n + m; rank++) {
-    const next = ways.map((row) => [...row]);
-    for (let k = 0; k < n; k++) {
-      const below = rank - k;
-      if (below < 0 || below > m) continue;
-      for (let u = 0; u + below <= n * m; u++) next[k + 1]![u + below]! += ways[k]![u]!;
-    }
-    ways = next;
-  }
+  for (const rank of doubled)
+    for (let k = n; k > 0; k--)
+      for (let total = most; total >= rank; total--)
+        ways[k]![total]! += ways[k - 1]![total - rank]!;
   return ways[n]!;
 }
 
 /**
- * Wilcoxon's signed-rank test of the differences a - b; pairs without a difference are left out. Exact for
- * at most 50 pairs without ties, else by the normal approximation with both corrections.
+ * Wilcoxon's signed-rank test of the differences a - b; pairs without a difference are left out. `auto`: exact for at
+ * most 50 pairs without ties and for at most 20,000 orders with ties, else by the normal approximation with both
+ * corrections.
  */
-export function wilcoxonSignedRank(a: readonly number[], b: readonly number[]): Outcome<RankTest> {
+export function wilcoxonSignedRank(
+  a: readonly number[],
+  b: readonly number[],
+  method: RankMethod = 'auto',
+): Outcome<RankTest> {
   const differences = differencesOf(a, b);
   if (!differences.testable) return differences;
   const values = differences.values.filter((difference) => difference !== 0);
@@ -120,27 +138,34 @@ export function wilcoxonSignedRank(a: readonly number[], b: readonly number[]): 
     return notTestable('no-spread', 'A signed-rank test needs a pair that differs; none does.');
   const { ranks: sizes, ties } = ranks(values.map(Math.abs));
   const statistic = sum(sizes.filter((_, i) => values[i]! > 0));
-  const all = (n * (n + 1)) / 2;
-  const larger = Math.max(statistic, all - statistic);
 
-  if (n <= 50 && ties.length === 0) {
-    // probability of every sum when each rank is positive or negative by the toss of a coin
-    const chances = new Array<number>(all + 1).fill(0);
-    chances[0] = 1;
-    for (let rank = 1; rank <= n; rank++)
-      for (let total = all; total >= 0; total--)
-        chances[total] = (chances[total]! + (chances[total - rank] ?? 0)) / 2;
+  const few = ties.length === 0 ? n <= 50 : 2 ** n <= mostTiedOrders;
+  if (method === 'exact' || (method === 'auto' && few))
     return {
       testable: true,
       statistic,
-      p: Math.min(1, 2 * sum(chances.slice(larger))),
+      p: twoSided(signedRankChances(sizes), 2 * statistic),
       exact: true,
     };
-  }
+  const all = (n * (n + 1)) / 2;
+  const larger = Math.max(statistic, all - statistic);
   const tieTerm = sum(ties.map((t) => t ** 3 - t)) / 48;
   const deviation = Math.sqrt((n * (n + 1) * (2 * n + 1)) / 24 - tieTerm);
   const z = Math.max(0, larger - all / 2 - 0.5) / deviation;
-  return { testable: true, statistic, p: normalTwoSided(z), exact: false };
+  const p = Math.max(smallestSignedRankP(n), normalTwoSided(z));
+  return { testable: true, statistic, p, exact: false };
+}
+
+/** The chance of each sum where every (mid-)rank is positive or negative by a coin; index by twice the sum. */
+function signedRankChances(sizes: readonly number[]): number[] {
+  const doubled = sizes.map((rank) => 2 * rank);
+  const most = sum(doubled);
+  const chances = new Array<number>(most + 1).fill(0);
+  chances[0] = 1;
+  for (const rank of doubled)
+    for (let total = most; total >= 0; total--)
+      chances[total] = (chances[total]! + (chances[total - rank] ?? 0)) / 2;
+  return chances;
 }
 
 /** a - b, pair by pair. */

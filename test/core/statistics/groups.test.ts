@@ -119,6 +119,18 @@ describe('a variant against the baseline', () => {
     ).toThrow('b has 3 runs and a 5 runs: pairs need a partner each');
   });
 
+  it('says that pairs are the same where they are, and that all runs are where they are', () => {
+    const of = (name: string, ...values: number[]) => ({ name, values });
+    const pairs = { ...energy, paired: true };
+    expect(compareGroups(of('a', 5, 6, 7), of('b', 5, 6, 7), pairs).sentence).toBe(
+      'b against a: mean energy 6.000 Wh against 6.000 Wh (no change), ' +
+        'the same in every pair of runs; there is no difference to test.',
+    );
+    expect(compareGroups(of('a', 5, 5, 5), of('b', 5, 5, 5), pairs).sentence).toContain(
+      'in every run; without any spread there is nothing to test.',
+    );
+  });
+
   it('is corrected by Holm over all variants', () => {
     const comparisons = compareToBaseline(
       baseline,
