@@ -94,14 +94,17 @@ export async function takeInventory(settings: MeterSettings): Promise<Inventory>
   };
 }
 
-/** Graphics cards that no source reads (other makers, a missing driver): their names at least. */
+/**
+ * Graphics cards that no source reads (other makers, a missing driver): their names at least. Their memory is
+ * not known: `vram` is the largest PCI region on Linux, ends at 4 GiB on Windows, and is shared on chips.
+ */
 export async function otherGpus(): Promise<Inventory['gpus']> {
   const graphics = await within(() => si.graphics());
   return (graphics?.controllers ?? [])
     .filter(({ model }) => model !== '')
-    .map(({ vendor, model, vram, driverVersion }) => ({
+    .map(({ vendor, model, driverVersion }) => ({
       name: model.startsWith(vendor) ? model : `${vendor} ${model}`.trim(),
-      memoryBytes: vram ? vram * 2 ** 20 : null,
+      memoryBytes: null,
       driver: driverVersion || null,
       uuid: null,
     }));

@@ -330,7 +330,7 @@ const matrixList: Matrix[] = [
   },
 ];
 
-function matrixPreview(request: MatrixOrder): MatrixPreview {
+export function matrixPreview(request: MatrixOrder): MatrixPreview {
   const matrix = matrixList.find(({ id }) => id === request.id);
   if (!matrix) throw new AppError('NOT_FOUND', `There is no matrix "${request.id}".`);
   const chosen = matrix.arms.filter(({ id }) => request.arms?.includes(id) ?? true);

@@ -146,6 +146,50 @@ describe('the new-experiment view', () => {
     await expect.poll(started).toMatchObject({ force: true });
   });
 
+  it('asks again who insisted, once the config is another', async () => {
+    const link = mockLink({
+      replace: {
+        'experiments.check': ({ config }) => ({
+          ok: true,
+          config: completeConfig(config),
+          forecast: forecastOf(completeConfig(config)),
+          warnings: [],
+          refusal: { message: 'This run would need 400 GiB.', hint: 'Make it smaller.' },
+        }),
+      },
+    });
+    const screen = await render(NewExperiment, { session: new Session(createApi(link)) });
+    const insist = screen.getByLabelText('Start anyway');
+    await insist.click();
+    await expect.element(insist).toBeChecked();
+    await screen.getByLabelText('Patch side').fill('8');
+    await expect.element(insist).not.toBeChecked();
+    await expect
+      .element(screen.getByRole('button', { name: /^(Start|Queue) 1 run/ }))
+      .toBeDisabled();
+  });
+
+  it('tells steps of an epoch where all epochs have as many', async () => {
+    let stages = 1;
+    const link = mockLink({
+      replace: {
+        'experiments.check': ({ config }) => {
+          const complete = completeConfig(config);
+          const forecast = forecastOf(complete);
+          const steps = forecast.steps + (stages - 1) * 100;
+          const known = { warnings: [], refusal: null };
+          return { ok: true, config: complete, forecast: { ...forecast, steps }, ...known };
+        },
+      },
+    });
+    const screen = await render(NewExperiment, { session: new Session(createApi(link)) });
+    const epoch = screen.getByText(/an epoch$/);
+    await expect.element(epoch).toHaveTextContent('32 an epoch');
+    stages = 2;
+    await screen.getByLabelText('Patch side').fill('8');
+    await expect.poll(() => epoch.query()).toBeNull();
+  });
+
   it('opens the folded fields where one of them is wrong', async () => {
     const { screen, session } = await show();
     expect(screen.getByLabelText('MLP ratio').query()).toBeNull();

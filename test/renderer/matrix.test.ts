@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { page } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import { createApi } from '../../src-renderer/api.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Compare from '../../src-renderer/views/Compare.svelte';
@@ -9,7 +9,7 @@ import Runs from '../../src-renderer/views/Runs.svelte';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
-import { mockLink, stories } from '../mocks/link.ts';
+import { matrixPreview, mockLink, stories } from '../mocks/link.ts';
 
 const show = async () => {
   // narrower, its middle column has no room
@@ -80,6 +80,39 @@ describe('the matrix form', () => {
     await screen.getByLabelText('Start anyway').click();
     await start.click();
     await expect.poll(started).toEqual({ id: 'huge', force: true });
+  });
+
+  it('asks again who insisted, once the order is another', async () => {
+    const { screen } = await show();
+    await screen.getByRole('button', { name: /Too large a model/ }).click();
+    await screen.getByLabelText('Start anyway').click();
+    await expect.element(screen.getByRole('button', { name: 'Queue 4 runs' })).toBeEnabled();
+    await screen.getByRole('button', { name: 'quick 3' }).click();
+    await screen.getByLabelText('Epochs').fill('7');
+    await expect.element(screen.getByLabelText('Start anyway')).not.toBeChecked();
+    await expect.element(screen.getByRole('button', { name: 'Queue 4 runs' })).toBeDisabled();
+  });
+
+  it('gives operations their unit, and names the arms that a warning is about', async () => {
+    const arms = ['variance, dropped to 70 %', 'random, dropped to 70 %'];
+    const link = mockLink({
+      replace: {
+        'matrices.preview': (order) => ({
+          ...matrixPreview(order),
+          warnings: [{ message: 'Patches may be few.', arms }],
+        }),
+      },
+    });
+    const screen = await render(NewExperiment, { session: new Session(createApi(link)) });
+    await screen.getByRole('button', { name: 'Matrix of runs' }).click();
+    await expect.element(screen.getByText(/^[\d.]+ [kMGTP] MACs$/)).toBeVisible();
+    const name = screen.getByRole('complementary').getByText(arms[1]!);
+    await expect.element(name).not.toBeVisible();
+    const names = screen.getByText('2 arms', { exact: true });
+    await userEvent.tab();
+    for (let i = 0; i < 60 && document.activeElement !== names.query(); i++) await userEvent.tab();
+    await userEvent.keyboard('{Enter}');
+    await expect.element(name).toBeVisible();
   });
 
   it('keeps what was chosen while another view is looked at, and goes back to one run', async () => {

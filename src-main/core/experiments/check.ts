@@ -13,7 +13,7 @@ import {
 } from '../../contract.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { findRegion } from '../energy/regions.ts';
-import { forecast, selectedShare } from './forecast.ts';
+import { forecast, selectedShare, supervisedEpochs } from './forecast.ts';
 import { gigabytes, mainMemory, memoryRefusal, type Memory } from './memory.ts';
 
 /**
@@ -59,6 +59,7 @@ export function warningsOf(
   const { patches, kept } = cost;
   const reduces = patches !== null && kept !== null && kept < patches;
   const share = selectedShare(config);
+  const epochs = supervisedEpochs(config);
 
   const path = 'path' in config.dataset ? config.dataset.path : null;
   const all: (string | false | null)[] = [
@@ -95,7 +96,7 @@ export function warningsOf(
       'Masked patches are blank but still computed: masking saves no operations. Choose drop to save energy.',
     selects &&
       share === 0 &&
-      `With ${train.epochs} ${train.epochs === 1 ? 'epoch' : 'epochs'}, this schedule never selects patches: every batch is full.`,
+      `With ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}, this schedule never selects patches: every batch is full.`,
     selection.mode === 'drop' &&
       reduces &&
       share === 1 &&

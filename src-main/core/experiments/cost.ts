@@ -136,13 +136,12 @@ export function likelihoodMacs(
 }
 
 /**
- * MACs of one image forward with delta attention on hardware that skips zeros: of the q and k projections only
- * the non-zero differences are computed, and of the mean its own projection.
+ * MACs of one image forward that delta attention saves on hardware that skips zeros: of the q and k projections
+ * only the non-zero differences are computed, and of the mean its own projection.
  * @param share of zero differences, as the meter counts them
  */
-export function macsWithoutZeros(
+export function macsOfZeros(
   model: Model,
-  classes: number,
   patches: number,
   attention: Extract<AttentionConfig, { kind: 'delta' }>,
   share: number,
@@ -150,14 +149,50 @@ export function macsWithoutZeros(
   const compared = patches + 1 - deltaOwn[attention.reference];
   const perToken = 2 * model.dim * model.heads * model.dimHead;
   const reference = attention.reference === 'mean' ? perToken : 0;
-  return (
-    forwardMacs(model, classes, patches, attention) -
-    model.layers * (share * compared * perToken - reference)
-  );
+  return model.layers * (share * compared * perToken - reference);
 }
 
 /** A training step computes about three forward passes: the backward pass costs two. */
 export const trainFactor = 3;
+
+/** Floats of one image that each block keeps for its backward pass, and those of its attention weights. */
+function blockFloats(
+  model: Model,
+  patches: number,
+  attention: AttentionConfig,
+  routing: RoutingConfig,
+): { layer: number; weights: number }[] {
+  const { dim, layers } = model;
+  const { heads } = attentionCost(attention, model);
+  const inner = heads * model.dimHead;
+  return planBlocks(routing, layers, patches + 1).map(({ attended, mlp }) => {
+    const weights = heads * attended ** 2;
+    const layer =
+      attended * (3 * dim + 5 * inner) + mlp * (3 * dim + 2 * hiddenWidth(model)) + weights;
+    return { layer, weights };
+  });
+}
+
+/** Of one image: the pixels of all its patches in float, twice, and the tokens before and after. */
+const imageFloats = (model: Model, patches: number): number =>
+  2 * patchCount(model) * patchPixels(model) + 2 * (patches + 1) * model.dim;
+
+/**
+ * Memory of one forward pass in bytes, modelled: the weights once, the images, and the largest block with
+ * all that it computes; nothing of the others is kept, for there is no backward pass.
+ */
+export function forwardMemoryBytes(
+  model: Model,
+  classes: number,
+  batch: number,
+  patches: number,
+  attention: AttentionConfig = standard,
+  routing: RoutingConfig = dense,
+): number {
+  const blocks = blockFloats(model, patches, attention, routing);
+  const image = Math.max(...blocks.map(({ layer }) => layer)) + imageFloats(model, patches);
+  return bytesPerFloat * (parameterCount(model, classes, attention, routing) + batch * image);
+}
 
 /**
  * Memory of one training step in bytes, modelled.
@@ -179,19 +214,10 @@ export function stepMemoryBytes(
   attention: AttentionConfig = standard,
   routing: RoutingConfig = dense,
 ): number {
-  const { dim, layers } = model;
-  const { heads } = attentionCost(attention, model);
-  const inner = heads * model.dimHead;
-  const blocks = planBlocks(routing, layers, patches + 1).map(({ attended, mlp }) => {
-    const weights = heads * attended ** 2;
-    const layer =
-      attended * (3 * dim + 5 * inner) + mlp * (3 * dim + 2 * hiddenWidth(model)) + weights;
-    return { layer, gradients: layer + weights };
-  });
+  const blocks = blockFloats(model, patches, attention, routing);
   const image =
     blocks.reduce((sum, { layer }) => sum + layer, 0) +
-    Math.max(...blocks.map(({ gradients }) => gradients)) +
-    2 * patchCount(model) * patchPixels(model) +
-    2 * (patches + 1) * dim;
+    Math.max(...blocks.map(({ layer, weights }) => layer + weights)) +
+    imageFloats(model, patches);
   return bytesPerFloat * (7 * parameterCount(model, classes, attention, routing) + batch * image);
 }

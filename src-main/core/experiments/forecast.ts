@@ -3,7 +3,6 @@
  */
 import {
   keptPatches,
-  learnsScore,
   parseExperimentConfig,
   patchCount,
   type ExperimentConfig,
@@ -15,8 +14,9 @@ import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
 import { routingAt } from '../../token-routing.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { trainFactor } from './cost.ts';
-import { modelCost, seesPatches, type ModelCost } from './model-cost.ts';
+import { finalModel, modelCost, scorerMacs, seesPatches, type ModelCost } from './model-cost.ts';
 import { stageCosts } from './stage-cost.ts';
+import { stageMemoryBytes } from './stage-memory.ts';
 
 export function forecast(config: ExperimentConfig): Forecast {
   const { model, selection, train } = config;
@@ -28,8 +28,7 @@ export function forecast(config: ExperimentConfig): Forecast {
   // masked patches are blank, but they are computed all the same (method B.7)
   const computed = selection.mode === 'drop' ? kept : patches;
 
-  // of the stage that leaves the model
-  const { epochs } = stageEpochs(config).at(-1)!;
+  const epochs = supervisedEpochs(config);
   const costs = new Map<string, ModelCost>();
   /** The model as the steps of an epoch have it: few different ones, however many epochs. */
   const costAt = (epoch: number, pruned = prunedAfter(epoch - 1)): ModelCost => {
@@ -41,8 +40,7 @@ export function forecast(config: ExperimentConfig): Forecast {
   };
   const prunedAfter = (epoch: number): ExperimentConfig['model'] =>
     model.kind === 'vit' ? prunedModel(model, config.pruning, epoch, epochs) : model;
-  // what the last epoch prunes is gone in the test
-  const last = costAt(epochs - 1, prunedAfter(epochs - 1));
+  const last = modelCost(finalModel(config), classes);
   const macsFull = modelCost({ ...config, routing: { kind: 'none' } }, classes).macs(patches ?? 0);
 
   /** MACs of an image of which only kept patches enter the encoder; choosing them may cost some. */
@@ -55,13 +53,13 @@ export function forecast(config: ExperimentConfig): Forecast {
 
   const batch = Math.min(train.batch, images);
   let perImage = 0;
-  let memoryBytes = 0;
+  let supervised = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
     const cost = costAt(epoch);
     const share = selectedAt(config, epoch);
     perImage += mixed((n) => cost.macs(n) + (cost.auxiliaryMacs?.(n) ?? 0), share);
-    memoryBytes = Math.max(
-      memoryBytes,
+    supervised = Math.max(
+      supervised,
       cost.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
     );
   }
@@ -77,6 +75,7 @@ export function forecast(config: ExperimentConfig): Forecast {
       steps,
       macs: steps * batch * stage.perImage + once,
       plain: steps * batch * trainFactor * macsFull,
+      memoryBytes: stageMemoryBytes(stage.phase, config, { classes, batch, supervised }),
     };
   });
   const sum = (of: (stage: (typeof stages)[number]) => number): number =>
@@ -96,14 +95,8 @@ export function forecast(config: ExperimentConfig): Forecast {
     steps: sum(({ steps }) => steps),
     trainMacs,
     trainRatio: trainMacs / sum(({ plain }) => plain),
-    memoryBytes,
+    memoryBytes: Math.max(...stages.map(({ memoryBytes }) => memoryBytes)),
   };
-}
-
-/** Every patch is scored by one linear map of its pixels, C p² each (method B.6). */
-function scorerMacs(config: ExperimentConfig): number {
-  const { model } = config;
-  return learnsScore(config) && model.kind === 'vit' ? patchCount(model) * 3 * model.patch ** 2 : 0;
 }
 
 /** The images of a stage. */
@@ -117,20 +110,27 @@ function datasetOf(
   return parsed.config.dataset;
 }
 
-/** The probability that a batch of an epoch is reduced to its kept patches. */
-const selectedAt = ({ selection, train }: ExperimentConfig, epoch: number): number =>
-  selection.mode === 'off' ? 0 : selectionProbability(selection, epoch, train.epochs);
+/** Epochs of the stage that leaves the model; schedules run over them, and not over a teacher's. */
+export const supervisedEpochs = (config: ExperimentConfig): number =>
+  stageEpochs(config).at(-1)!.epochs;
+
+/** The probability that a batch of an epoch is reduced to its kept patches. @param epoch of that stage */
+const selectedAt = (config: ExperimentConfig, epoch: number): number =>
+  config.selection.mode === 'off'
+    ? 0
+    : selectionProbability(config.selection, epoch, supervisedEpochs(config));
 
 /** The same for batches of the test. */
 function selectedAtTest(config: ExperimentConfig): number {
   const { mode, evalSelect } = config.selection;
   if (mode === 'off' || evalSelect === 'full') return 0;
-  return evalSelect === 'topk' ? 1 : selectedAt(config, config.train.epochs - 1);
+  return evalSelect === 'topk' ? 1 : selectedAt(config, supervisedEpochs(config) - 1);
 }
 
-/** The expected share of all batches that are reduced to their kept patches. */
+/** The expected share of that stage's batches that are reduced to their kept patches. */
 export function selectedShare(config: ExperimentConfig): number {
+  const epochs = supervisedEpochs(config);
   let sum = 0;
-  for (let epoch = 0; epoch < config.train.epochs; epoch++) sum += selectedAt(config, epoch);
-  return sum / config.train.epochs;
+  for (let epoch = 0; epoch < epochs; epoch++) sum += selectedAt(config, epoch);
+  return sum / epochs;
 }

@@ -22,6 +22,9 @@ export function mainMemory(): Memory {
 const onGpu: readonly EngineName[] = ['webgpu', 'cuda', 'dml', 'tensorflow'];
 
 /**
+ * Only the driver's own word (NVML, nvidia-smi) on a card's size counts: it comes with a uuid. What others tell
+ * may be a window into the memory, or memory that a card shares with the processor.
+ *
  * @param engine that will compute; null while it is not known: then the larger memory counts, so that
  *   nothing is refused that would have run
  * @param gpus null while they are not known
@@ -32,8 +35,8 @@ export function memoryOf(
   main: Memory = mainMemory(),
 ): Memory {
   if (engine !== null && !onGpu.includes(engine)) return main;
-  const sized = (gpus ?? []).flatMap(({ name, memoryBytes }) =>
-    memoryBytes === null ? [] : [{ bytes: memoryBytes, name: `the ${name}` }],
+  const sized = (gpus ?? []).flatMap(({ name, memoryBytes, uuid }) =>
+    memoryBytes === null || uuid === null ? [] : [{ bytes: memoryBytes, name: `the ${name}` }],
   );
   const [largest] = sized.sort((a, b) => b.bytes - a.bytes);
   if (!largest) return main;

@@ -3,7 +3,10 @@
  * A ViT's formulas are in cost.ts; the others count what they are built of.
  */
 import type { AttentionConfig, ExperimentConfig, ModelConfig, VitModel } from '../../contract.ts';
-import { isPretrained, learnsScore } from '../../experiment-config.ts';
+import { isPretrained, learnsScore, patchCount } from '../../experiment-config.ts';
+import { prunedModel } from '../../pruning-schedule.ts';
+import { stageEpochs } from '../../stage-epochs.ts';
+import { routingAt } from '../../token-routing.ts';
 import { cnnCost, cnnParameters } from '../../trainer/models/cnn-architecture.ts';
 import { detectionMacs, detectionParameters } from '../../trainer/models/detection-head.ts';
 import {
@@ -86,7 +89,7 @@ export function modelCost(config: CostChoice, classes: number): ModelCost {
 }
 
 /** What the head that finds a box adds to a ViT. */
-function detectionCost({ dim }: VitModel): ModelCost {
+export function detectionCost({ dim }: VitModel): ModelCost {
   const parameters = countOf(detectionParameters(dim));
   return {
     parameters,
@@ -138,6 +141,26 @@ function signatureEncoder(
         (floatsPerParameter * (parameters - parameterCount(encoder, classes, attention)) +
           batch * length * width),
   };
+}
+
+/**
+ * The model that a run ends with, which is the one that is tested: what the last epoch prunes is gone, and
+ * its tokens are those of the last epoch.
+ */
+export function finalModel(config: ExperimentConfig): ExperimentConfig {
+  const { epochs } = stageEpochs(config).at(-1)!;
+  const { model, pruning } = config;
+  return {
+    ...config,
+    model: model.kind === 'vit' ? prunedModel(model, pruning, epochs - 1, epochs) : model,
+    routing: routingAt(config, epochs - 1),
+  };
+}
+
+/** Where patches are chosen by a learned score: one linear map of the pixels of each, C p² (method B.6). */
+export function scorerMacs(config: Pick<ExperimentConfig, 'model' | 'selection'>): number {
+  const { model } = config;
+  return learnsScore(config) && model.kind === 'vit' ? patchCount(model) * 3 * model.patch ** 2 : 0;
 }
 
 /** Whether a model sees patches, so that some of them can be left out. */

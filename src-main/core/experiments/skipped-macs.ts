@@ -5,7 +5,8 @@ import {
   type DeltaSparsity,
   type ExperimentConfig,
 } from '../../contract.ts';
-import { forwardMacs, macsWithoutZeros } from './cost.ts';
+import { macsOfZeros } from './cost.ts';
+import { finalModel, modelCost, scorerMacs } from './model-cost.ts';
 
 export interface SkippedMacs {
   /** Multiply-accumulates of one image forward, as this program computes them. */
@@ -18,21 +19,26 @@ export interface SkippedMacs {
 /**
  * Null for other attention, and where tokens are left out in ways that differ from image to image or step to
  * step.
+ * @param classes of the dataset that was trained on
  */
 export function skippedMacs(
-  { model, attention, selection, routing }: ExperimentConfig,
+  config: ExperimentConfig,
   classes: number,
   zeros: DeltaSparsity | null,
 ): SkippedMacs | null {
+  const { attention, selection, routing } = config;
+  const tested = finalModel(config);
+  const { model } = tested;
   if (!zeros || model.kind !== 'vit' || attention.kind !== 'delta' || routing.kind !== 'none')
     return null;
   const reduced = selection.mode === 'drop' && selection.evalSelect !== 'full';
   if (reduced && selection.evalSelect !== 'topk') return null;
   const patches = reduced ? keptPatches({ model, selection }) : patchCount(model);
-  const without = (share: number): number =>
-    macsWithoutZeros(model, classes, patches, attention, share);
+  const chooses = selection.mode !== 'off' && selection.evalSelect === 'topk';
+  const dense = modelCost(tested, classes).macs(patches) + (chooses ? scorerMacs(config) : 0);
+  const without = (share: number): number => dense - macsOfZeros(model, patches, attention, share);
   return {
-    dense: forwardMacs(model, classes, patches, attention),
+    dense,
     thresholded: without(zeros.thresholded),
     in8Bits: without(zeros.in8Bits),
   };

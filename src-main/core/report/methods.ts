@@ -5,6 +5,7 @@
  * in it comes from them.
  */
 import type { Comparison, ExperimentConfig, PowerSeries, RunDetail } from '../../contract.ts';
+import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
 import { count, distinct, list, quantity, significant } from './words.ts';
 
 export interface MeasuredRun {
@@ -50,6 +51,8 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
       : '',
     augmentation(configs),
     `Patch selection: ${list(distinct(runs.map(({ summary }) => summary.selection)))}.`,
+    methodWords(distinct(runs.map(({ summary }) => summary.method))),
+    ...distinct(configs.map(stages)),
     `Random seed: ${list(distinct(configs.map(({ train }) => String(train.seed))))}.`,
   ];
   const differing = (comparison?.rows ?? []).filter(
@@ -58,6 +61,31 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
   if (differing.length > 0)
     sentences.push(`The configurations differ in ${list(differing.map(({ label }) => label))}.`);
   return sentences.filter(Boolean).join(' ');
+}
+
+/** Attention, recipe and whatever else is not as it comes; empty where nothing is. */
+function methodWords(found: readonly string[]): string {
+  const [only] = found;
+  if (found.length === 1) return only ? `Method: ${only}.` : '';
+  // words of one method have commas and semicolons of their own
+  return `Method: ${list(found.map((words) => `(${words || 'all as by default'})`))}.`;
+}
+
+const stageWords: Record<TrainingPhase, string> = {
+  train: 'training of the student',
+  teacher: 'training of the teacher',
+  pretrain: 'masked pre-training',
+  contrastive: 'contrastive training',
+  finetune: 'fine-tuning',
+};
+
+/** How a recipe with several stages divides the epochs; empty for others. */
+function stages(config: ExperimentConfig): string {
+  const all = stageEpochs(config);
+  return all.length < 2
+    ? ''
+    : `Stages of ${config.train.recipe}: ` +
+        `${list(all.map(({ phase, epochs }) => `${count(epochs, 'epoch')} of ${stageWords[phase]}`))}.`;
 }
 
 function architecture(model: ExperimentConfig['model']): string {

@@ -8,13 +8,15 @@ import {
 import {
   encoderMacs,
   forwardMacs,
+  forwardMemoryBytes,
   layerMacs,
-  macsWithoutZeros,
+  macsOfZeros,
   parameterCount,
   stepMemoryBytes,
   type Model,
 } from '../../../src-main/core/experiments/cost.ts';
-import { forecast } from '../../../src-main/core/experiments/forecast.ts';
+import { forecast, selectedShare } from '../../../src-main/core/experiments/forecast.ts';
+import { stageMemoryBytes } from '../../../src-main/core/experiments/stage-memory.ts';
 import { vitParameters } from '../../../src-main/trainer/models/vit.ts';
 import counts from '../../fixtures/golden/counts.json' with { type: 'json' };
 import { vitOf } from '../../fixtures/vit.ts';
@@ -205,6 +207,86 @@ describe('recipes with several stages', () => {
     const moving = forecast({ ...config, augment: { ...config.augment, flip: true } });
     expect(moving.trainMacs).toBe(images * (5 * 3 * teacher + 5 * (teacher + 3 * student)));
   });
+
+  it('a student anneals over its own epochs, not over those of its teacher', () => {
+    const selection = { mode: 'drop', keep: 8, prob: 1, schedule: 'anneal' } as const;
+    const distil = { teacher: 'vit-wide' } as const;
+    const config = staged({ train: { recipe: 'distil' }, distil, selection });
+    const teacher = forwardMacs({ ...model, dim: 32, heads: 4 }, 10, 16);
+    // five epochs, the last full: probabilities 1, 3/4, 1/2, 1/4, 0
+    const [full, kept] = [forwardMacs(model, 10, 16), forwardMacs(model, 10, 8)];
+    const student = 3 * (2.5 * full + 2.5 * kept);
+    const { trainMacs, macsTest } = forecast({
+      ...config,
+      selection: { ...config.selection, evalSelect: 'authors-bug' },
+    });
+    expect(trainMacs).toBeCloseTo(images * (5 * 3 * teacher + teacher + student), 3);
+    expect(macsTest).toBe(full);
+    expect(selectedShare(config)).toBeCloseTo(0.5, 12);
+  });
+});
+
+describe('the memory of stages', () => {
+  const vit = {
+    kind: 'vit',
+    image: 64,
+    patch: 4,
+    dim: 64,
+    layers: 4,
+    heads: 4,
+    dimHead: 16,
+  } as const;
+  const bytes = (extra: ExperimentConfigInput): number =>
+    forecast(configOf({ model: vit, ...extra, train: { epochs: 10, batch: 64, ...extra.train } }))
+      .memoryBytes;
+  const scratch = bytes({});
+  const shape = vitOf(configOf({ model: vit }));
+
+  it('is that of a teacher where the teacher is the larger one', () => {
+    const wide = bytes({ model: { ...vit, dim: 128, heads: 8 } });
+    const recipe = { train: { recipe: 'distil' }, distil: { teacher: 'vit-wide' } } as const;
+    expect(bytes(recipe)).toBe(wide);
+    expect(bytes({ ...recipe, selection: { mode: 'drop', prob: 1 } })).toBe(wide);
+    const cnn = bytes({ model: { kind: 'resnet', image: 64, depth: 20 } });
+    const taught = bytes({ train: { recipe: 'distil' }, distil: { teacher: 'resnet-20' } });
+    expect(cnn).toBeGreaterThan(0);
+    // 4 bytes for each of the teacher's weights beside the student
+    const { parameters } = forecast(configOf({ model: { kind: 'resnet', image: 64, depth: 20 } }));
+    expect(taught).toBe(Math.max(cnn, scratch + 4 * parameters));
+  });
+
+  it('is smaller where mae computes visible patches and the head alone is tuned', () => {
+    const simmim = bytes({ train: { recipe: 'pt+ft' } });
+    const mae = (ratio: number) =>
+      bytes({ train: { recipe: 'pt+ft' }, pretrain: { method: 'mae', ratio } });
+    expect(simmim).toBe(scratch);
+    // 64 of 256 patches in four blocks, and all of them in one of half the width
+    const decoder = { ...shape, dim: 32, heads: 2, layers: 1 };
+    const expected = stepMemoryBytes(shape, 10, 64, 64) + stepMemoryBytes(decoder, 10, 64, 256);
+    expect(mae(0.75)).toBe(expected);
+    expect(mae(0.75)).toBeLessThan(scratch / 2);
+    // a contrastive stage is trained on all patches again
+    const contrasted = {
+      train: { recipe: 'pt+cl+ft' },
+      pretrain: { method: 'mae', ratio: 0.75 },
+    } as const;
+    expect(bytes(contrasted)).toBe(scratch);
+  });
+
+  it('of fine-tuning is a forward pass, and that of the blocks that are trained', () => {
+    const tuned = (unfreezeLast: number, task: 'classify' | 'detect' = 'classify') =>
+      stageMemoryBytes(
+        'finetune',
+        configOf({ model: vit, train: { recipe: 'pt+ft', task }, finetune: { unfreezeLast } }),
+        { classes: 10, batch: 64, supervised: NaN },
+      );
+    expect(tuned(0)).toBe(forwardMemoryBytes(shape, 10, 64, 256));
+    expect(tuned(0)).toBeLessThan(scratch / 3);
+    expect(tuned(0, 'detect')).toBeGreaterThan(tuned(0));
+    expect(tuned(1)).toBeGreaterThan(tuned(0));
+    expect(tuned(2)).toBeGreaterThan(tuned(1));
+    expect(tuned(4)).toBe(scratch);
+  });
 });
 
 describe('selective activation', () => {
@@ -318,13 +400,12 @@ describe('attention with something beside its output', () => {
   it('counts what skipping zero differences would save', () => {
     const vit = vitOf(configOf({ model: small }));
     const skipping = (reference: 'previous' | 'serpentine' | 'mean', share: number) =>
-      macsWithoutZeros(vit, 10, 4, { kind: 'delta', reference, threshold: 0.1 }, share);
-    const full = forwardMacs(vit, 10, 4);
-    expect(skipping('previous', 0)).toBe(full);
+      macsOfZeros(vit, 4, { kind: 'delta', reference, threshold: 0.1 }, share);
+    expect(skipping('previous', 0)).toBe(0);
     // of five tokens three have a patch before them; two projections 12 -> 12 in two layers
-    expect(full - skipping('previous', 1)).toBe(2 * 3 * 2 * 144);
-    expect(full - skipping('serpentine', 0.5)).toBe(3 * 2 * 144);
+    expect(skipping('previous', 1)).toBe(2 * 3 * 2 * 144);
+    expect(skipping('serpentine', 0.5)).toBe(3 * 2 * 144);
     // four have the mean as reference, which is projected as well
-    expect(full - skipping('mean', 1)).toBe(2 * (4 - 1) * 2 * 144);
+    expect(skipping('mean', 1)).toBe(2 * (4 - 1) * 2 * 144);
   });
 });

@@ -4,11 +4,11 @@ import { memoryOf, memoryRefusal } from '../../../src-main/core/experiments/memo
 import { presets } from '../../../src-main/core/experiments/presets.ts';
 
 const main = { bytes: 64e9, name: 'this machine' };
-const gpu = (name: string, memoryBytes: number | null) => ({
+const gpu = (name: string, memoryBytes: number | null, uuid: string | null = `GPU-${name}`) => ({
   name,
   memoryBytes,
   driver: null,
-  uuid: null,
+  uuid,
 });
 
 describe('the memory that counts', () => {
@@ -20,6 +20,10 @@ describe('the memory that counts', () => {
     // a card that does not say how much it has
     ['webgpu', [gpu('Intel Iris', null)], 'this machine'],
     ['webgpu', null, 'this machine'],
+    // not told by the driver: a window into the memory, or memory shared with the processor
+    ['webgpu', [gpu('Radeon', 256e6, null)], 'this machine'],
+    ['webgpu', [gpu('Iris', 128e9, null), gpu('T4', 16e9)], 'the T4'],
+    [null, [gpu('Iris', 128e9, null)], 'this machine'],
     // not known yet: the larger one, so that nothing is refused that would run
     [null, [gpu('T4', 16e9)], 'this machine'],
     [null, [gpu('H200', 141e9)], 'the H200'],

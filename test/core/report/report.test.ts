@@ -89,6 +89,37 @@ describe('the data of a report', () => {
     expect(methods + limits).not.toMatch(/undefined|null|NaN/);
   });
 
+  it('names what was trained beside the model, and the stages with their epochs', async () => {
+    const store = await openScene();
+    const write = async (name: string, input: object): Promise<number> => {
+      const id = await store.createRun(newRun(name, { config: config(input) }));
+      await store.startSegment(id, { micros: seconds(1), utc });
+      await store.endRun(id, { at: seconds(2), status: 'done' });
+      return id;
+    };
+    const methods = async (...inputs: object[]): Promise<string> => {
+      const ids = [];
+      for (const input of inputs) ids.push(await write('a', input));
+      return (await reportData(store, ids, '1')).methods.join('\n');
+    };
+    const train = { recipe: 'pt+cl+ft', epochs: 10 };
+    const staged = await methods({ train });
+    expect(staged).toMatch(/ Method: standard; pt\+cl\+ft; simmim [\d.]+\./);
+    expect(staged).toContain(
+      'Stages of pt+cl+ft: 4 epochs of masked pre-training, 2 epochs of contrastive training and 4 epochs of fine-tuning.',
+    );
+    const taught = await methods(
+      { attention: { kind: 'mgk' }, pruning: { neurons: 0.5 } },
+      { train: { recipe: 'distil', epochs: 10 } },
+    );
+    expect(taught).toContain('Method: (mgk; pruning neurons 0.5) and (standard; distil).');
+    expect(taught).toContain(
+      'Stages of distil: 5 epochs of training of the teacher and 5 epochs of training of the student.',
+    );
+    const cnn = await methods({ model: { kind: 'resnet', image: 32 } });
+    expect(cnn).not.toMatch(/Method|Stages/);
+  });
+
   it('speaks of repeats, of missing baselines and of gaps only where there are such', async () => {
     const store = await openScene();
     const ids = [await run(store, 'a', 100, 'off'), await run(store, 'b', 300, 'off')];
