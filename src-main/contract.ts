@@ -451,7 +451,10 @@ export interface ComparisonRow {
 }
 
 export interface Comparison {
+  /** The first is the baseline. */
   runs: RunSummary[];
+  /** Asked for and left out: warm-ups beside other runs. */
+  warmUps: { id: number; name: string }[];
   rows: ComparisonRow[];
   /** Null where no three of the runs are repeats of each other. */
   repeats: RepeatedRuns | null;
@@ -622,7 +625,7 @@ export const calls = {
     }),
   ),
   'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
-  'runs.compare': define<Comparison>()(v.strictObject({ ids })),
+  'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
   /** `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print. */
   'runs.export': define<ExportedFile>()(
     v.strictObject({

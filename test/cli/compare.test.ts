@@ -20,6 +20,7 @@ const comparison: Comparison = {
     row('netWh', 'Wh', 0.001, 0.5),
     row('trainMacs', null, 3_210_000_000, 1_605_000_000),
   ],
+  warmUps: [],
   repeats: null,
 };
 const lineOf = (text: string, key: string): string =>

@@ -722,7 +722,12 @@ function powerOf(story: Story): PowerSeries {
   };
 }
 
-function compareStories(chosen: Story[]): Comparison {
+function compareStories(asked: Story[]): Comparison {
+  const ahead = asked.filter((story) => summaryOf(story).matrix?.warmUp);
+  const [chosen, left] =
+    ahead.length < asked.length
+      ? [asked.filter((story) => !ahead.includes(story)), ahead]
+      : [asked, []];
   const runs = chosen.map(summaryOf);
   const row = (
     group: ComparisonRow['group'],
@@ -748,6 +753,7 @@ function compareStories(chosen: Story[]): Comparison {
   const kind = (name: 'gpu' | 'cpu' | 'ram') => runs.map(({ whByKind }) => whByKind[name] ?? null);
   return {
     runs,
+    warmUps: left.map(summaryOf).map(({ id, name }) => ({ id, name })),
     repeats: null,
     rows: [
       row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),

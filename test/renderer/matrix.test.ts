@@ -161,10 +161,24 @@ describe('runs of a matrix', () => {
       .toHaveAttribute('href', '#/compare?ids=2,3');
   });
 
-  it('offers no warm-up to compare unless asked', async () => {
+  it('offers no warm-up to compare, and says where one was left out', async () => {
     const screen = await render(Compare, { session: session(), route: parseRoute('#/compare') });
     await expect.poll(() => screen.getByRole('row').all().length).toBe(3);
-    await screen.getByLabelText('Warm-up runs too').click();
-    await expect.poll(() => screen.getByRole('row').all().length).toBe(4);
+    await screen.unmount();
+    const route = parseRoute('#/compare?ids=1,2,3');
+    const compared = await render(Compare, { session: session(), route });
+    await expect.element(compared.getByText(/Left out as a warm-up/)).toBeVisible();
+  });
+
+  it('compares a whole matrix: the table has all runs, the curves are of the first', async () => {
+    const [first] = stories();
+    const runs = Array.from({ length: 85 }, (_, i) => ({ ...first!, id: i + 1 }));
+    const ids = runs.map(({ id }) => id).join();
+    const route = parseRoute(`#/compare?ids=${ids}`);
+    const all = new Session(createApi(mockLink({ runs })));
+    const screen = await render(Compare, { session: all, route });
+    await expect
+      .element(screen.getByText(/The table has all 85 runs; .* the first\s+12/))
+      .toBeVisible();
   });
 });

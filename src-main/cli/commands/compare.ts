@@ -17,6 +17,7 @@ export const compare: Command = {
       if (json) printJson(comparison);
       else {
         console.log(comparisonTable(comparison, flag('all')));
+        if (comparison.warmUps.length > 0) console.log(`\n${warmUpsText(comparison)}`);
         if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
       }
       return exitCode.ok;
@@ -47,6 +48,9 @@ export function comparisonTable(
   }
   return laidOut(shortestName);
 }
+
+export const warmUpsText = ({ warmUps }: Comparison): string =>
+  `Left out as a warm-up, which counts for nothing: ${warmUps.map(({ id, name }) => `${id} ${name}`).join(', ')}.`;
 
 /** A paragraph per group, then one per comparison. */
 export const repeatsText = ({ groups, comparisons }: RepeatedRuns): string =>

@@ -8,6 +8,7 @@
 import { parse } from 'csv-parse/sync';
 import { AppError, type Region } from '../../contract.ts';
 import type { ImportedRun } from '../store/types.ts';
+import { warmUpMark } from '../store/warm-ups.ts';
 import { selectionMark } from './csv.ts';
 
 export interface Imported {
@@ -227,7 +228,7 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
   const name = row.text('hg_run_name') ?? ownName(row.text('project_name')) ?? fallbackName;
   const appVersion = row.text('hg_app_version');
   // a warm-up repeats nothing: its machine was cold
-  const mark = row.text('hg_warm_up') === 'Y' ? ' (warm-up)' : '';
+  const mark = row.text('hg_warm_up') === 'Y' ? warmUpMark : '';
 
   return {
     name,

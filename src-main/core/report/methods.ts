@@ -4,8 +4,15 @@
  * Nothing here is boilerplate: a sentence stands only where the runs give cause for it, and every number
  * in it comes from them.
  */
-import type { Comparison, ExperimentConfig, PowerSeries, RunDetail } from '../../contract.ts';
+import type {
+  Comparison,
+  ExperimentConfig,
+  PowerSeries,
+  RunDetail,
+  RunSummary,
+} from '../../contract.ts';
 import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
+import { repeatKey } from '../store/repeats.ts';
 import { count, distinct, list, quantity, significant } from './words.ts';
 
 export interface MeasuredRun {
@@ -242,7 +249,11 @@ function imports(runs: readonly RunDetail[]): string {
 
 // --- limits --------------------------------------------------------------------------------------
 
-export function limitsOf(runs: readonly MeasuredRun[]): string[] {
+/** @param warmUps runs that were asked for and left out */
+export function limitsOf(
+  runs: readonly MeasuredRun[],
+  warmUps: readonly RunSummary[] = [],
+): string[] {
   const details = runs.map(({ detail }) => detail);
   return [
     ...provenanceLimits(runs),
@@ -250,6 +261,11 @@ export function limitsOf(runs: readonly MeasuredRun[]): string[] {
     ...circumstanceLimits(details),
     ...resultLimits(details),
     ...factorLimits(details),
+    ...(warmUps.length > 0
+      ? [
+          `Left out as a warm-up, which counts for nothing: ${list(warmUps.map(({ name }) => name))}.`,
+        ]
+      : []),
   ];
 }
 
@@ -317,7 +333,7 @@ function circumstanceLimits(runs: readonly RunDetail[]): string[] {
 
 function resultLimits(runs: readonly RunDetail[]): string[] {
   const limits: string[] = [];
-  const groups = [...Map.groupBy(runs, ({ summary }) => summary.group).values()];
+  const groups = [...Map.groupBy(runs, ({ summary }) => repeatKey(summary)).values()];
   const single = groups.filter((group) => group.length === 1).length;
   if (single > 0)
     limits.push(

@@ -1,6 +1,7 @@
 /** Everything that a report shows, gathered from the store. */
 import type { ReportData, RunDetail } from '../../contract.ts';
 import type { Store } from '../store/store.ts';
+import { withoutWarmUps } from '../store/warm-ups.ts';
 import { limitsOf, methodsOf } from './methods.ts';
 
 /** Over seconds of the run's own clock; the names are those of the live charts. */
@@ -21,16 +22,20 @@ export async function reportData(
   ids: readonly number[],
   appVersion: string,
 ): Promise<ReportData> {
+  const details: RunDetail[] = [];
+  for (const id of ids) details.push(await store.getRun(id));
+  const { kept, warmUps } = withoutWarmUps(details);
   const runs: ReportData['runs'] = [];
-  for (const id of ids) {
-    const [detail, series, power] = await Promise.all([
-      store.getRun(id),
+  for (const detail of kept) {
+    const { id } = detail.summary;
+    const [series, power] = await Promise.all([
       store.series(id, curves, 'time', width),
       store.power(id, width),
     ]);
     runs.push({ detail, series, power });
   }
-  const comparison = ids.length > 1 ? await store.compare([...ids]) : null;
+  const comparison =
+    runs.length > 1 ? await store.compare(kept.map(({ summary }) => summary.id)) : null;
   return {
     title: titleOf(runs.map(({ detail }) => detail)),
     generatedAt: Date.now(),
@@ -38,7 +43,7 @@ export async function reportData(
     runs,
     comparison,
     methods: methodsOf(runs, comparison),
-    limits: limitsOf(runs),
+    limits: limitsOf(runs, warmUps),
   };
 }
 

@@ -10,15 +10,18 @@ import {
 import type { ReadableDb } from './database.ts';
 import { getRun } from './reads.ts';
 import { repeatsOf } from './repeats.ts';
+import { withoutWarmUps } from './warm-ups.ts';
 
 type Cell = ComparisonRow['values'][number];
 
-/** The first run is the baseline. */
+/** The first run that is no warm-up is the baseline. */
 export const compare = (db: ReadableDb, ids: number[]): Comparison =>
   compareRuns(ids.map((id) => getRun(db, id)));
 
-export function compareRuns(runs: RunDetail[]): Comparison {
+export function compareRuns(all: RunDetail[]): Comparison {
+  const { kept: runs, warmUps } = withoutWarmUps(all);
   return {
+    warmUps: warmUps.map(({ id, name }) => ({ id, name })),
     runs: runs.map(({ summary }) => summary),
     rows: [...quantityRows(runs), ...configRows(runs)],
     repeats: repeatsOf(runs.map(({ summary }) => summary)),

@@ -1,6 +1,7 @@
 /** Runs that repeat each other, as groups: what each measured, and whether the groups differ (method H.3, H.4). */
 import type { RepeatedRuns, RunSummary } from '../../contract.ts';
-import { compareAll, summariseGroup, type Quantity } from '../statistics/index.ts';
+import { compareAll, summariseGroup, type Family, type Quantity } from '../statistics/index.ts';
+import { isWarmUp } from './warm-ups.ts';
 
 interface Measured extends Quantity {
   of: (run: RunSummary) => number | null;
@@ -18,15 +19,20 @@ const quantities: Measured[] = [
 /** Repeats from which statistics begin to say something. */
 const enough = 3;
 
+/** The same for runs that repeat each other: what a file says was not measured here, and repeats nothing of ours. */
+export const repeatKey = ({ status, group }: RunSummary): string =>
+  `${status === 'imported' ? 'imported ' : ''}${group}`;
+
 /**
- * Groups by everything in the config but name and seed. The group of the first run is the baseline.
+ * Groups by everything in the config but name and seed. The group of the first run is the baseline. Only runs of one
+ * start of a matrix took place in turn on one machine: only they are compared in pairs of a seed.
  * @returns null where no group has three runs that ended as they should.
  */
 export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
   const counted = runs.filter(
-    ({ status, matrix }) => (status === 'done' || status === 'imported') && !matrix?.warmUp,
+    (run) => (run.status === 'done' || run.status === 'imported') && !isWarmUp(run),
   );
-  const groups = [...Map.groupBy(counted, ({ group }) => group).values()].map((members) => ({
+  const groups = [...Map.groupBy(counted, repeatKey).values()].map((members) => ({
     name: nameOf(members),
     ids: members.map(({ id }) => id),
     members,
@@ -34,7 +40,6 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
   if (!groups.some(({ ids }) => ids.length >= enough)) return null;
 
   const [baseline, ...variants] = groups;
-  const paired = groups.every(({ members }) => seedsOf(members) === seedsOf(groups[0]!.members));
   return {
     groups: groups.map(({ name, ids, members }) => ({
       name,
@@ -46,21 +51,31 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
       })),
     })),
     comparisons: compareAll(
-      quantities.map(({ of, what, unit }) => {
+      quantities.flatMap(({ of, what, unit }) => {
         const values = ({ name, members }: (typeof groups)[number]) => ({
           name,
           values: known(members, of),
         });
-        const complete = counted.every((run) => of(run) !== null);
-        return {
-          baseline: values(baseline!),
-          variants: variants.map(values),
-          options: { what, unit, paired: paired && complete },
-        };
+        return variants.map((variant): Family => {
+          const both = [...baseline!.members, ...variant.members];
+          const paired =
+            inTurn(both) &&
+            seedsOf(baseline!.members) === seedsOf(variant.members) &&
+            both.every((run) => of(run) !== null);
+          return {
+            baseline: values(baseline!),
+            variants: [values(variant)],
+            options: { what, unit, paired },
+          };
+        });
       }),
     ),
   };
 }
+
+/** All of one start of a matrix, which runs its arms in turn. */
+const inTurn = (runs: readonly RunSummary[]): boolean =>
+  runs.every(({ matrix }) => matrix !== null && matrix.group === runs[0]!.matrix?.group);
 
 /** In the order of their seeds, so that runs of one seed are at one place in every group. */
 const known = (members: readonly RunSummary[], of: Measured['of']): number[] =>
@@ -78,7 +93,7 @@ function seedsOf(members: readonly RunSummary[]): string {
 
 function nameOf(members: readonly RunSummary[]): string {
   const ids = members.map(({ id }) => id).join(', ');
-  const [{ name }] = members as [RunSummary];
-  const numbers = `${members.length === 1 ? 'run' : 'runs'} ${ids}`;
+  const [{ name, status }] = members as [RunSummary];
+  const numbers = `${status === 'imported' ? 'imported ' : ''}${members.length === 1 ? 'run' : 'runs'} ${ids}`;
   return name ? `${name} (${numbers})` : numbers;
 }

@@ -34,8 +34,6 @@ export function comparisonCaution(details: readonly RunDetail[]): string | null 
     differ(({ summary }) => summary.parameters) && 'model size',
     differ(({ circumstances: { machine } }) => machine && machineKey(machine)) && 'machine',
     imported > 0 && imported < details.length && 'origin (imported or measured here)',
-    differ(({ summary: { matrix } }) => String(matrix?.warmUp ?? false)) &&
-      'state of the machine (a warm-up run is among them)',
   ].filter((part) => part !== false);
   const last = parts.pop();
   const unlike = 'the comparison is not like for like.';

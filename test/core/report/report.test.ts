@@ -8,6 +8,7 @@ import { exportRuns } from '../../../src-main/core/report/index.ts';
 import { reportData } from '../../../src-main/core/report/report-data.ts';
 import { quantity } from '../../../src-main/core/report/words.ts';
 import type { Store } from '../../../src-main/core/store/store.ts';
+import type { NewRun } from '../../../src-main/core/store/types.ts';
 import {
   batch,
   config,
@@ -29,11 +30,13 @@ async function run(
   name: string,
   start: number,
   mode: 'off' | 'drop',
+  place?: NewRun['place'],
 ): Promise<number> {
   await meter(store, 'a', [gpu, cpu]);
   const id = await store.createRun(
     newRun(name, {
       pue: 1.4,
+      ...(place && { place }),
       config: config({ selection: { mode }, augment: { flip: mode === 'drop', crop: 4 } }),
     }),
   );
@@ -118,6 +121,44 @@ describe('the data of a report', () => {
     );
     const cnn = await methods({ model: { kind: 'resnet', image: 32 } });
     expect(cnn).not.toMatch(/Method|Stages/);
+  });
+
+  it('leaves out warm-ups beside other runs, and says so', async () => {
+    const store = await openScene();
+    const order = {
+      id: 'rq2',
+      dataset: 'greensynth' as const,
+      geometry: 'native' as const,
+      repeats: 1,
+      seeds: [42],
+      epochs: 1,
+      arms: ['none', 'drop'],
+      warmUp: true,
+    };
+    const group = await store.createMatrix({
+      id: 'rq2',
+      title: 'RQ2',
+      order,
+    });
+    const place = { group, arm: 'none', armTitle: 'none', baseline: null, repeat: 1 };
+    const ids = [
+      await run(store, 'cold', 100, 'off', { ...place, warmUp: true }),
+      await run(store, 'plain', 300, 'off', { ...place, warmUp: false }),
+      await run(store, 'dropping', 500, 'drop', { ...place, arm: 'drop', warmUp: false }),
+    ];
+    const data = await reportData(store, ids, '1');
+    expect(data.title).toBe('plain against dropping');
+    expect(data.runs).toHaveLength(2);
+    const limits = data.limits.join('\n');
+    expect(limits).toContain('n = 1: every configuration was run once');
+    expect(limits).toContain('Left out as a warm-up, which counts for nothing: cold.');
+    const comparison = await store.compare(ids);
+    expect(comparison.runs.map(({ name }) => name)).toEqual(['plain', 'dropping']);
+    expect(comparison.warmUps).toEqual([{ id: ids[0], name: 'cold' }]);
+    // on its own it is a run like any other
+    const alone = await reportData(store, ids.slice(0, 1), '1');
+    expect(alone.runs).toHaveLength(1);
+    expect(alone.limits.join()).not.toContain('Left out');
   });
 
   it('speaks of repeats, of missing baselines and of gaps only where there are such', async () => {

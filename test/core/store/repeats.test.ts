@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RunSummary } from '../../../src-main/contract.ts';
+import * as v from 'valibot';
+import { calls, type RunSummary } from '../../../src-main/contract.ts';
 import { repeatsText } from '../../../src-main/cli/commands/compare.ts';
 import { repeatsOf } from '../../../src-main/core/store/repeats.ts';
 
@@ -17,8 +18,9 @@ const run = (group: string, seed: number, wh: number | null, more: Partial<RunSu
     ...more,
   }) as RunSummary;
 
-const plain = [17.34, 17.31, 17.52, 17.28].map((wh, i) => run('plain', i, wh));
-const half = [13.9, 14.2, 13.7, 14.0].map((wh, i) => run('half', i, wh));
+const inMatrix = { matrix: { group: 1, warmUp: false } as RunSummary['matrix'] };
+const plain = [17.34, 17.31, 17.52, 17.28].map((wh, i) => run('plain', i, wh, inMatrix));
+const half = [13.9, 14.2, 13.7, 14.0].map((wh, i) => run('half', i, wh, inMatrix));
 
 describe('repeats', () => {
   it('are nothing below three', () => {
@@ -76,11 +78,38 @@ describe('repeats', () => {
     expect(apart[0]!.sentence).toContain('corrected for 2 tests');
   });
 
+  it('are compared in pairs only where one matrix ran them in turn', () => {
+    const alone = (group: number | null) => (one: RunSummary) => ({
+      ...one,
+      matrix: group === null ? null : { ...one.matrix!, group },
+    });
+    for (const others of [half.map(alone(null)), half.map(alone(2))])
+      expect(repeatsOf([...plain, ...others])!.comparisons[0]!.test).toBe('welch');
+    expect(repeatsOf([...plain, ...half].map(alone(null)))!.comparisons[0]!.test).toBe('welch');
+    expect(repeatsOf([...plain, ...half])!.comparisons[0]!.test).toBe('paired-t');
+  });
+
+  it('imported runs are no repeats of those measured here, and their warm-ups count for nothing', () => {
+    const imported = [17.4, 17.5, 17.6].map((wh, i) =>
+      run('plain', 20 + i, wh, { status: 'imported' }),
+    );
+    const cold = run('plain (warm-up)', 20, 30, { status: 'imported' });
+    const { groups, comparisons } = repeatsOf([...plain, ...imported, cold])!;
+    expect(groups.map(({ ids }) => ids.length)).toEqual([4, 3]);
+    expect(groups[1]!.name).toContain('(imported runs ');
+    expect(comparisons[0]).toMatchObject({ n: { baseline: 4, variant: 3 } });
+  });
+
   it('leave out runs without a reading, and then are no pairs', () => {
     const blind = [...half.slice(0, 3), { ...half[3]!, wh: null }];
     const { groups, comparisons } = repeatsOf([...plain, ...blind])!;
     expect(groups[1]!.quantities[0]).toMatchObject({ n: 3 });
     expect(comparisons[0]).toMatchObject({ test: 'welch', n: { baseline: 4, variant: 3 } });
+  });
+
+  it('may be those of a whole matrix', () => {
+    const ids = Array.from({ length: 85 }, (_, i) => i + 1);
+    expect(v.parse(calls['runs.compare'].input, { ids })).toEqual({ ids });
   });
 
   it('read well', () => {
