@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Comparison, ComparisonRow, RunSummary } from '../../src-main/contract.ts';
-import { comparisonTable } from '../../src-main/cli/commands/compare.ts';
+import { comparisonTable, warmUpsText } from '../../src-main/cli/commands/compare.ts';
 
 const row = (key: string, unit: string | null, ...values: number[]): ComparisonRow => ({
   key,
@@ -39,4 +39,9 @@ test('names are whole where there is room and shortened where there is not', () 
   expect(rule!.length).toBeLessThanOrEqual(80);
   expect(head).toContain('1 a vision tran');
   expect(head).toContain('…');
+});
+
+test('warm-ups that were left out are named', () => {
+  const text = warmUpsText({ ...comparison, warmUps: [{ id: 3, name: 'cold' }] });
+  expect(text).toBe('Left out as a warm-up, which counts for nothing: 3 cold.');
 });
