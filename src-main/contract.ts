@@ -517,7 +517,6 @@ const define =
 const nothing = v.strictObject({});
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const byId = v.strictObject({ id });
-const ids = v.pipe(v.array(id), v.minLength(1), v.maxLength(64));
 /** A whole matrix at once. */
 const manyIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(10_000));
 const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
