@@ -31,6 +31,10 @@ export { deltaOwn, type DeltaReference } from './experiment-config/attention.ts'
 export type { FieldHints } from './experiment-config/fields.ts';
 export type { PruningConfig, RoutingConfig };
 
+// of the sections themselves: the type of the whole config would be defined by its own checks
+type ModelSection = v.InferOutput<typeof model>;
+type Selection = v.InferOutput<typeof selection>;
+
 /** What a model must be for the other sections to fit it. (A pipe takes twenty checks at most.) */
 const fittingModel = v.pipe(
   v.strictObject({
@@ -190,14 +194,16 @@ const fittingRouting = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ selection, routing }) =>
+      ({ model, selection, routing }) =>
         routing.kind !== 'route' ||
         routing.heuristic === 'none' ||
-        selection.mode === 'off' ||
+        !selectsPatches(model, selection) ||
         selection.heuristic === 'random' ||
         routing.heuristic === selection.heuristic,
       ({ input: { selection } }) =>
-        `must be ${selection.heuristic} as in patch selection, or none: patches are scored once for both`,
+        selection.heuristic === 'conv'
+          ? 'must be none: a learned patch score gives routing no hint'
+          : `must be ${selection.heuristic} as in patch selection, or none: patches are scored once for both`,
     ),
     ['routing', 'heuristic'],
   ),
@@ -250,6 +256,15 @@ const fittingSections = v.pipe(
         `${train.recipe} does not make attention sparse: choose the scratch or distil recipe, or set it to 0`,
     ),
     ['sparsity', 'lambda'],
+  ),
+  v.forward(
+    v.check(
+      ({ attention, train }) =>
+        !isPretrained(train.recipe) || !('likelihood' in attention) || attention.likelihood === 0,
+      ({ input: { train } }) =>
+        `the stages of ${train.recipe} have losses of their own, without the likelihood: set it to 0, or choose the scratch or distil recipe`,
+    ),
+    ['attention', 'likelihood'],
   ),
   v.forward(
     v.check(
@@ -444,11 +459,17 @@ export const hasBoxes = ({ kind }: { kind: string }): boolean =>
 /** k, the patches that are kept: `keep` itself or ceil(keepRatio x N) (method A.5). */
 export function keptPatches(config: {
   model: { image: number; patch: number };
-  selection: ExperimentConfig['selection'];
+  selection: Selection;
 }): number {
   const all = patchCount(config.model);
   // 0.7 x 196 is 137.20000000000002 and must not become 139 where it is exact, hence the tolerance
   return config.selection.keep ?? Math.min(all, Math.ceil(config.selection.keepRatio * all - 1e-9));
+}
+
+/** Whether patches are left out in training: keeping all of them is the full image. */
+function selectsPatches(model: ModelSection, selection: Selection): boolean {
+  if (model.kind !== 'vit' || selection.mode === 'off') return false;
+  return keptPatches({ model, selection }) < patchCount(model);
 }
 
 /** Whether a run learns which patches to keep (method B.6). */
@@ -458,11 +479,7 @@ export const learnsScore = ({
 }: {
   model: ModelConfig;
   selection: ExperimentConfig['selection'];
-}): boolean =>
-  model.kind === 'vit' &&
-  selection.mode !== 'off' &&
-  selection.heuristic === 'conv' &&
-  keptPatches({ model, selection }) < patchCount(model);
+}): boolean => selectsPatches(model, selection) && selection.heuristic === 'conv';
 
 function divisorsNear(image: number, patch: number): string {
   const divisors = Array.from({ length: image }, (_, i) => i + 1).filter((d) => image % d === 0);

@@ -11,6 +11,7 @@ import {
   type ExperimentConfig,
   type Forecast,
 } from '../../contract.ts';
+import { headsRemoved, neuronsLeft } from '../../pruning-schedule.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { findRegion } from '../energy/regions.ts';
 import { forecast, selectedShare, supervisedEpochs } from './forecast.ts';
@@ -60,6 +61,8 @@ export function warningsOf(
   const reduces = patches !== null && kept !== null && kept < patches;
   const share = selectedShare(config);
   const epochs = supervisedEpochs(config);
+  const steps = epochs * Math.floor(data.train / Math.min(train.batch, data.train));
+  const hidden = vit ? Math.max(1, Math.round(vit.dim * vit.mlpRatio)) : 0;
 
   const path = 'path' in config.dataset ? config.dataset.path : null;
   const all: (string | false | null)[] = [
@@ -115,6 +118,21 @@ export function warningsOf(
       'Which gates close shows in the run: the forecast counts all heads to the end.',
     pruning.magnitude > 0 &&
       'Single weights set to 0 are multiplied like any others: magnitude pruning saves no energy on dense kernels.',
+    vit &&
+      pruning.heads === 'importance' &&
+      headsRemoved(pruning, vit, epochs - 1, epochs) === 0 &&
+      (vit.heads === 1
+        ? 'Pruning removes no head: every layer keeps one at least, and has no other.'
+        : `Pruning removes no head: a share of ${pruning.headShare} of ${vit.layers * vit.heads} heads is less than one.`),
+    vit &&
+      pruning.neurons > 0 &&
+      neuronsLeft(pruning, hidden, epochs - 1, epochs) === hidden &&
+      (hidden === 1
+        ? 'Pruning removes no neuron: every layer keeps one at least, and has no other.'
+        : `Pruning removes no neuron: a share of ${pruning.neurons} of the ${hidden} of a layer is less than one.`),
+    sparsity.lambda > 0 &&
+      sparsity.every > steps &&
+      `Attention is never made sparse: the penalty comes every ${sparsity.every} steps, and training has ${steps}.`,
     sparsity.lambda > 0 &&
       config.routing.kind !== 'prune' &&
       'Sparse attention saves nothing by itself: the penalty costs operations, and pays where tokens are pruned (selective activation).',

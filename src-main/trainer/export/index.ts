@@ -9,7 +9,7 @@ import type { ExportFacts } from '../messages.ts';
 import { stagesOf } from '../recipes/index.ts';
 import { encodeSafetensors, type FloatTensor } from '../safetensors.ts';
 import { writeAtomically } from '../write-file.ts';
-import { evaluationChoice, inferenceGraph, inferenceOf } from './inference.ts';
+import { evaluationChoice, inferenceGraph, inferenceOf, routingOf } from './inference.ts';
 import { freeBatch } from './free-batch.ts';
 import { standardOperators } from './standard-operators.ts';
 
@@ -63,14 +63,14 @@ function refuseUnfinished({ config, position, file }: SavedModel): void {
 }
 
 function onnxFile(model: SavedModel, facts: ExportFacts): Uint8Array {
-  const { config, classes, images, structure, tensors, file } = model;
+  const { images, tensors, file } = model;
   if (!images)
     throw new AppError(
       'BAD_INPUT',
       `${file} was written by an earlier version, which did not keep the mean and deviation of the images.`,
       'Train again, or resume the run for another epoch; the weights alone can be had as safetensors.',
     );
-  const inference = inferenceOf({ config, classes, images, structure });
+  const inference = inferenceOf({ ...model, images });
   const weights = inference.tensors.map(({ name, shape }) => {
     const tensor = tensors[name];
     if (!tensor || tensor.shape.join() !== shape.join()) throw notThisModel(model, name);
@@ -110,9 +110,9 @@ const descriptions: Record<string, string> = {
 
 /** Weights and buffers; a teacher's or another stage's tensors are not part of the model. */
 function weightsOf(model: SavedModel): Record<string, FloatTensor> {
-  const { config, classes, images, structure, tensors } = model;
+  const { images, tensors } = model;
   if (!images) return tensors;
-  const names = inferenceOf({ config, classes, images, structure }).tensors.map(({ name }) => name);
+  const names = inferenceOf({ ...model, images }).tensors.map(({ name }) => name);
   return Object.fromEntries(
     names.map((name) => {
       const tensor = tensors[name];
@@ -139,6 +139,10 @@ function metadataOf(
     ...(images && { images: JSON.stringify(images) }),
     ...(energy && { energy: JSON.stringify(energy) }),
     patches: describePatches(config),
+    // of these very weights: the schedule of the config may have gone further
+    ...(config.routing.kind === 'prune' && {
+      routing: JSON.stringify(routingOf(config, position)),
+    }),
   };
 }
 

@@ -9,14 +9,16 @@ import {
   learnsScore,
   patchCount,
   type ExperimentConfig,
+  type RoutingConfig,
 } from '../../experiment-config.ts';
+import { stageEpochs } from '../../stage-epochs.ts';
 import { routingAt } from '../../token-routing.ts';
 import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import type { OnnxGraph } from '../engine/onnx.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor3D, Tensor4D } from '../engine/tf.ts';
-import type { StoredImages } from '../checkpoint.ts';
+import type { Position, StoredImages } from '../checkpoint.ts';
 import type { Scaling } from '../features.ts';
 import { centreToCorners } from '../losses/box.ts';
 import { pixelPatches } from '../models/images.ts';
@@ -40,6 +42,8 @@ export interface InferenceModel {
   config: ExperimentConfig;
   classes: readonly string[];
   images: StoredImages;
+  /** Where in its run, in the last stage, it was saved. */
+  position: Pick<Position, 'epoch' | 'stepInEpoch'>;
   /** What pruning left of it; all of it where left out. */
   structure?: VitStructure | undefined;
 }
@@ -59,10 +63,11 @@ export function inferenceOf({
   config: whole,
   classes,
   images,
+  position,
   structure,
 }: InferenceModel): Inference {
-  // a model that is pruned while it learns is tested with the tokens that are left at the end
-  const config = { ...whole, routing: routingAt(whole) };
+  // tokens are pruned more and more while a model learns: it is taken away as it was when it was saved
+  const config = { ...whole, routing: routingOf(whole, position) };
   const dataset = { ...images, classes };
   const model = buildModel(config, dataset, structure);
   const tensors = [...publicTensors(model.parameters), ...model.buffers];
@@ -117,6 +122,22 @@ export function inferenceOf({
     const patches = pixelPatches(pixels, model.image, model.patch);
     return { ...inputs, scores: scorePatches(patches, selection) };
   }
+}
+
+/**
+ * The routing of the epoch that a checkpoint of the last stage comes from: the one it was evaluated with, or the one
+ * it was stopped in. The best weights may be older than the end of the pruning schedule.
+ */
+export function routingOf(
+  config: ExperimentConfig,
+  { epoch, stepInEpoch }: InferenceModel['position'],
+): RoutingConfig {
+  const stages = stageEpochs(config);
+  const { epochs } = stages.at(-1)!;
+  const first = stages.slice(0, -1).reduce((sum, stage) => sum + stage.epochs, 0);
+  // a checkpoint at the end of an epoch names the next one
+  const begun = Math.min(epochs, epoch + (stepInEpoch > 0 ? 1 : 0) - first);
+  return routingAt(config, Math.max(0, begun - 1));
 }
 
 /** The graph of a batch of that many; values are called by their public names. */

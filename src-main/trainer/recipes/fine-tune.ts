@@ -10,8 +10,9 @@ import type { Specs, Tensors } from '../engine/engine.ts';
 import type { Tensor1D, Tensor2D } from '../engine/tf.ts';
 import { meanBoxLoss } from '../losses/box.ts';
 import { focalTo } from '../losses/focal.ts';
+import { dropoutFrom } from '../models/dropout.ts';
 import { parameterCount } from '../models/parameters.ts';
-import { buildModel, type ModelOutput } from '../models/registry.ts';
+import { buildModel, dropoutBytesOf, type ModelOutput } from '../models/registry.ts';
 import { vitEncode, vitHead, vitPool } from '../models/vit.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
 import { imageInput, modelInput } from './model-input.ts';
@@ -73,6 +74,7 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
           buffers: {},
           input: modelInput(config, dataset, built.sees, inputs),
           training,
+          ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
         });
   const inputs: Specs = {
     ...(cached
@@ -82,9 +84,15 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
     ...(detects && { boxes: { shape: [batch, 4], dtype: 'float32' } }),
   };
 
+  // in frozen blocks too where blocks are trained, as a module in training mode has it; a head has none
+  const dropoutBytes = finetune.unfreezeLast > 0 ? dropoutBytesOf(built, batch, tokens) : 0;
   const step = trainingStep(state, train, {
     tokens: cached ? 0 : tokens,
-    inputs: { ...inputs, ...labelSpecs(config.augment, batch) },
+    inputs: {
+      ...inputs,
+      ...labelSpecs(config.augment, batch),
+      ...(dropoutBytes > 0 && { dropout: { shape: [dropoutBytes], dtype: 'uint8' } }),
+    },
     loss: (views, fed, beside) => {
       const { logits, boxes } = forward({ ...beside.frozen, ...views }, fed, true);
       const targets = labelTargets(fed, dataset.classes.length, train.labelSmoothing);

@@ -12,19 +12,21 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/t
 import type { Tensors } from '../engine/engine.ts';
 import { layerNorm } from '../engine/ops.ts';
 import { maskedL1, maskedMse, normaliseEachPatch } from '../losses/masked.ts';
+import { dropoutFrom } from '../models/dropout.ts';
 import { normalisePatches, pixelPatches } from '../models/images.ts';
 import { parameterCount, type Parameter } from '../models/parameters.ts';
 import { gatherPatches, keepMask, selectPatches } from '../models/patch-selection.ts';
-import { buildModel } from '../models/registry.ts';
+import { buildModel, dropoutBytesOf } from '../models/registry.ts';
 import {
   layerNormEpsilon,
   vitEncode,
   vitLayers,
   vitParameters,
+  type VitInput,
   type VitShape,
 } from '../models/vit.ts';
 import { calibrationOf } from './calibration.ts';
-import { imageInput, normalisationOf } from './model-input.ts';
+import { hintsOf, imageInput, normalisationOf } from './model-input.ts';
 import { decoderShape, maskedPatches } from './stage-models.ts';
 import { recipeOf, StateLayout, trainingStep, type DatasetShape, type Recipe } from './recipe.ts';
 
@@ -45,11 +47,15 @@ export function masked(config: ExperimentConfig, dataset: DatasetShape, batch: n
   const visible = patches - maskedPatches(pretrain.ratio, patches);
   const normalisation = normalisationOf(config, dataset);
 
+  const tokens = (pretrain.method === 'mae' ? visible : patches) + 1;
+  const dropoutBytes = dropoutBytesOf(built, batch, tokens);
+
   const step = trainingStep(state, config.train, {
-    tokens: (pretrain.method === 'mae' ? visible : patches) + 1,
+    tokens,
     inputs: {
       ...imageInput(dataset, batch),
       noise: { shape: [batch, patches], dtype: 'float32' },
+      ...(dropoutBytes > 0 && { dropout: { shape: [dropoutBytes], dtype: 'uint8' } }),
     },
     loss: (views, inputs) => {
       const pixels = pixelPatches(inputs.images as Tensor4D, vit.model.image, vit.model.patch);
@@ -59,7 +65,12 @@ export function masked(config: ExperimentConfig, dataset: DatasetShape, batch: n
         probMap: 'linear',
         delta: 0,
       });
-      return { loss: own.loss(views, target, kept) };
+      const beside: Beside = {
+        // routers are told what later stages tell them
+        scores: hintsOf(config, vit.model, inputs),
+        ...(inputs.dropout && { dropout: dropoutFrom(inputs.dropout, built.dropoutRate) }),
+      };
+      return { loss: own.loss(views, target, kept, beside) };
     },
   });
 
@@ -73,6 +84,9 @@ export function masked(config: ExperimentConfig, dataset: DatasetShape, batch: n
   });
 }
 
+/** What the encoder is given beside the patches, as in every other stage. */
+type Beside = Pick<VitInput, 'scores' | 'dropout'>;
+
 /** What a method adds to the encoder. */
 interface Method {
   parameters: Parameter[];
@@ -80,7 +94,7 @@ interface Method {
    * @param target [B, N, C p²] normalised patches.
    * @param kept [B, visible] int32, ascending: what the model is shown.
    */
-  loss(views: Tensors, target: Tensor3D, kept: Tensor2D): Tensor;
+  loss(views: Tensors, target: Tensor3D, kept: Tensor2D, beside: Beside): Tensor;
 }
 
 const weight = (name: string, rows: number, columns: number): Parameter[] => [
@@ -129,11 +143,12 @@ function simmim(shape: VitShape): Method {
       ...norm('decoder.ln', dim),
       ...weight('decoder', pixelsOf(shape), dim),
     ],
-    loss: (views, target, kept) => {
+    loss: (views, target, kept, beside) => {
       const [, count] = target.shape;
       const shown = keepMask(kept, count); // [B, N, 1]
       const hidden = tf.scalar(1).sub(shown);
       const tokens = vitEncode(shape, views, {
+        ...beside,
         patches: target,
         kept: null,
         embedded: (patches) => patches.mul(shown).add(hidden.mul(views['decoder.mask']!)),
@@ -175,8 +190,12 @@ function mae(
       ...norm('decoder.ln', dim),
       ...weight('decoder.out', pixelsOf(shape), dim),
     ],
-    loss: (views, target, kept) => {
-      const tokens = vitEncode(shape, views, { patches: gatherPatches(target, kept), kept });
+    loss: (views, target, kept, beside) => {
+      const tokens = vitEncode(shape, views, {
+        ...beside,
+        patches: gatherPatches(target, kept),
+        kept,
+      });
       const narrow = projected(views, normalised(views, tokens, 'decoder.in'), 'decoder.embed');
       const [batch, , width] = narrow.shape;
       const shown = keepMask(kept, patches);

@@ -76,7 +76,7 @@ export function modelInput(
 }
 
 /** What a router is told of the patches [B, N]: scores the step is fed, or else computes; null for no hint. */
-function hintsOf(
+export function hintsOf(
   { selection, routing }: Pick<ExperimentConfig, 'selection' | 'routing'>,
   { image, patch }: VitModel,
   inputs: Tensors,

@@ -40,6 +40,30 @@ describe('check', () => {
     });
   });
 
+  it.each<[ExperimentConfigInput, string, RegExp]>([
+    [
+      { selection: { mode: 'drop', heuristic: 'conv' }, routing: { kind: 'route' } },
+      'routing.heuristic',
+      /^must be none: a learned patch score gives routing no hint$/,
+    ],
+    [
+      { attention: { kind: 'map_em', likelihood: 0.001 }, train: { recipe: 'pt+ft', epochs: 10 } },
+      'attention.likelihood',
+      /the stages of pt\+ft have losses of their own/,
+    ],
+  ])('refuses what would silently do nothing: %j', (input, path, words) => {
+    expect(checkExperiment(input)).toMatchObject({
+      ok: false,
+      issues: [{ path, message: expect.stringMatching(words) }],
+    });
+  });
+
+  it('lets a router have its hint where patch selection keeps all', () => {
+    const selection = { mode: 'drop', heuristic: 'conv', keepRatio: 1 } as const;
+    const input = { selection, routing: { kind: 'route' } } as const;
+    expect(checkExperiment(input)).toMatchObject({ ok: true });
+  });
+
   it('has nothing to say about a sound config', () => {
     const config = configOf({ selection: { mode: 'drop' } });
     expect(warningsOf(config, forecast(config), machine)).toEqual([]);
@@ -115,10 +139,38 @@ describe('check', () => {
       { train: { batch: 1 }, augment: { mixup: 0.2 } },
       /no second one to mix with/,
     ],
+    [
+      'heads that round to none',
+      { pruning: { heads: 'importance', headShare: 0.02 } },
+      /removes no head: a share of 0\.02 of \d+ heads is less than one/,
+    ],
+    [
+      'only heads',
+      { model: { heads: 1 }, pruning: { heads: 'importance' } },
+      /removes no head: every layer keeps one/,
+    ],
+    [
+      'neurons that round to none',
+      { model: { dim: 16, dimHead: 4, mlpRatio: 2 }, pruning: { neurons: 0.03 } },
+      /removes no neuron: a share of 0\.03 of the 32 of a layer/,
+    ],
     ['an unknown region', { energy: { region: 'Atlantis' } }, /no region "Atlantis"/],
   ])('warns of %s', (_, input, expected) => {
     const config = configOf(input);
     const warnings = warningsOf(config, forecast(config), machine);
     expect(warnings).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it.each([
+    [12, false],
+    [13, true],
+  ])('says whether a penalty in every %i of 12 steps never comes: %s', (every, never) => {
+    const config = configOf({
+      dataset: { kind: 'greensynth', train: 200 },
+      train: { batch: 32, epochs: 2 },
+      sparsity: { lambda: 0.01, every },
+    });
+    const warnings = warningsOf(config, forecast(config), machine);
+    expect(warnings.some((warning) => /comes every 13 steps, .* has 12/.test(warning))).toBe(never);
   });
 });

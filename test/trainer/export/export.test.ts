@@ -117,8 +117,12 @@ function distance(logits: Float32Array[], log: Float32Array[]): number {
   );
 }
 
-async function sameAsEvaluation(input: ExperimentConfigInput, noise?: Float32Array) {
-  const scene = await sceneOf(input, folder);
+async function sameAsEvaluation(
+  input: ExperimentConfigInput,
+  noise?: Float32Array,
+  epochs?: number,
+) {
+  const scene = await sceneOf(input, folder, epochs);
   const target = join(folder, 'model.onnx');
   await exportModel({ checkpoint: scene.checkpoint, format: 'onnx', target, facts });
   const images = someImages(7, 5);
@@ -145,6 +149,27 @@ describe('the ONNX file', () => {
   it.each(kinds)('of %s computes what its evaluation does, at any batch', async (_, input) => {
     expect(await sameAsEvaluation(input)).toBeLessThan(1e-5);
   });
+
+  it.each([
+    [2, { kind: 'none' }],
+    [6, { kind: 'prune', keep: 0.75 }],
+    [20, { kind: 'prune', keep: 0.5 }],
+  ])(
+    'of the best weights from epoch %i of 20 keeps as many tokens as they were evaluated with',
+    async (epochs, routing) => {
+      const input: ExperimentConfigInput = {
+        model: { ...vit, layers: 4 },
+        routing: { kind: 'prune', keep: 0.5, warmup: 0.2, shrink: 0.2 },
+        train: { epochs: 20 },
+      };
+      expect(await sameAsEvaluation(input, undefined, epochs)).toBeLessThan(1e-5);
+      const target = join(folder, 'model.safetensors');
+      const checkpoint = join(folder, 'best.json');
+      await exportModel({ checkpoint, format: 'safetensors', target, facts });
+      const { metadata } = decodeSafetensors(readFileSync(target), 'it');
+      expect(JSON.parse(metadata.routing!)).toMatchObject(routing);
+    },
+  );
 
   it.each(['cnn', 'fc', 'transformer'] as const)(
     'of ImageSig, head %s, takes images',

@@ -19,7 +19,7 @@ const dataDir = join(root, 'data');
 const vit = { kind: 'vit', image: 8, patch: 4, dim: 16, layers: 2, heads: 2, dimHead: 8 } as const;
 const recipes: ExperimentConfigInput[] = [
   { train: { recipe: 'scratch' } },
-  { train: { recipe: 'pt+ft' }, selection: { mode: 'drop', keepRatio: 0.5, evalSelect: 'topk' } },
+  { train: { recipe: 'pt+ft' } },
   { train: { recipe: 'pt+cl+ft' }, finetune: { unfreezeLast: 1 } },
   { train: { recipe: 'distil' }, selection: { mode: 'drop', keepRatio: 0.5, evalSelect: 'topk' } },
 ];

@@ -38,7 +38,12 @@ export interface Scene {
   ): Promise<{ log: Float32Array[]; predictions: number[]; boxes: ArrayLike<number> | null }>;
 }
 
-export async function sceneOf(input: ExperimentConfigInput, folder: string): Promise<Scene> {
+/** @param epochs that the checkpoint has behind it; left out: all of the run. */
+export async function sceneOf(
+  input: ExperimentConfigInput,
+  folder: string,
+  epochs?: number,
+): Promise<Scene> {
   const parsed = parseExperimentConfig(input);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
   const { config } = parsed;
@@ -49,6 +54,7 @@ export async function sceneOf(input: ExperimentConfigInput, folder: string): Pro
     mean: [0.45, 0.5, 0.55],
     std: [0.2, 0.25, 0.3],
   };
+  const behind = epochs ?? config.train.epochs;
   const batch = 7;
   const recipe = supervised(config, dataset, batch);
   const random = new Sfc32(7, 2, 0);
@@ -114,7 +120,7 @@ export async function sceneOf(input: ExperimentConfigInput, folder: string): Pro
     config,
     classes,
     images,
-    position: { stage: 0, epoch: 2, stepInEpoch: 0, step: 12, imagesSeen: 120 },
+    position: { stage: 0, epoch: behind, stepInEpoch: 0, step: 12, imagesSeen: 120 },
     best: null,
     state: {
       parameters,
@@ -143,7 +149,7 @@ export async function sceneOf(input: ExperimentConfigInput, folder: string): Pro
           );
         }
         const selects = config.selection.evalSelect === 'topk' && config.selection.mode !== 'off';
-        const { step, specs } = recipe.evaluate!({ epoch: config.train.epochs - 1, selects });
+        const { step, specs } = recipe.evaluate!({ epoch: behind - 1, selects });
         if (specs.inputs.scores && recipe.score) {
           const score = await engine.compile(recipe.score.step, recipe.score.specs);
           const none = await engine.createState({});
