@@ -307,6 +307,11 @@ const fittingSections = v.pipe(
     ),
     ['pruning', 'heads'],
   ),
+);
+
+/** What the recipe asks of the other sections. */
+const fittingRecipe = v.pipe(
+  fittingSections,
   v.forward(
     v.check(
       ({ model, train }) => model.kind === 'vit' || !isPretrained(train.recipe),
@@ -350,6 +355,30 @@ const fittingSections = v.pipe(
         train.recipe !== 'distil' ||
         distil.checkpoint !== null ||
         distil.teacher !== 'vit-wide' ||
+        model.kind !== 'vit' ||
+        (model.heads <= 32 && model.dim <= 4096),
+      () => 'twice the heads and width of this model are too many (64 and 8192 at most)',
+    ),
+    ['distil', 'teacher'],
+  ),
+  v.forward(
+    v.check(
+      ({ train, contrastive }) =>
+        train.recipe !== 'pt+cl+ft' ||
+        (train.batch >= 4 && (contrastive.classes ?? 2) <= train.batch / 2),
+      ({ input: { train } }) =>
+        train.batch < 4
+          ? 'a contrastive batch needs four images at least: two of each of two classes'
+          : `a batch of ${train.batch} holds two images of ${Math.floor(train.batch / 2)} classes at most`,
+    ),
+    ['contrastive', 'classes'],
+  ),
+  v.forward(
+    v.check(
+      ({ model, distil, train }) =>
+        train.recipe !== 'distil' ||
+        distil.checkpoint !== null ||
+        distil.teacher !== 'vit-wide' ||
         model.kind === 'vit',
       () => 'a wider ViT can only be made of the vit model: choose another teacher',
     ),
@@ -385,7 +414,7 @@ const fittingSections = v.pipe(
 
 /** Everything that defines a run. Unknown keys are refused, missing ones take their defaults. */
 export const experimentConfigSchema = v.pipe(
-  fittingSections,
+  fittingRecipe,
   v.forward(
     v.check(
       ({ train, dataset }) => train.task !== 'detect' || hasBoxes(dataset),

@@ -65,7 +65,7 @@ export class Augmenter {
       const y = (row % size) + dy;
       const to = into.subarray(row * size, (row + 1) * size);
       to.fill(0);
-      if (y >= 0 && y < size) {
+      if (y >= 0 && y < size && Math.abs(dx) < size) {
         const from = (row + dy) * size;
         const [first, last] = [Math.max(0, dx), Math.min(size, size + dx)];
         to.set(planes.subarray(from + first, from + last), first - dx);

@@ -77,6 +77,13 @@ export interface StoredImages {
   features: Scaling | null;
 }
 
+/** What an earlier run's model was and saw; its weights are among the frozen tensors. */
+export interface TaughtBy {
+  config: ExperimentConfig;
+  images?: StoredImages;
+  structure?: VitStructure;
+}
+
 export interface Checkpoint {
   config: ExperimentConfig;
   classes: readonly string[];
@@ -84,6 +91,8 @@ export interface Checkpoint {
   images?: StoredImages;
   /** What pruning has left of the model; left out where it is whole. */
   structure?: VitStructure;
+  /** The model that a student of an earlier run's checkpoint learns from. */
+  taughtBy?: TaughtBy;
   position: Position;
   best: BestSoFar | null;
   state: FlatState;
@@ -124,13 +133,14 @@ export async function writeCheckpoint(
   const sha256 = createHash('sha256');
   for (const piece of pieces) sha256.update(piece);
   const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-  const file = `step-${rest.position.step}.safetensors`;
+  const digest = sha256.digest('hex');
+  const file = await freeName(runDir, rest.position.step, digest);
   const json: CheckpointJson = {
     format,
     version,
     ...rest,
     parameters: tensors,
-    tensors: { file, bytes, sha256: sha256.digest('hex') },
+    tensors: { file, bytes, sha256: digest },
   };
   const text = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 
@@ -166,6 +176,7 @@ export async function readCheckpoint(
     classes: json.classes,
     ...(json.images && { images: json.images }),
     ...(json.structure && { structure: json.structure }),
+    ...(json.taughtBy && { taughtBy: json.taughtBy }),
     position: { ...json.position, stage },
     best: json.best,
     state: {
@@ -247,14 +258,33 @@ async function openCheckpoint(
   return { json, tensors, file };
 }
 
-/** The config and classes of the run a checkpoint is from. @throws AppError where it is none */
-export async function checkpointOrigin(
-  path: string,
-): Promise<Pick<Checkpoint, 'config' | 'classes'>> {
-  const { config, classes } = await readJson(path);
+/** The run a checkpoint is from, without its tensors. @throws AppError where it is none */
+export async function checkpointOrigin(path: string): Promise<Omit<Checkpoint, 'state'>> {
+  const { config, ...origin } = await readJson(path);
   // options that did not exist when it was made had their defaults
   const completed = parseExperimentConfig(config);
-  return { config: completed.ok ? completed.config : config, classes };
+  return { ...origin, config: completed.ok ? completed.config : config };
+}
+
+/**
+ * The weights of a whole model, trained and frozen alike, without the optimiser's moments.
+ * @returns in the order of the lists.
+ * @throws AppError naming file, tensor and reason where it is damaged or of another build.
+ */
+export async function readWeights(
+  path: string,
+  parameters: readonly Parameter[],
+  buffers: readonly NamedShape[],
+): Promise<Pick<FlatState, 'parameters' | 'buffers'>> {
+  const { tensors, file } = await openCheckpoint(path);
+  // a student's file holds its own teacher as well
+  const own = Object.fromEntries(
+    Object.entries(tensors).filter(([name]) => !name.startsWith('teacher.')),
+  );
+  const expected = publicTensors(parameters);
+  const all = assemble([...expected, ...buffers], own, '', file);
+  const trained = parameterCount(expected);
+  return { parameters: all.slice(0, trained), buffers: all.slice(trained) };
 }
 
 /** What of a config must be as it was for a run to go on. The rest may change (a longer run, another engine). */
@@ -367,6 +397,20 @@ function assemble(
 const write = (path: string, pieces: readonly Uint8Array[]): Promise<void> =>
   writeAtomically(path, pieces, `Checkpoint ${path}`, 'The one before it is intact.');
 
+/**
+ * A name for a tensor file. The state may change between two steps (a hash is learned anew): then the file
+ * of the same step that another checkpoint points to stays as it is.
+ */
+async function freeName(runDir: string, step: number, digest: string): Promise<string> {
+  const file = `step-${step}.safetensors`;
+  for (const kind of ['last', 'best'] as const) {
+    const json = await readJson(join(runDir, `${kind}.json`)).catch(() => null);
+    if (json?.tensors.file === file && json.tensors.sha256 !== digest)
+      return `step-${step}-${digest.slice(0, 8)}.safetensors`;
+  }
+  return file;
+}
+
 /** Removes tensor files no JSON points to, and what a killed process left half-written. */
 async function removeUnused(runDir: string): Promise<void> {
   const names = await readdir(runDir);
@@ -378,6 +422,9 @@ async function removeUnused(runDir: string): Promise<void> {
       used.add(json.tensors.file);
     }
   for (const name of names)
-    if (/^step-\d+\.safetensors$|\.(json|safetensors)\.partial$/.test(name) && !used.has(name))
+    if (
+      /^step-\d+(-[0-9a-f]+)?\.safetensors$|\.(json|safetensors)\.partial$/.test(name) &&
+      !used.has(name)
+    )
       await rm(join(runDir, name), { force: true });
 }

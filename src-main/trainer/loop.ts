@@ -10,9 +10,11 @@ import { AppError } from '../contract.ts';
 import type { DatasetConfig, ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
 import { weightsZeroed } from '../pruning-schedule.ts';
+import { stageEpochs } from '../stage-epochs.ts';
 import {
   checkpointOrigin,
   readCheckpoint,
+  readWeights,
   refuseChangedConfig,
   writeCheckpoint,
   type BestSoFar,
@@ -20,12 +22,14 @@ import {
   type CheckpointKind,
   type Position,
   type StoredImages,
+  type TaughtBy,
 } from './checkpoint.ts';
 import { openDataset, type Dataset } from './data/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
 import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
+import { teacherModel } from './recipes/distil.ts';
 import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
 import { freshState, inheritsCalibration, namedTensors, type NamedTensors } from './stage-state.ts';
 import { StageRunner, type PreparedStage } from './stage-runner.ts';
@@ -81,19 +85,22 @@ interface Prepared {
   engine: Engine;
   why: string;
   stages: readonly PreparedStage[];
+  /** The model of an earlier run that teaches this one. */
+  taughtBy: TaughtBy | null;
   start: Pick<Checkpoint, 'position' | 'best' | 'state'>;
 }
 
 async function prepare(run: TrainingRun): Promise<Prepared> {
   const { config } = run;
   const { train, distil } = config;
-  const taught =
+  const earlier = run.resume ? await checkpointOrigin(run.resume) : null;
+  const taughtBy =
     train.recipe === 'distil' && distil.checkpoint !== null
-      ? await checkpointOrigin(distil.checkpoint)
+      ? (earlier?.taughtBy ?? (await teacherOf(distil.checkpoint)))
       : null;
   const opened = new Map<string, Dataset>();
   const stages: PreparedStage[] = [];
-  for (const stage of stagesOf(config, taught?.config)) {
+  for (const stage of stagesOf(config, taughtBy)) {
     // stages on the same images share them
     const key = JSON.stringify(stage.dataset);
     const data = opened.get(key) ?? (await openData(run, stage.dataset));
@@ -109,10 +116,10 @@ async function prepare(run: TrainingRun): Promise<Prepared> {
         state: freshState(
           recipe,
           train.seed,
-          taught ? await teacherTensors(distil.checkpoint!, taught, data) : undefined,
+          taughtBy ? await teacherTensors(distil.checkpoint!, taughtBy, data) : undefined,
         ),
       };
-  return { ...(await run.openEngine()), stages, start };
+  return { ...(await run.openEngine()), stages, taughtBy, start };
 }
 
 /** What pruning took and left, in words. */
@@ -126,27 +133,42 @@ function leftOf(before: Recipe, { parameterCount, structure }: Recipe): string {
   return `Pruned. ${parts}${left} of ${of} parameters are left.`;
 }
 
+/** @throws AppError where the run it is from had not come to its last stage. */
+async function teacherOf(path: string): Promise<TaughtBy> {
+  const { config, images, structure, position } = await checkpointOrigin(path);
+  if ((position.stage ?? 0) < stageEpochs(config).length - 1)
+    throw notATeacher(path, 'its run had not come to its last stage');
+  if (config.model.kind === 'imagesig')
+    throw notATeacher(path, 'it sees no images but what was computed of them');
+  return { config, ...(images && { images }), ...(structure && { structure }) };
+}
+
+const notATeacher = (path: string, reason: string): AppError =>
+  new AppError(
+    'BAD_INPUT',
+    `${path} cannot teach this run: ${reason}.`,
+    'Choose another checkpoint.',
+  );
+
 /** The weights of a teacher from an earlier run. */
 async function teacherTensors(
   path: string,
-  { config, classes }: Pick<Checkpoint, 'config' | 'classes'>,
+  taughtBy: TaughtBy,
   data: Dataset,
 ): Promise<NamedTensors> {
-  const refuse = (reason: string): AppError =>
-    new AppError(
-      'BAD_INPUT',
-      `${path} cannot teach this run: ${reason}.`,
-      'Choose another checkpoint.',
-    );
+  const { classes } = await checkpointOrigin(path);
   if (classes.join('\n') !== data.classes.join('\n'))
-    throw refuse(
+    throw notATeacher(
+      path,
       `its ${classes.length} classes are not the ${data.classes.length} of this dataset`,
     );
-  const recipes = stagesOf(config).map((stage) => stage.build(data, 1));
-  const { position, state } = await readCheckpoint(path, (stage) => recipes[stage]);
-  if (position.stage < recipes.length - 1) throw refuse('its run had not come to its last stage');
-  if (recipes.at(-1)!.features) throw refuse('it sees no images but what was computed of them');
-  return namedTensors(recipes.at(-1)!, state);
+  const { parameters, buffers } = teacherModel(taughtBy, data);
+  const weights = await readWeights(path, parameters, buffers);
+  const none = new Float32Array();
+  return namedTensors(
+    { parameters, buffers, frozen: [] },
+    { ...weights, moment1: none, moment2: none },
+  );
 }
 
 const openData = ({ dataDir, post, stop }: TrainingRun, dataset: DatasetConfig): Promise<Dataset> =>
@@ -433,6 +455,7 @@ class Training {
         config: this.#run.config,
         classes: data.classes,
         images: storedImages(runner.prepared),
+        ...(this.#prepared.taughtBy && { taughtBy: this.#prepared.taughtBy }),
         ...(recipe.structure && { structure: recipe.structure }),
         position: { ...this.#position },
         best: this.#best,

@@ -133,6 +133,18 @@ const configOf = (input: ExperimentConfigInput) => {
   return parsed.config;
 };
 
+it('an image that is shifted out of itself is black', () => {
+  const augmenter = new Augmenter({ ...none, crop: 9 }, 4, 1, 0);
+  const planes = new Uint8Array(3 * 16).fill(7);
+  for (let image = 0; image < 200; image++) {
+    const into = new Uint8Array(3 * 16).fill(1);
+    augmenter.apply(image, planes, into);
+    const { dx, dy } = augmenter.changeOf(image);
+    const left = Math.max(0, 4 - Math.abs(dx)) * Math.max(0, 4 - Math.abs(dy));
+    expect(into.filter((value) => value === 7)).toHaveLength(3 * left);
+  }
+});
+
 describe('augmentation in a run', () => {
   it('gives patches of mirrored images the scores that they would be given anew', async () => {
     const config = configOf({ selection: { mode: 'drop' }, augment: { flip: true } });

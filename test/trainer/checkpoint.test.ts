@@ -85,6 +85,18 @@ describe('a checkpoint', () => {
     ]);
   });
 
+  it('leaves the best one alone where the state changed between two steps', async () => {
+    const best = checkpoint(5);
+    await writeCheckpoint(dir, ['last', 'best'], { parameters }, best);
+    const changed = checkpoint(5);
+    changed.state.parameters[0] = 77;
+    await writeCheckpoint(dir, ['last'], { parameters }, changed);
+    expect(await read(join(dir, 'best.json'))).toEqual(best);
+    expect(await read(join(dir, 'last.json'))).toEqual(changed);
+    await write(6);
+    expect(readdirSync(dir).filter((name) => name.endsWith('.safetensors'))).toHaveLength(2);
+  });
+
   it('clears away what a killed process left half-written', async () => {
     await write(5);
     writeFileSync(join(dir, 'step-6.safetensors.partial'), 'half');

@@ -65,7 +65,12 @@ export function warningsOf(
   const hidden = vit ? Math.max(1, Math.round(vit.dim * vit.mlpRatio)) : 0;
 
   const path = 'path' in config.dataset ? config.dataset.path : null;
+  const teacher = config.train.recipe === 'distil' ? config.distil.checkpoint : null;
   const all: (string | false | null)[] = [
+    teacher !== null &&
+      (existsSync(teacher)
+        ? 'The teacher’s pass over the images is not in the forecast: only its file says how large it is.'
+        : `There is no checkpoint ${teacher} on this machine: the run would fail at once.`),
     path !== null &&
       path !== '' &&
       !path.startsWith('~') &&

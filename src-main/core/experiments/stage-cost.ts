@@ -75,8 +75,8 @@ function withTeacher(
   classes: number,
   perImage: number,
 ): Partial<StageCost> & Pick<StageCost, 'perImage'> {
-  // how large a teacher from an earlier run is, its file says; the default stands in for it
-  const teacher = teacherMacs(config, classes);
+  // how large a teacher from an earlier run is, only its file says: it is left out, and check warns of it
+  const teacher = config.distil.checkpoint === null ? teacherMacs(config, classes) : 0;
   return augments(config.augment)
     ? { perImage: perImage + teacher }
     : { perImage, onceTrain: teacher };

@@ -30,6 +30,8 @@ export function stageMemoryBytes(
   if (phase === 'train') {
     if (config.train.recipe !== 'distil') return supervised;
     // the teacher's weights lie beside the student; its own pass is over before the student's step
+    // (of a teacher from an earlier run only its file knows them)
+    if (config.distil.checkpoint !== null) return supervised;
     return supervised + bytesPerFloat * modelCost(teacherConfig(config), classes).parameters;
   }
   if (phase === 'teacher') {

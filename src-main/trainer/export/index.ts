@@ -6,7 +6,7 @@ import { AppError } from '../../contract.ts';
 import { readModel, type SavedModel } from '../checkpoint.ts';
 import { encodeModel, type OnnxGraph } from '../engine/onnx.ts';
 import type { ExportFacts } from '../messages.ts';
-import { stagesOf } from '../recipes/index.ts';
+import { stageEpochs } from '../../stage-epochs.ts';
 import { encodeSafetensors, type FloatTensor } from '../safetensors.ts';
 import { writeAtomically } from '../write-file.ts';
 import { evaluationChoice, inferenceGraph, inferenceOf, routingOf } from './inference.ts';
@@ -53,7 +53,7 @@ export async function exportModel({
 
 /** Before the last stage of its recipe there is an encoder, or a teacher, but not yet the model of the run. */
 function refuseUnfinished({ config, position, file }: SavedModel): void {
-  const stages = stagesOf(config).length;
+  const stages = stageEpochs(config).length;
   if (position.stage === stages - 1) return;
   throw new AppError(
     'CONFLICT',

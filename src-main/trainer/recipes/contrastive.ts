@@ -130,7 +130,9 @@ export function classBalancedOrder(
   });
   const queues = new Map([...members].map(([label, images]) => [label, endless(images, random)]));
   const nextClass = endless([...members.keys()], random);
-  const perBatch = Math.min(members.size, classes ?? Math.max(2, Math.floor(batch / enough)));
+  // an image alone of its class in a batch has nothing to be drawn to
+  const most = Math.max(1, Math.floor(batch / 2));
+  const perBatch = Math.min(members.size, most, classes ?? Math.max(2, Math.floor(batch / enough)));
 
   const order = new Uint32Array(labels.length - (labels.length % batch));
   for (let first = 0; first < order.length; first += batch) {

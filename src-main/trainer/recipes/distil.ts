@@ -8,6 +8,7 @@ import { routingAt } from '../../token-routing.ts';
 import { buildModel, type Model } from '../models/registry.ts';
 import type { Parameter } from '../models/parameters.ts';
 import type { VitStructure } from '../models/structure.ts';
+import type { TaughtBy } from '../checkpoint.ts';
 import { imageInput, modelInput } from './model-input.ts';
 import { StateLayout, type DatasetShape, type Derived, type Recipe } from './recipe.ts';
 import { supervised } from './supervised.ts';
@@ -25,12 +26,12 @@ export interface Teacher {
 
 export function distilled(
   config: ExperimentConfig,
-  taughtBy: ExperimentConfig,
+  taughtBy: TaughtBy,
   dataset: DatasetShape,
   batch: number,
   structure: VitStructure | null = null,
 ): Recipe {
-  const teacher = buildModel({ ...taughtBy, routing: routingAt(taughtBy) }, dataset);
+  const teacher = teacherModel(taughtBy, dataset);
   const frozen = [...teacher.parameters, ...teacher.buffers].map((parameter) => ({
     ...parameter,
     name: prefix + parameter.name,
@@ -48,10 +49,17 @@ export function distilled(
   };
 }
 
+const shownIn = (images: TaughtBy['images']): Pick<DatasetShape, 'mean' | 'std'> | undefined =>
+  images && { mean: images.mean, std: images.std };
+
+/** The teacher as its run left it. */
+export const teacherModel = ({ config, structure }: TaughtBy, dataset: DatasetShape): Model =>
+  buildModel({ ...config, routing: routingAt(config) }, dataset, structure ?? null);
+
 function teacherLogits(
   teacher: Model,
   frozen: readonly Parameter[],
-  taughtBy: ExperimentConfig,
+  { config, images }: TaughtBy,
   dataset: DatasetShape,
   batch: number,
 ): Derived {
@@ -75,7 +83,8 @@ function teacherLogits(
         const { logits } = teacher.forward({
           parameters: own,
           buffers: own,
-          input: modelInput(taughtBy, dataset, teacher.sees, inputs),
+          // a teacher from elsewhere was shown images in its own mean and deviation
+          input: modelInput(config, { ...dataset, ...shownIn(images) }, teacher.sees, inputs),
           training: false,
         });
         return { outputs: { derived: logits } };

@@ -4,6 +4,7 @@ import {
   type DatasetConfig,
   type ExperimentConfig,
 } from '../../experiment-config.ts';
+import type { TaughtBy } from '../checkpoint.ts';
 import { stageEpochs } from '../../stage-epochs.ts';
 import { classBalancedOrder, contrastive } from './contrastive.ts';
 import { distilled } from './distil.ts';
@@ -17,12 +18,9 @@ export type * from './recipe.ts';
 
 /**
  * In their order; the last one leaves the model that is tested.
- * @param taughtBy config of the run a teacher's checkpoint is from, where the recipe names one.
+ * @param taughtBy the model of an earlier run that teaches, where the recipe names its checkpoint.
  */
-export function stagesOf(
-  config: ExperimentConfig,
-  taughtBy: ExperimentConfig | null = null,
-): Stage[] {
+export function stagesOf(config: ExperimentConfig, taughtBy: TaughtBy | null = null): Stage[] {
   let next = 0;
   return stageEpochs(config).map(({ phase, epochs }) => {
     const first = next;
@@ -43,7 +41,7 @@ type Particulars = Pick<Stage, 'build' | 'order'> & Partial<Pick<Stage, 'dataset
 function stageOf(
   phase: Stage['phase'],
   config: ExperimentConfig,
-  taughtBy: ExperimentConfig | null,
+  taughtBy: TaughtBy | null,
 ): Particulars {
   const { train, pretrain, finetune } = config;
   switch (phase) {
@@ -52,7 +50,7 @@ function stageOf(
         return {
           build: (dataset, batch, structure) => supervised(config, dataset, batch, structure),
         };
-      const teacher = taughtBy ?? teacherConfig(config);
+      const teacher = taughtBy ?? { config: teacherConfig(config) };
       return {
         build: (dataset, batch, structure) => distilled(config, teacher, dataset, batch, structure),
       };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -156,6 +156,40 @@ describe('a teacher from an earlier run', () => {
     await expect(run(small({ train: { recipe: 'distil' }, distil: missing }))).rejects.toThrow(
       /none\.json cannot be used: it cannot be read \(ENOENT\)/,
     );
+  });
+});
+
+describe('a teacher from a student, and one that was pruned', () => {
+  it('teaches with its own tensors, in its own images, also when its file is gone', async () => {
+    const pruned = await run(
+      small({ pruning: { heads: 'importance', headShare: 0.5, start: 0.2, end: 0.6 } }),
+    );
+    const first = join(runDir, 'last.json');
+    runDir = mkdtempSync(join(root, 'run-'));
+    const student = await run(
+      small({ train: { recipe: 'distil' }, distil: { checkpoint: first } }),
+    );
+    expect(pruned.messages.at(-1)).toMatchObject({ type: 'done' });
+    expect(student.messages.at(-1)).toMatchObject({ type: 'done' });
+    // the student of a checkpoint teaches as well; its own teacher is left out
+    const second = join(runDir, 'last.json');
+    const teacherDir = runDir;
+    runDir = mkdtempSync(join(root, 'run-'));
+    const config = small({
+      train: { recipe: 'distil' },
+      distil: { checkpoint: second },
+      dataset: { kind: 'greensynth', size: 8, train: 200, validation: 50, test: 30, noise: 40 },
+    });
+    const straight = await run(config);
+    runDir = mkdtempSync(join(root, 'run-'));
+    const stopped = await run(config, {
+      stopWhen: (m) => m.type === 'checkpoint' && m.epoch === 2,
+    });
+    const { mean } = (JSON.parse(readFileSync(join(runDir, 'last.json'), 'utf8')) as { taughtBy: { images: { mean: number[] } } }).taughtBy.images; // prettier-ignore
+    expect(mean).toEqual((JSON.parse(readFileSync(second, 'utf8')) as { images: { mean: number[] } }).images.mean); // prettier-ignore
+    rmSync(teacherDir, { recursive: true });
+    const resumed = await run(config, { resume: stopped.last('stopped').checkpoint });
+    expect([...stopped.losses, ...resumed.losses]).toEqual(straight.losses);
   });
 });
 
