@@ -146,6 +146,22 @@ export function routingAt(
   return keep === 1 ? { kind: 'none' } : { ...routing, keep };
 }
 
+/**
+ * The routing of the epoch that a checkpoint of the last stage comes from: the one it was evaluated with, or the one
+ * it was stopped in. The best weights may be older than the end of the pruning schedule.
+ */
+export function routingOf(
+  config: { routing: RoutingConfig } & StageShares,
+  { epoch, stepInEpoch }: { epoch: number; stepInEpoch: number },
+): RoutingConfig {
+  const stages = stageEpochs(config);
+  const { epochs } = stages.at(-1)!;
+  const first = stages.slice(0, -1).reduce((sum, stage) => sum + stage.epochs, 0);
+  // a checkpoint at the end of an epoch names the next one
+  const begun = Math.min(epochs, epoch + (stepInEpoch > 0 ? 1 : 0) - first);
+  return routingAt(config, Math.max(0, begun - 1));
+}
+
 /** The patch score that routers are given; null where there is none. */
 export const routerHint = (routing: RoutingConfig): ScoredHeuristic | null =>
   routing.kind === 'route' && routing.heuristic !== 'none' ? routing.heuristic : null;

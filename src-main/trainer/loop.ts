@@ -11,6 +11,7 @@ import type { DatasetConfig, ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
 import { weightsZeroed } from '../pruning-schedule.ts';
 import { stageEpochs } from '../stage-epochs.ts';
+import { routingOf } from '../token-routing.ts';
 import {
   checkpointOrigin,
   readCheckpoint,
@@ -140,7 +141,12 @@ async function teacherOf(path: string): Promise<TaughtBy> {
     throw notATeacher(path, 'its run had not come to its last stage');
   if (config.model.kind === 'imagesig')
     throw notATeacher(path, 'it sees no images but what was computed of them');
-  return { config, ...(images && { images }), ...(structure && { structure }) };
+  return {
+    // its tokens are pruned as they were when it was saved
+    config: { ...config, routing: routingOf(config, position) },
+    ...(images && { images }),
+    ...(structure && { structure }),
+  };
 }
 
 const notATeacher = (path: string, reason: string): AppError =>

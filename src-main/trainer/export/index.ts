@@ -7,9 +7,10 @@ import { readModel, type SavedModel } from '../checkpoint.ts';
 import { encodeModel, type OnnxGraph } from '../engine/onnx.ts';
 import type { ExportFacts } from '../messages.ts';
 import { stageEpochs } from '../../stage-epochs.ts';
+import { routingOf } from '../../token-routing.ts';
 import { encodeSafetensors, type FloatTensor } from '../safetensors.ts';
 import { writeAtomically } from '../write-file.ts';
-import { evaluationChoice, inferenceGraph, inferenceOf, routingOf } from './inference.ts';
+import { evaluationChoice, inferenceGraph, inferenceOf } from './inference.ts';
 import { freeBatch } from './free-batch.ts';
 import { standardOperators } from './standard-operators.ts';
 

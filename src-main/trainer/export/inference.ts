@@ -9,10 +9,8 @@ import {
   learnsScore,
   patchCount,
   type ExperimentConfig,
-  type RoutingConfig,
 } from '../../experiment-config.ts';
-import { stageEpochs } from '../../stage-epochs.ts';
-import { routingAt } from '../../token-routing.ts';
+import { routingOf } from '../../token-routing.ts';
 import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import type { OnnxGraph } from '../engine/onnx.ts';
@@ -122,22 +120,6 @@ export function inferenceOf({
     const patches = pixelPatches(pixels, model.image, model.patch);
     return { ...inputs, scores: scorePatches(patches, selection) };
   }
-}
-
-/**
- * The routing of the epoch that a checkpoint of the last stage comes from: the one it was evaluated with, or the one
- * it was stopped in. The best weights may be older than the end of the pruning schedule.
- */
-export function routingOf(
-  config: ExperimentConfig,
-  { epoch, stepInEpoch }: InferenceModel['position'],
-): RoutingConfig {
-  const stages = stageEpochs(config);
-  const { epochs } = stages.at(-1)!;
-  const first = stages.slice(0, -1).reduce((sum, stage) => sum + stage.epochs, 0);
-  // a checkpoint at the end of an epoch names the next one
-  const begun = Math.min(epochs, epoch + (stepInEpoch > 0 ? 1 : 0) - first);
-  return routingAt(config, Math.max(0, begun - 1));
 }
 
 /** The graph of a batch of that many; values are called by their public names. */

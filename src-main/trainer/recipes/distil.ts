@@ -4,7 +4,6 @@
  * once per image.
  */
 import type { ExperimentConfig } from '../../experiment-config.ts';
-import { routingAt } from '../../token-routing.ts';
 import { buildModel, type Model } from '../models/registry.ts';
 import type { Parameter } from '../models/parameters.ts';
 import type { VitStructure } from '../models/structure.ts';
@@ -54,7 +53,7 @@ const shownIn = (images: TaughtBy['images']): Pick<DatasetShape, 'mean' | 'std'>
 
 /** The teacher as its run left it. */
 export const teacherModel = ({ config, structure }: TaughtBy, dataset: DatasetShape): Model =>
-  buildModel({ ...config, routing: routingAt(config) }, dataset, structure ?? null);
+  buildModel(config, dataset, structure ?? null);
 
 function teacherLogits(
   teacher: Model,

@@ -193,6 +193,19 @@ describe('a teacher from a student, and one that was pruned', () => {
   });
 });
 
+it('a teacher whose tokens were pruned teaches as it was when it was saved', async () => {
+  const routing = { kind: 'prune', keep: 0.5, warmup: 0, shrink: 0.5 } as const;
+  await run(small({ routing, train: { epochs: 8 } }), { stopWhen: (m) => m.type === 'checkpoint' });
+  const early = join(runDir, 'last.json');
+  runDir = mkdtempSync(join(root, 'run-'));
+  await run(small({ train: { recipe: 'distil' }, distil: { checkpoint: early } }));
+  const json = JSON.parse(readFileSync(join(runDir, 'last.json'), 'utf8')) as {
+    taughtBy: { config: { routing: { keep?: number } } };
+  };
+  // half of the way at most: `routing` itself keeps 0.5
+  expect(json.taughtBy.config.routing.keep ?? 1).toBeGreaterThan(0.6);
+});
+
 describe('classBalancedOrder', () => {
   const labels = Int32Array.from({ length: 103 }, (_, i) => (i < 60 ? 0 : i % 7));
   const order = (epoch: number, classes: number | null = null) =>
