@@ -230,6 +230,7 @@ describe('a folder of images per class', () => {
     ]);
   });
 
+  // Windows has no named pipes in folders, and links only for administrators
   it.skipIf(process.platform === 'win32')(
     'takes names in capitals and links; passes over pipes, circles and deeper folders',
     async () => {
