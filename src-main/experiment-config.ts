@@ -351,18 +351,6 @@ const fittingRecipe = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ model, distil, train }) =>
-        train.recipe !== 'distil' ||
-        distil.checkpoint !== null ||
-        distil.teacher !== 'vit-wide' ||
-        model.kind !== 'vit' ||
-        (model.heads <= 32 && model.dim <= 4096),
-      () => 'twice the heads and width of this model are too many (64 and 8192 at most)',
-    ),
-    ['distil', 'teacher'],
-  ),
-  v.forward(
-    v.check(
       ({ train, contrastive }) =>
         train.recipe !== 'pt+cl+ft' ||
         (train.batch >= 4 && (contrastive.classes ?? 2) <= train.batch / 2),
@@ -379,8 +367,11 @@ const fittingRecipe = v.pipe(
         train.recipe !== 'distil' ||
         distil.checkpoint !== null ||
         distil.teacher !== 'vit-wide' ||
-        model.kind === 'vit',
-      () => 'a wider ViT can only be made of the vit model: choose another teacher',
+        (model.kind === 'vit' && model.heads <= 32 && model.dim <= 4096),
+      ({ input: { model } }) =>
+        model.kind === 'vit'
+          ? 'twice the heads and width of this model are too many (64 and 8192 at most)'
+          : 'a wider ViT can only be made of the vit model: choose another teacher',
     ),
     ['distil', 'teacher'],
   ),
