@@ -15,7 +15,7 @@ import {
   type Events,
   type Link,
 } from '../contract.ts';
-import { connectControl } from '../core/control.ts';
+import { connectControl, type ControlLink } from '../core/control.ts';
 import { dataHome, lockOwner } from '../core/data-home.ts';
 import { createHost, type Host, type HostOptions } from '../core/host.ts';
 import { findBrowser, printWithBrowser } from '../core/print.ts';
@@ -90,8 +90,10 @@ export async function openSession(command: string, starts = false): Promise<Sess
     const owner = await lockOwner(home);
     if (!owner || (starts && !owner.lasting)) return null;
     const link = await connectControl(home);
+    if (!link) return null;
     const through = `${owner.program}, process ${owner.pid}`;
-    return link && sessionOf(link, through, link.closed, async () => link.close());
+    const session = sessionOf(link, through, link.closed, async () => link.close());
+    return starts ? session : outliving(link, session, open);
   };
   const own = async (): Promise<Session> => {
     const host = await nodeHost(`hugginggreen ${command}`, {
@@ -105,7 +107,40 @@ export async function openSession(command: string, starts = false): Promise<Sess
     };
     return sessionOf(link, null, new Promise(() => {}), () => host.close());
   };
-  return whenFree(home, async () => (await linked()) ?? own());
+  const open = (): Promise<Session> => whenFree(home, async () => (await linked()) ?? own());
+  return open();
+}
+
+/** A session that goes on through another when the program it began with ends before it has answered. */
+function outliving(link: ControlLink, first: Session, reopen: () => Promise<Session>): Session {
+  const heard: Parameters<Session['on']>[] = [];
+  let next: Promise<Session> | null = null;
+  const following = (): Promise<Session> =>
+    (next ??= reopen().then((session) => {
+      for (const [name, hear] of heard) session.on(name, hear);
+      return session;
+    }));
+  return {
+    ...first,
+    call: async (name, input) => {
+      if (next) return (await next).call(name, input);
+      try {
+        return await first.call(name, input);
+      } catch (cause) {
+        const gone = cause instanceof AppError && cause.code === 'UNAVAILABLE';
+        if (!gone || !link.saidGoodbye) throw cause;
+        return (await following()).call(name, input);
+      }
+    },
+    on: (name, hear) => {
+      heard.push([name, hear] as Parameters<Session['on']>);
+      first.on(name, hear);
+    },
+    close: async () => {
+      await first.close();
+      await (await next)?.close();
+    },
+  };
 }
 
 function sessionOf(

@@ -9,6 +9,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AppError,
   answer,
@@ -22,6 +23,9 @@ import type { EventBus } from './events.ts';
 
 /** A listener that is this far behind gets no events until it has caught up, as over WebSocket. */
 const laggingBytes = 1_000_000;
+
+/** How long a program that ends waits for the answers that it owes. */
+const patienceMs = 2000;
 
 /** Where the door of a data folder is. Unix socket paths end at about 104 bytes. */
 export function controlPath(home: string): string {
@@ -39,6 +43,8 @@ export async function serveControl(
 ): Promise<{ close(): Promise<void> }> {
   const path = controlPath(home);
   const open = new Set<Socket>();
+  const answering = new Set<Promise<void>>();
+  let closing = false;
   const server = createServer((socket) => {
     open.add(socket);
     const stopListening = events.listen((event) => {
@@ -49,10 +55,16 @@ export async function serveControl(
       stopListening();
       open.delete(socket);
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    onLine(socket, (line) => {
+      if (closing) return;
       const call = parseCall(line);
-      if (call) void answer(handlers, call).then((reply) => send(socket, reply));
-      else socket.destroy();
+      if (!call) {
+        socket.destroy();
+        return;
+      }
+      const sent = answer(handlers, call).then((reply) => send(socket, reply));
+      answering.add(sent);
+      void sent.finally(() => answering.delete(sent));
     });
   });
   if (process.platform !== 'win32') await rm(path, { force: true });
@@ -68,7 +80,15 @@ export async function serveControl(
   });
   return {
     close: async () => {
-      for (const socket of open) socket.end();
+      closing = true;
+      const answered = await Promise.race([
+        Promise.all(answering).then(() => true),
+        sleep(patienceMs, false, { ref: false }),
+      ]);
+      for (const socket of open) {
+        if (answered) send(socket, goodbye);
+        socket.end();
+      }
       await new Promise<void>((done) => {
         server.close(() => done());
         setTimeout(() => open.forEach((socket) => socket.destroy()), 500).unref();
@@ -77,7 +97,15 @@ export async function serveControl(
   };
 }
 
-export type ControlLink = Link & { close(): void; readonly closed: Promise<void> };
+/** The last line of a program that ends in order: what has no answer by then has not been done. */
+const goodbye = { goodbye: true } as const;
+
+export type ControlLink = Link & {
+  close(): void;
+  readonly closed: Promise<void>;
+  /** The program has said that it ends: a call that it left unanswered can be made again elsewhere. */
+  readonly saidGoodbye: boolean;
+};
 
 /** Connects to the program that holds `home`; null where none listens. */
 export async function connectControl(home: string): Promise<ControlLink | null> {
@@ -90,6 +118,7 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
   const waiting = new Map<number, (reply: WireReply) => void>();
   const listeners = new Set<(event: WireEvent) => void>();
   let lastId = 0;
+  let saidGoodbye = false;
   const closed = new Promise<void>((resolve) => {
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
@@ -97,8 +126,12 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
       resolve();
     });
   });
-  createInterface({ input: socket }).on('line', (line) => {
-    const message = JSON.parse(line) as WireReply | WireEvent;
+  onLine(socket, (line) => {
+    const message = JSON.parse(line) as WireReply | WireEvent | typeof goodbye;
+    if ('goodbye' in message) {
+      saidGoodbye = true;
+      return;
+    }
     if ('event' in message) {
       for (const hear of listeners) hear(message);
       return;
@@ -108,6 +141,9 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
   });
   return {
     closed,
+    get saidGoodbye() {
+      return saidGoodbye;
+    },
     call: (name, input) =>
       new Promise((resolve) => {
         const id = ++lastId;
@@ -124,6 +160,13 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
     },
     close: () => socket.end(),
   };
+}
+
+/** Readline hands the socket's errors on as its own; they are dealt with at the socket. */
+function onLine(socket: Socket, hear: (line: string) => void): void {
+  createInterface({ input: socket })
+    .on('line', hear)
+    .on('error', () => {});
 }
 
 function send(socket: Socket, message: unknown): void {
