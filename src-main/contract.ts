@@ -156,6 +156,27 @@ export interface ComponentEnergy {
   idleWatts: number | null;
   /** Gross minus idle power x time; null without a baseline. */
   netWh: number | null;
+  /** False for what was read but is not the run's (a card that it does not use): in no total. */
+  counted: boolean;
+  /** What falls to the run's own processes by their share of the component's use; null: not known. */
+  processWh: number | null;
+  /** Likewise what falls to this program itself, its overhead. */
+  programWh: number | null;
+}
+
+/**
+ * An estimate of what the whole machine took from the socket, from two readings of a wall meter
+ * (accuracy table, section 3): base watts x time + factor x counted energy. Never part of `wh`.
+ */
+export interface WallEnergy {
+  wh: number | null;
+  uncertaintyWh: number | null;
+  baseWatts: number;
+  factor: number;
+  /** Milliseconds since 1970. */
+  calibratedAt: number;
+  /** Who read the meter: `typed in`, `Shelly Plug S at 192.168.1.20`. */
+  method: string;
 }
 
 export interface Emissions {
@@ -167,6 +188,37 @@ export interface Emissions {
   source: string;
   basis: string;
   pue: number;
+  /** Intensity hour by hour instead of the yearly figure; null where the year's figure was taken. */
+  hourly: {
+    /** `Electricity Maps, DK-DK1`, `profile office.csv`. */
+    name: string;
+    source: string;
+    /** Share of the energy that fell into hours with a figure; the rest took the year's. */
+    coverage: number;
+  } | null;
+  /** Litres that the power plants' or the building's cooling took (kWh x PUE x L/kWh); null: not asked. */
+  waterL: number | null;
+  /** The hardware's manufacture, spread over its life, for the time of the run; null: not asked. */
+  embodiedG: number | null;
+}
+
+/** How a run is priced: kept with it, so that a later change of the settings changes no history. */
+export interface Pricing {
+  region: Region;
+  pue: number;
+  hourly: HourlyIntensity | null;
+  waterLPerKwh: number | null;
+  embodied: { kgCO2e: number; years: number } | null;
+}
+
+/** gCO2e per kWh by the hour. */
+export interface HourlyIntensity {
+  kind: 'profile' | 'live';
+  name: string;
+  source: string;
+  /** Start of each step, ms since 1970, ascending, and its value; a step lasts until the next, an hour at most. */
+  at: number[];
+  gPerKwh: number[];
 }
 
 export interface Energy {
@@ -175,9 +227,15 @@ export interface Energy {
   wh: number | null;
   uncertaintyWh: number | null;
   netWh: number | null;
+  /** What falls to the run's own processes; null where that is not known of every component. */
+  processWh: number | null;
+  /** What falls to this program itself; null where that is not known. */
+  programWh: number | null;
   coverage: number | null;
   components: ComponentEnergy[];
   emissions: Emissions;
+  /** Null where the machine was not calibrated before the run. */
+  wall: WallEnergy | null;
 }
 
 /** A run's place in an experiment matrix. */

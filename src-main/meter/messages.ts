@@ -8,21 +8,61 @@
 /** How a number came about (accuracy table, section 5 of the page beside the meter). */
 export type Provenance = 'metered' | 'counted' | 'integrated' | 'modelled' | 'constant';
 export type ComponentKind = 'gpu' | 'cpu' | 'ram';
-export type SourceName = 'nvml' | 'nvidia-smi' | 'rapl' | 'cpu-model' | 'ram-model' | 'replay';
+export type SourceName =
+  | 'nvml'
+  | 'nvidia-smi'
+  | 'amdgpu'
+  | 'rapl'
+  | 'emi'
+  | 'typeperf'
+  | 'libre-hardware-monitor'
+  | 'ioreport'
+  | 'macmon'
+  | 'powermetrics'
+  | 'cpu-model'
+  | 'ram-model'
+  | 'replay';
+
+/** P = sockets x TDP x (idle + span x u^exponent), u the busy share of the machine. */
+export interface CpuCurve {
+  idle: number;
+  span: number;
+  exponent: number;
+}
 
 export interface MeterSettings {
   /** Samples per second, 0.5 to 20. */
   hz: number;
   /** Thermal design power in watts per socket for the CPU model; null: look the model up. */
   cpuTdpWatts: number | null;
+  /** The CPU model's curve; null: the one of the page beside the meter. */
+  cpuCurve: CpuCurve | null;
   /** Number of DIMMs for the RAM model; null: inventory, else a guess from the size. */
   dimms: number | null;
+  /**
+   * How memory is taken where no counter reads it: per DIMM, as a number of watts of one's own, or not
+   * at all. `off` leaves its counter out too.
+   */
+  ram: { mode: 'dimms' | 'constant' | 'off'; watts: number | null };
+  /** Address of a running LibreHardwareMonitor web server (Windows, opt-in); null: not asked. */
+  libreHardwareMonitor: string | null;
   /** Where the outside is; null: the usual places. Tests and odd installations set them. */
   paths: {
     nvml: string | null;
     nvidiaSmi: string | null;
     powercap: string | null;
     procStat: string | null;
+    /** Folder of the processes, `/proc`. */
+    proc: string | null;
+    /** Folder of the graphics devices, `/sys/class/drm`. */
+    drm: string | null;
+    /** A library that stands for Windows' Energy Meter Interface (kernel32, cfgmgr32). */
+    emi: string | null;
+    typeperf: string | null;
+    /** A library that stands for IOReport and CoreFoundation (macOS). */
+    ioreport: string | null;
+    macmon: string | null;
+    powermetrics: string | null;
     /** A recorded trace to replay instead of reading sensors. */
     replay: string | null;
   };
@@ -96,6 +136,14 @@ export interface SampleBatch {
     utilPercent: (number | null)[];
     memoryMb: (number | null)[];
     tempC: (number | null)[];
+    /** Clock of the cores, MHz. */
+    clockMhz?: (number | null)[];
+    /**
+     * The part of `joules` that falls to the processes of the run and to those of this program, by their
+     * share of the component's use; cumulative. Left out where nobody asked (`watch`).
+     */
+    runJoules?: (number | null)[];
+    programJoules?: (number | null)[];
   }[];
 }
 
@@ -106,6 +154,11 @@ export type ToMeter =
   | { type: 'mark'; id: number }
   /** Look for sources again. */
   | { type: 'probe' }
+  /**
+   * Whose share of the energy is told apart from here on: the processes of the run and of this program,
+   * each with all its descendants but those of the other list. Empty lists: nobody's.
+   */
+  | { type: 'watch'; run: number[]; program: number[] }
   | { type: 'stop' };
 
 export type FromMeter =

@@ -23,11 +23,11 @@ export const nowhere = (
   hz: 20,
   ...rest,
   paths: {
+    ...defaultMeterSettings(root, {}).paths,
     nvml: '/nowhere/libnvidia-ml.so.1',
     nvidiaSmi: '/nowhere/nvidia-smi',
     powercap: '/nowhere/powercap',
-    procStat: null,
-    replay: null,
+    drm: '/nowhere/drm',
     ...paths,
   },
 });

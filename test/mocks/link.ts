@@ -515,6 +515,9 @@ function energyOf(story: Story): Energy {
       coverage: component.kind === 'gpu' ? 0.987 : 1,
       idleWatts: idle,
       netWh: whOf(story, watts - idle),
+      counted: true,
+      processWh: whOf(story, watts * 0.9),
+      programWh: whOf(story, watts * 0.004),
     };
   });
   const wh = whOf(story, totalWatts(story));
@@ -523,6 +526,8 @@ function energyOf(story: Story): Energy {
     wh,
     uncertaintyWh: wh * 0.083,
     netWh: parts.reduce((sum, part) => sum + (part.netWh ?? 0), 0),
+    processWh: wh * 0.9,
+    programWh: wh * 0.004,
     coverage: 0.987,
     components: parts,
     emissions: {
@@ -534,6 +539,17 @@ function energyOf(story: Story): Energy {
       source: 'Ember, CC BY 4.0',
       basis: 'Average of generation, life cycle',
       pue: 1,
+      hourly: null,
+      waterL: null,
+      embodiedG: null,
+    },
+    wall: {
+      wh: 14 * (seconds / 3600) + 1.1 * wh,
+      uncertaintyWh: 0.04 * (14 * (seconds / 3600) + 1.1 * wh),
+      baseWatts: 14,
+      factor: 1.1,
+      calibratedAt: Date.UTC(2026, 8, 1),
+      method: 'typed in',
     },
   };
 }

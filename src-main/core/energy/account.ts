@@ -9,7 +9,15 @@
  * What was not read is not invented: time before the first reading, after the last, across a gap or
  * between two meter sessions carries no energy and lowers the coverage.
  */
-import type { ComponentEnergy, Energy, PowerComponent, Region } from '../../contract.ts';
+import type {
+  ComponentEnergy,
+  Emissions,
+  Energy,
+  PowerComponent,
+  Pricing,
+  Region,
+  WallEnergy,
+} from '../../contract.ts';
 import { SampleFlag } from '../../meter/messages.ts';
 
 /** Readings of one component, as columns of equal length. Arrays and typed arrays alike. */
@@ -200,6 +208,11 @@ export interface ComponentReading {
   energy: IntervalEnergy;
   /** Mean power of the idle baseline; null without one. */
   idleWatts: number | null;
+  /** False: read, but not the run's. Counted where left out. */
+  counted?: boolean;
+  /** Parts of the energy by share of use; not known where left out. */
+  processJoules?: number | null;
+  programJoules?: number | null;
 }
 
 /**
@@ -211,40 +224,101 @@ export interface ComponentReading {
  *   it grows with the energy (or the time) and does not average out. Across components errors are
  *   taken as independent: the band of the total is their root sum of squares. A component without a
  *   band (a constant) adds none.
+ * - A component that is not the run's (`counted` false) is listed and adds to no total.
  * - The coverage of the total is that of its worst component.
- * - Emissions: gCO2e = kWh x PUE x g/kWh (method H.6). No other figure contains PUE.
+ * - The parts of the run's processes and of this program are null as soon as one component's is.
+ * - Emissions: gCO2e = kWh x PUE x g/kWh (method H.6), water likewise. No other figure contains PUE.
+ * - The wall figure is another estimate of the same time; it contains what no sensor counts.
  */
 export function runEnergy(run: {
   seconds: number;
   components: readonly ComponentReading[];
-  region: Region;
-  pue: number;
+  pricing: Pricing;
+  /** Of `pricing.hourly`, over the hours of the run; the region's figure where left out. */
+  hourly?: { gPerKwh: number; coverage: number } | null;
+  wall?: WallCalibration | null;
 }): Energy {
-  const { seconds, region, pue } = run;
+  const { seconds, pricing, wall = null } = run;
   const components = run.components.map((reading) => componentEnergy(reading, seconds));
-  const read = components.filter((component) => component.wh !== null);
-  const wh = read.length === 0 ? null : sum(read.map((component) => component.wh));
+  const own = components.filter(({ counted }) => counted);
+  const read = own.filter(({ wh }) => wh !== null);
+  const over = (part: (component: ComponentEnergy) => number | null): number | null =>
+    read.length === 0 ? null : sum(read.map(part));
+  const wh = over((component) => component.wh);
   return {
     seconds,
     wh,
     uncertaintyWh: rootSumOfSquares(read.map((component) => component.uncertaintyWh)),
-    netWh: read.length === 0 ? null : sum(read.map((component) => component.netWh)),
-    coverage:
-      components.length === 0
-        ? 0
-        : Math.min(...run.components.map(({ energy }) => energy.coverage)),
+    netWh: over((component) => component.netWh),
+    processWh: over((component) => component.processWh),
+    programWh: over((component) => component.programWh),
+    coverage: own.length === 0 ? 0 : Math.min(...own.map(({ coverage }) => coverage ?? 0)),
     components,
-    emissions: {
-      gCO2e: emissions(wh, region, pue),
-      gPerKwh: region.gPerKwh,
-      regionCode: region.code,
-      regionName: region.name,
-      year: region.year,
-      source: region.source,
-      basis: region.basis,
-      pue,
-    },
+    emissions: priced(wh, seconds, pricing, run.hourly ?? null),
+    wall: wall && wallEnergy(wall, seconds, components),
   };
+}
+
+/** What an energy without PUE costs; whatever is missing stays null. */
+export function priced(
+  wh: number | null,
+  seconds: number,
+  pricing: Pricing,
+  hourly: { gPerKwh: number; coverage: number } | null = null,
+): Emissions {
+  const { region, pue, waterLPerKwh, embodied } = pricing;
+  const gPerKwh = hourly?.gPerKwh ?? region.gPerKwh;
+  const kwh = wh === null ? null : (wh / 1000) * pue;
+  return {
+    gCO2e: kwh === null ? null : kwh * gPerKwh,
+    gPerKwh,
+    regionCode: region.code,
+    regionName: region.name,
+    year: region.year,
+    source: region.source,
+    basis: region.basis,
+    pue,
+    hourly:
+      hourly && pricing.hourly
+        ? { name: pricing.hourly.name, source: pricing.hourly.source, coverage: hourly.coverage }
+        : null,
+    waterL: kwh === null || waterLPerKwh === null ? null : kwh * waterLPerKwh,
+    embodiedG:
+      embodied === null
+        ? null
+        : (embodied.kgCO2e * 1000 * seconds) / (embodied.years * yearSeconds),
+  };
+}
+
+const yearSeconds = 365.25 * 86_400;
+
+/** A pricing of nothing but a yearly figure. */
+export const plainPricing = (region: Region, pue: number): Pricing => ({
+  region,
+  pue,
+  hourly: null,
+  waterLPerKwh: null,
+  embodied: null,
+});
+
+/** Watts at the socket = baseWatts + factor x watts of all components that are read. */
+export type WallCalibration = Omit<WallEnergy, 'wh' | 'uncertaintyWh'>;
+
+/** Half width of what two calibration points leave (accuracy table, sections 3 and 5). */
+const wallPercent = 4;
+
+function wallEnergy(
+  calibration: WallCalibration,
+  seconds: number,
+  components: readonly ComponentEnergy[],
+): WallEnergy {
+  // the sockets feed every card, the run's or not
+  const read = sum(components.map(({ wh }) => wh));
+  const wh =
+    read === null || components.length === 0
+      ? null
+      : (calibration.baseWatts * seconds) / joulesPerWh + calibration.factor * read;
+  return { ...calibration, wh, uncertaintyWh: wh === null ? null : (wh * wallPercent) / 100 };
 }
 
 /** gCO2e of an energy in Wh; null stays null. */
@@ -252,12 +326,21 @@ export const emissions = (wh: number | null, region: Region, pue: number): numbe
   wh === null ? null : (wh / 1000) * pue * region.gPerKwh;
 
 function componentEnergy(
-  { info, energy, idleWatts }: ComponentReading,
+  {
+    info,
+    energy,
+    idleWatts,
+    counted = true,
+    processJoules = null,
+    programJoules = null,
+  }: ComponentReading,
   seconds: number,
 ): ComponentEnergy {
   const { joules, coverage } = energy;
   const covered = seconds * coverage;
-  const wh = joules === null ? null : joules / joulesPerWh;
+  const inWh = (value: number | null): number | null =>
+    value === null ? null : value / joulesPerWh;
+  const wh = inWh(joules);
   return {
     key: info.key,
     kind: info.kind,
@@ -271,6 +354,9 @@ function componentEnergy(
     idleWatts,
     netWh:
       wh === null || idleWatts === null ? null : above(wh, (idleWatts * covered) / joulesPerWh),
+    counted,
+    processWh: inWh(processJoules),
+    programWh: inWh(programJoules),
   };
 }
 

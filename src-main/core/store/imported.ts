@@ -1,6 +1,6 @@
 /** Energy of a run that came from a CSV file: the file's figures, in the shape of our own. */
 import type { ComponentKind, Energy, Provenance } from '../../contract.ts';
-import { runEnergy, joulesPerWh } from '../energy/account.ts';
+import { joulesPerWh, plainPricing, runEnergy } from '../energy/account.ts';
 import type { ImportedRun } from './types.ts';
 
 const kinds: ComponentKind[] = ['gpu', 'cpu', 'ram'];
@@ -38,8 +38,7 @@ export function importedEnergy(run: ImportedRun): Energy {
       energy: { joules: run.wh[kind]! * joulesPerWh, coverage: run.coverage ?? 1, gaps: 0 },
       idleWatts: kind === 'ram' ? null : run.idleWatts[kind],
     })),
-    region: run.intensity,
-    pue: run.pue,
+    pricing: plainPricing(run.intensity, run.pue),
   });
   // the file's own emissions stand; its factor may have changed while it ran
   const { uncertaintyPercent: percent = null } = run;

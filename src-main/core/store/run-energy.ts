@@ -1,6 +1,6 @@
 /** Energy of a run and of its phases, computed from raw joules each time it is asked for. */
-import type { Energy, PhaseEnergy, Region } from '../../contract.ts';
-import { runEnergy } from '../energy/account.ts';
+import type { Energy, PhaseEnergy, Pricing, Region } from '../../contract.ts';
+import { plainPricing, runEnergy, type WallCalibration } from '../energy/account.ts';
 import type { ReadableDb } from './database.ts';
 import { readingsFor, runSeconds, segmentsOf, type Interval, type Segment } from './readings.ts';
 
@@ -21,11 +21,19 @@ export function energyOf(db: ReadableDb, run: number, now?: number): Energy | nu
   const segments = segmentsOf(db, run, now);
   const region = regionOf(db, run);
   if (segments.length === 0 || !region) return null;
-  const { idle, pue } = db.get<{ idle: string | null; pue: number }>(
-    'select idle, pue from run where id = ?',
-    run,
-  )!;
-  const idleWatts = (idle ? JSON.parse(idle) : {}) as Record<string, number | null>;
+  const known = db.get<{
+    idle: string | null;
+    pue: number;
+    counted: string | null;
+    pricing: string | null;
+    wall: string | null;
+  }>('select idle, pue, counted, pricing, wall from run where id = ?', run)!;
+  const idleWatts = parsed<Record<string, number | null>>(known.idle) ?? {};
+  const counted = parsed<string[]>(known.counted);
+  const pricing: Pricing = {
+    ...plainPricing(region, known.pue),
+    ...parsed<Omit<Pricing, 'region' | 'pue'>>(known.pricing),
+  };
   const active = segments.map(whole);
   const readings = readingsFor(db, active);
   return runEnergy({
@@ -34,11 +42,15 @@ export function energyOf(db: ReadableDb, run: number, now?: number): Energy | nu
       info,
       energy: readings.of(info.key, active),
       idleWatts: idleWatts[info.key] ?? null,
+      counted: counted?.includes(info.key) ?? true,
     })),
-    region,
-    pue,
+    pricing,
+    wall: parsed<WallCalibration>(known.wall),
   });
 }
+
+const parsed = <T>(json: string | null): T | null =>
+  json === null ? null : (JSON.parse(json) as T);
 
 const whole = (segment: Segment): Interval => ({
   segment,

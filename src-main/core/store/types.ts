@@ -5,11 +5,13 @@ import type {
   Forecast,
   Inventory,
   MatrixPreview,
+  Pricing,
   Region,
   RunPlace,
   RunStatus,
   RunSummary,
 } from '../../contract.ts';
+import type { WallCalibration } from '../energy/account.ts';
 
 export interface NewRun {
   name: string;
@@ -44,6 +46,12 @@ export interface RunPatch {
   machine?: Inventory | null;
   intensity?: Region;
   pue?: number;
+  /** Keys of the components that are the run's; null: all that are read. */
+  counted?: string[] | null;
+  /** Beside region and PUE. */
+  pricing?: Omit<Pricing, 'region' | 'pue'>;
+  /** The calibration of the whole machine as it was then. */
+  wall?: WallCalibration | null;
   hz?: number | null;
   engine?: string | null;
   engineWhy?: string | null;

@@ -86,6 +86,9 @@ export function updateRun(db: WritableDb, id: number, patch: RunPatch): void {
   set('machine', patch.machine && machine(db, patch.machine));
   set('intensity', patch.intensity && intensity(db, patch.intensity));
   set('pue', patch.pue);
+  set('counted', patch.counted && JSON.stringify(patch.counted));
+  set('pricing', patch.pricing && JSON.stringify(patch.pricing));
+  set('wall', patch.wall && JSON.stringify(patch.wall));
   set('hz', patch.hz);
   set('engine', patch.engine);
   set('engine_why', patch.engineWhy);
@@ -103,7 +106,7 @@ export function updateRun(db: WritableDb, id: number, patch: RunPatch): void {
   set('images_seen', patch.imagesSeen);
   update(db, id, columns);
   // another price or region: the joules stay, the figures made of them are made again
-  if (patch.intensity || patch.pue !== undefined) storeTotals(db, id);
+  if (patch.intensity || patch.pue !== undefined || patch.pricing) storeTotals(db, id);
 }
 
 export function renameRun(db: WritableDb, id: number, name: string): void {
@@ -491,14 +494,18 @@ export function addSamples(db: WritableDb, batch: SampleBatch): void {
         finite(series.utilPercent[i]),
         finite(series.memoryMb[i]),
         finite(series.tempC[i]),
+        finite(series.clockMhz?.[i]),
+        finite(series.runJoules?.[i]),
+        finite(series.programJoules?.[i]),
       ] as const;
       const [joules, watts, flags] = values;
       const nothing = joules === null && watts === null && (flags & SampleFlag.gap) === 0;
       if (!nothing || !silent)
         db.run(
           `insert or ignore into power_sample
-             (component, t, joules, watts, flags, util_percent, memory_mb, temp_c)
-           values (?, ?, ?, ?, ?, ?, ?, ?)`,
+             (component, t, joules, watts, flags, util_percent, memory_mb, temp_c, clock_mhz,
+              run_joules, program_joules)
+           values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           component.id,
           t,
           ...values,

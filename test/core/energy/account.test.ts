@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { EnergyAccount, runEnergy, type Readings } from '../../../src-main/core/energy/account.ts';
+import {
+  EnergyAccount,
+  plainPricing,
+  runEnergy,
+  type Readings,
+} from '../../../src-main/core/energy/account.ts';
 import { findRegion } from '../../../src-main/core/energy/regions.ts';
 import { SampleFlag } from '../../../src-main/meter/messages.ts';
 import type { PowerComponent } from '../../../src-main/contract.ts';
@@ -187,8 +192,7 @@ describe('energy of a run', () => {
   it('adds components, takes idle off, combines bands and prices the emissions', () => {
     const energy = runEnergy({
       seconds: 3600,
-      pue: 1.5,
-      region: italy,
+      pricing: plainPricing(italy, 1.5),
       components: [
         {
           info: component({}),
@@ -213,15 +217,18 @@ describe('energy of a run', () => {
 
   it('has a net energy of 0 where only rounding is left of it', () => {
     const idle = { info: component({}), energy: { joules: 0.3, coverage: 1, gaps: 0 } };
-    const run = { seconds: 3, components: [{ ...idle, idleWatts: 0.1 }], region: italy, pue: 1 };
+    const run = {
+      seconds: 3,
+      components: [{ ...idle, idleWatts: 0.1 }],
+      pricing: plainPricing(italy, 1),
+    };
     expect(runEnergy(run).netWh).toBe(0);
   });
 
   it('leaves out what was not read and says so by the coverage', () => {
     const energy = runEnergy({
       seconds: 10,
-      pue: 1,
-      region: italy,
+      pricing: plainPricing(italy, 1),
       components: [
         { info: component({}), energy: { joules: null, coverage: 0, gaps: 0 }, idleWatts: 50 },
         { info: modelled, energy: { joules: 360, coverage: 1, gaps: 0 }, idleWatts: null },
@@ -233,8 +240,64 @@ describe('energy of a run', () => {
     expect(energy.components[0]).toMatchObject({ wh: null, meanWatts: null, netWh: null });
   });
 
+  it('keeps what is not the run’s out of every total, but not out of the socket', () => {
+    const card = (key: string, counted: boolean) => ({
+      info: component({ key }),
+      energy: { joules: 360_000, coverage: 1, gaps: 0 },
+      idleWatts: 50,
+      counted,
+      processJoules: 180_000,
+      programJoules: 3600,
+    });
+    const energy = runEnergy({
+      seconds: 3600,
+      pricing: plainPricing(italy, 1),
+      components: [card('gpu:a', true), card('gpu:b', false)],
+      wall: { baseWatts: 50, factor: 1.1, calibratedAt: 0, method: 'typed in' },
+    });
+    expect(energy).toMatchObject({ wh: 100, netWh: 50, processWh: 50, programWh: 1 });
+    expect(energy.components.map(({ counted }) => counted)).toEqual([true, false]);
+    expect(energy.wall!.wh).toBeCloseTo(50 + 1.1 * 200, 9);
+    expect(energy.wall!.uncertaintyWh).toBeCloseTo(0.04 * 270, 9);
+  });
+
+  it('prices by the hour, with water and manufacture as lines of their own', () => {
+    const hourly = {
+      kind: 'profile',
+      name: 'office.csv',
+      source: 'typed in',
+      at: [],
+      gPerKwh: [],
+    } as const;
+    const energy = runEnergy({
+      seconds: 3600,
+      pricing: {
+        ...plainPricing(italy, 1.2),
+        hourly: { ...hourly, at: [], gPerKwh: [] },
+        waterLPerKwh: 1.8,
+        embodied: { kgCO2e: 876.6, years: 1 },
+      },
+      hourly: { gPerKwh: 100, coverage: 0.75 },
+      components: [
+        {
+          info: component({}),
+          energy: { joules: 3_600_000, coverage: 1, gaps: 0 },
+          idleWatts: null,
+        },
+      ],
+    });
+    expect(energy.emissions.gCO2e).toBeCloseTo(120, 9);
+    expect(energy.emissions.waterL).toBeCloseTo(1.8 * 1.2, 9);
+    expect(energy.emissions.embodiedG).toBeCloseTo(100, 9);
+    expect(energy.emissions.hourly).toEqual({
+      name: 'office.csv',
+      source: 'typed in',
+      coverage: 0.75,
+    });
+  });
+
   it('is null without any reading', () => {
-    const energy = runEnergy({ seconds: 10, pue: 1, region: italy, components: [] });
+    const energy = runEnergy({ seconds: 10, pricing: plainPricing(italy, 1), components: [] });
     expect(energy).toMatchObject({ wh: null, uncertaintyWh: null, netWh: null, coverage: 0 });
     expect(energy.emissions.gCO2e).toBeNull();
   });

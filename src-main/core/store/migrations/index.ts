@@ -1,6 +1,7 @@
 /** The steps from an empty file to the present schema: number n turns version n - 1 into n. */
 import { foundation } from './001-foundation.ts';
 import { matrices } from './002-matrices.ts';
+import { trust } from './003-trust.ts';
 
-export const migrations: readonly string[] = [foundation, matrices];
+export const migrations: readonly string[] = [foundation, matrices, trust];
 export const schemaVersion = migrations.length;
