@@ -2,6 +2,7 @@
 import { foundation } from './001-foundation.ts';
 import { matrices } from './002-matrices.ts';
 import { trust } from './003-trust.ts';
+import { desk } from './004-desk.ts';
 
-export const migrations: readonly string[] = [foundation, matrices, trust];
+export const migrations: readonly string[] = [foundation, matrices, trust, desk];
 export const schemaVersion = migrations.length;
