@@ -21,7 +21,7 @@ export interface RunContext {
   /** Samples per second of the meter, now. */
   hz(): number;
   /** The factor that prices a run, and what is doubtful about it. */
-  priceOf(config: ExperimentConfig): { region: Region; warning: string | null };
+  priceOf(config: Pick<ExperimentConfig, 'energy'>): { region: Region; warning: string | null };
   /** Resolves when the program does nothing else that takes power. */
   quiet(): Promise<void>;
   notice(notice: Events['notice']): void;

@@ -1,25 +1,25 @@
 /**
- * The life of one run: idle baseline, trainer process, record, end.
+ * The life of one run: idle baseline, the work itself (`driver.ts`), record, end.
  *
- * Everything the trainer says is stamped with the clock that the meter uses, so a phase's energy can be
+ * Everything that the work says is stamped with the clock that the meter uses, so a phase's energy can be
  * cut exactly; the meter is asked for a reading at every edge, so that the cut lies close to one.
- * However the trainer ends (done, stopped, failed, killed), the run ends here with a status, and what
+ * However it ends (done, stopped, failed, killed), the run ends here with a status, and what
  * was recorded stays.
  */
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, wireError, type RunSummary } from '../../contract.ts';
+import { AppError, wireError, type RunDetail, type RunSummary } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
-import type { FromTrainer, StepMetrics, ToTrainer } from '../../trainer/messages.ts';
 import { utcOf } from '../clock.ts';
-import type { Exit, Worker } from '../spawn.ts';
 import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
+import type { Course, Driver, Ending, Problem } from './driver.ts';
 import { rememberedIdle } from './idle.ts';
 import { LiveEnergy } from './live-energy.ts';
 import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
 import { recordRun } from './recorder.ts';
 import { resumePoint } from './resume.ts';
+import { trainerDriver } from './trainer-driver.ts';
 
 export interface ActiveRun {
   readonly id: number;
@@ -34,20 +34,13 @@ export interface ActiveRun {
   readonly ended: Promise<void>;
 }
 
-type Ending = Pick<RunEnd, 'status' | 'error' | 'step' | 'imagesSeen'>;
-type Problem = NonNullable<RunSummary['error']>;
-
 const tickMs = 1000;
-/** Between the trainer's last word and the end of its process. */
-const exitPatienceMs = 5000;
 
 export function startRun(context: RunContext, id: number): ActiveRun {
   const { store, metering, events } = context;
   const abort = new AbortController();
-  let worker: Worker<ToTrainer> | null = null;
-  let killTimer: NodeJS.Timeout | null = null;
-  /** What the trainer says of itself at its end. */
-  let trainerUsage: { at: number; processorMicros: number } | null = null;
+  /** From the moment at which it begins. */
+  let driver: Driver | null = null;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
 
@@ -88,20 +81,12 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (why) note('info', why);
     recorder.write(store.updateRun(id, { status: 'stopping' }));
     void announce();
-    if (!worker) return;
-    worker.post({ type: 'stop' });
-    killTimer = setTimeout(() => {
-      note(
-        'warning',
-        `The trainer did not stop within ${context.stopPatienceMs / 1000} s and was ended.`,
-      );
-      worker?.kill();
-    }, context.stopPatienceMs);
+    driver?.stop();
   };
 
   const stopByHand = (): void => {
     if (stoppingSince === null) stop();
-    else if (performance.now() - stoppingSince >= context.stopInsistMs) worker?.kill();
+    else if (performance.now() - stoppingSince >= context.stopInsistMs) driver?.kill();
   };
 
   /** Waits for something that a stop need not wait for. */
@@ -138,21 +123,43 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     events.emit('machine', {});
   };
 
-  const live = async (): Promise<Ending> => {
-    const detail = await store.getRun(id);
-    const { config, summary } = detail;
+  const course: Course = {
+    id,
+    context,
+    recorder,
+    stopped: abort.signal,
+    note,
+    announce,
+    announceProgress,
+    started: () => {},
+  };
+
+  /** What is to be done, on which terms its energy is measured, and who does it. */
+  const work = (detail: RunDetail) => {
+    const { config } = detail;
     if (!config)
       throw new AppError('CONFLICT', `Run ${id} was imported: there is nothing to train.`);
     const resume = resumePoint(detail, context.runDir(id));
+    return {
+      energy: config.energy,
+      resumed: resume !== null,
+      create: (): Driver => trainerDriver(course, config, resume),
+    };
+  };
+
+  const live = async (): Promise<Ending> => {
+    const detail = await store.getRun(id);
+    const { summary } = detail;
+    const { energy: terms, resumed, create } = work(detail);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
-    const { region, warning } = context.priceOf(config);
+    const { region, warning } = context.priceOf({ energy: terms });
     await store.updateRun(id, {
       status: 'baseline',
       machine: metering.inventory,
       hz: context.hz(),
       intensity: region,
-      pue: config.energy.pue,
+      pue: terms.pue,
     });
     await announce();
     const energy = new LiveEnergy();
@@ -163,8 +170,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     try {
       // looking for engines takes the processor: it would be measured as idle power, or as the run's
       await unlessStopped(context.quiet());
-      if (!abort.signal.aborted && !resume && config.energy.baselineSeconds > 0)
-        await baseline(config.energy.baselineSeconds, energy);
+      if (!abort.signal.aborted && !resumed && terms.baselineSeconds > 0)
+        await baseline(terms.baselineSeconds, energy);
       const from = await metering.mark();
       if (abort.signal.aborted) return { status: 'stopped' };
       const secondsBefore = await store.startSegment(id, { micros: from, utc: utcOf(from) });
@@ -173,36 +180,30 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       await announce();
       if (warning) note('warning', warning);
       ticker = setInterval(() => {
-        const figures = energy.since(from, summary, region, config.energy.pue);
+        const figures = energy.since(from, summary, region, terms.pue);
         const time = timeOf(monotonicMicros());
         events.emit('run.energy', { id, time, ...figures });
         const { wh, gCO2e, byKind: whByKind } = figures;
         announceProgress({ seconds: time, wh, gCO2e, whByKind });
       }, tickMs);
 
-      const runDir = context.runDir(id);
-      await mkdir(runDir, { recursive: true });
+      await mkdir(context.runDir(id), { recursive: true });
       const load = new ProcessorLoad(from);
       const stopWatching = context.samples.listen((batch) =>
         load.append(batch, metering.components),
       );
       const hostBefore = process.cpuUsage();
-      const ending = await train(
-        {
-          type: 'start',
-          config,
-          dataDir: context.dataDir,
-          runDir,
-          resume,
-        },
-        timeOf,
-      );
+      if (abort.signal.aborted) return { status: 'stopped' };
+      const own = create();
+      driver = own;
+      const ending = await own.drive(timeOf);
       stopWatching();
       // a trainer that was killed has not said what it used
-      if (trainerUsage) {
+      const { usage } = own;
+      if (usage) {
         const { user, system } = process.cpuUsage(hostBefore);
-        const own = trainerUsage.processorMicros + user + system;
-        const others = othersNote(load.meanPercent, own, trainerUsage.at - from);
+        const own = usage.processorMicros + user + system;
+        const others = othersNote(load.meanPercent, own, usage.at - from);
         if (others) note('warning', others);
       }
       return ending;
@@ -210,115 +211,6 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       clearInterval(ticker);
       stopSampling();
     }
-  };
-
-  /** Runs the trainer process to its end. */
-  const train = async (
-    order: ToTrainer & { type: 'start' },
-    timeOf: (at: number) => number,
-  ): Promise<Ending> => {
-    if (abort.signal.aborted) return { status: 'stopped' };
-    const said = Promise.withResolvers<Ending>();
-    let heard: Ending | null = null;
-    let checkpointed = order.resume !== null;
-    const settle = (ending: Ending): void => {
-      heard = ending;
-      said.resolve(ending);
-    };
-
-    const hear = (message: FromTrainer): void => {
-      switch (message.type) {
-        case 'ready': {
-          const { engine, parameters, trainImages, stepsPerEpoch, steps, epochs, firstStep } =
-            message;
-          recorder.write(store.rewind(id, firstStep));
-          if (order.resume) note('info', `Resumed from the checkpoint at step ${firstStep - 1}.`);
-          recorder.write(
-            store.updateRun(id, {
-              engine: engine.name,
-              engineWhy: `${engine.description}; ${engine.why}`,
-              parameters,
-              trainImages,
-              stepsPerEpoch,
-              steps,
-              epochs,
-              classes: message.classes,
-              graphNodes: message.graphNodes,
-            }),
-          );
-          void announce();
-          break;
-        }
-        case 'phase': {
-          const { name, epoch, edge, at } = message;
-          // a reading near the edge: what lies between is interpolated
-          void metering.mark();
-          recorder.write(
-            edge === 'start'
-              ? store.startPhase(id, name, epoch, at)
-              : store.endPhase(id, name, epoch, at),
-          );
-          events.emit('run.phase', { id, name, epoch, edge, time: timeOf(at) });
-          break;
-        }
-        case 'progress':
-          events.emit('run.progress', { id, label: message.label, fraction: message.fraction });
-          break;
-        case 'steps':
-          recorder.write(store.addSteps(id, message.steps));
-          announceProgress(lastStep(message.steps, order.config.train.batch));
-          events.emit('run.steps', {
-            id,
-            steps: message.steps,
-            time: message.steps.t.map(timeOf),
-          });
-          break;
-        case 'evaluation': {
-          const { at, epoch, step, result } = message;
-          recorder.write(store.addEvaluation(id, { at, epoch, step, result }));
-          events.emit('run.evaluation', { id, epoch, step, time: timeOf(at), result });
-          void announce();
-          break;
-        }
-        case 'checkpoint': {
-          const { epoch, step, path, bytes } = message;
-          checkpointed = true;
-          recorder.write(store.addCheckpoint(id, { epoch, step, path, bytes }));
-          break;
-        }
-        case 'note':
-          note(message.level, message.message, message.at);
-          break;
-        case 'done':
-          settle({ status: 'done', step: message.step, imagesSeen: message.imagesSeen });
-          break;
-        case 'stopped':
-          settle({ status: 'stopped', step: message.step, imagesSeen: message.imagesSeen });
-          break;
-        case 'failed': {
-          // what was broken off by the stop (drawing or reading the data) did not fail
-          const asked = abort.signal.aborted && message.error.code === 'CANCELLED';
-          settle(asked ? { status: 'stopped' } : { status: 'failed', error: message.error });
-          break;
-        }
-        case 'usage':
-          trainerUsage = message;
-          break;
-        case 'engines':
-          break;
-      }
-    };
-
-    worker = context.spawn<ToTrainer, FromTrainer>(context.trainerEntry, `trainer ${id}`, hear);
-    const own = worker;
-    own.post(order);
-    await Promise.race([said.promise, own.exited]);
-    const leave = setTimeout(() => own.kill(), exitPatienceMs);
-    const exit = await own.exited;
-    clearTimeout(leave);
-    if (heard) return heard;
-    if (abort.signal.aborted) return { status: 'stopped' };
-    return { status: 'failed', error: unexpectedEnd(exit, own.lastLines(), checkpointed) };
   };
 
   /**
@@ -352,7 +244,6 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   };
 
   const end = async (ending: Ending): Promise<void> => {
-    if (killTimer) clearTimeout(killTimer);
     // all samples up to this moment have been handed on before it is told
     const at = await metering.mark();
     recorder.close();
@@ -373,37 +264,11 @@ export function startRun(context: RunContext, id: number): ActiveRun {
 
   const ended = live()
     .catch(async (cause: unknown): Promise<Ending> => {
-      worker?.kill();
-      await worker?.exited;
+      driver?.kill();
       const { code, message, hint } = wireError(cause);
       return { status: 'failed', error: { code, message, hint } };
     })
     .then(end);
 
   return { id, stop, stopByHand, ended };
-}
-
-function lastStep({ step, epoch, stepMs }: StepMetrics, batch: number): Partial<RunSummary> {
-  const time = stepMs.reduce((sum, ms) => sum + ms, 0);
-  return {
-    step: step.at(-1) ?? null,
-    epoch: epoch.at(-1) ?? null,
-    ...(time > 0 && { imagesPerSecond: (1000 * batch * stepMs.length) / time }),
-  };
-}
-
-function unexpectedEnd({ code, signal }: Exit, lines: string[], checkpointed: boolean): Problem {
-  const how = signal ? `killed by ${signal}` : code === null ? 'not started' : `exit code ${code}`;
-  const next = checkpointed
-    ? 'Resume goes on from the last checkpoint.'
-    : 'No checkpoint had been written yet: Resume begins anew.';
-  const last = lines.slice(-20).join('\n');
-  return {
-    code: 'ENGINE',
-    message: `The training process ended unexpectedly (${how}).${last ? `\n${last}` : ''}`,
-    hint:
-      signal === 'SIGKILL'
-        ? `The system may have run out of memory: try a smaller batch. ${next}`
-        : next,
-  };
 }
