@@ -13,7 +13,13 @@ import type {
   EngineName,
   ExperimentConfig,
 } from './experiment-config.ts';
-import type { Inventory, Provenance, SourceStatus, ComponentKind } from './meter/messages.ts';
+import type {
+  ComponentKind,
+  CpuCurve,
+  Inventory,
+  Provenance,
+  SourceStatus,
+} from './meter/messages.ts';
 import type {
   DeltaSparsity,
   DetectionResult,
@@ -28,6 +34,7 @@ import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 export * from './experiment-config.ts';
 export type {
   ComponentKind,
+  CpuCurve,
   DeltaSparsity,
   DetectionResult,
   EngineStatus,
@@ -491,7 +498,13 @@ export interface Settings {
   /** Samples per second of the meter. */
   hz: number;
   cpuTdpWatts: number | null;
+  /** Curve of the CPU model; null: the program's own. */
+  cpuCurve: CpuCurve | null;
   dimms: number | null;
+  /** How memory is taken where no counter reads it; `off` leaves its counter out too. */
+  ramMode: 'dimms' | 'constant' | 'off';
+  /** Used when `ramMode` is `constant`. */
+  ramWatts: number | null;
 }
 
 /** A line of a comparison: one quantity over all runs, the first run being the baseline. */
@@ -586,7 +599,16 @@ export const settingsSchema = v.strictObject({
   theme: v.picklist(['system', 'light', 'dark']),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
+  cpuCurve: v.nullable(
+    v.strictObject({
+      idle: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1)),
+      span: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2)),
+      exponent: v.pipe(v.number(), v.finite(), v.minValue(0.1), v.maxValue(2)),
+    }),
+  ),
   dimms: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(128))),
+  ramMode: v.picklist(['dimms', 'constant', 'off']),
+  ramWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2000))),
 });
 
 const seed = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));

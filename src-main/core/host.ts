@@ -131,7 +131,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
       ...defaultMeterSettings(options.resourcesDir),
       hz: settings.hz,
       cpuTdpWatts: settings.cpuTdpWatts,
+      cpuCurve: settings.cpuCurve,
       dimms: settings.dimms,
+      ram: { mode: settings.ramMode, watts: settings.ramWatts },
     });
     // the sensors of a program that only lists runs stay asleep until somebody asks for them
     const metering = lazyMetering(() =>

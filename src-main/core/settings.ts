@@ -10,7 +10,10 @@ export const defaultSettings: Settings = {
   theme: 'system',
   hz: 2,
   cpuTdpWatts: null,
+  cpuCurve: null,
   dimms: null,
+  ramMode: 'dimms',
+  ramWatts: null,
 };
 
 /** A value that an older or newer program left and that is not understood counts as not chosen. */
@@ -24,8 +27,10 @@ export async function loadSettings(store: Pick<Store, 'recall'>): Promise<Settin
   return { ...defaultSettings, ...Object.fromEntries(known) };
 }
 
-/** @throws AppError BAD_INPUT when the region is not known or has no figure. */
+/** @throws AppError BAD_INPUT when the region is not known or has no figure, or memory has no watts. */
 export function checkSettings(settings: Settings): void {
+  if (settings.ramMode === 'constant' && settings.ramWatts === null)
+    throw new AppError('BAD_INPUT', 'Memory at a constant power needs that power in watts.');
   if (settings.region === 'custom') {
     if (settings.customGPerKwh === null)
       throw new AppError('BAD_INPUT', 'A region of your own needs its figure in gCO2e per kWh.');

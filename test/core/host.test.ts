@@ -303,8 +303,20 @@ test('settings are kept, and a region that is not known is refused', async () =>
   await witness.call('settings.set', { region: 'FRA', theme: 'dark' });
   await expect(witness.call('settings.set', { region: 'nowhere' })).rejects.toThrow('nowhere');
   await expect(witness.call('settings.set', { region: 'custom' })).rejects.toThrow('its figure');
+  await expect(witness.call('settings.set', { ramMode: 'constant' })).rejects.toThrow('in watts');
+  await expect(
+    witness.call('settings.set', { cpuCurve: { idle: 0.1, span: 0.7, exponent: 3 } }),
+  ).rejects.toThrow();
+  const cpuCurve = { idle: 0.15, span: 0.75, exponent: 1 };
+  await witness.call('settings.set', { ramMode: 'constant', ramWatts: 8, cpuCurve });
   await restart();
-  expect(await witness.call('settings.get', {})).toMatchObject({ region: 'FRA', theme: 'dark' });
+  expect(await witness.call('settings.get', {})).toMatchObject({
+    region: 'FRA',
+    theme: 'dark',
+    ramMode: 'constant',
+    ramWatts: 8,
+    cpuCurve,
+  });
 });
 
 test('engines and sensors are found', async () => {

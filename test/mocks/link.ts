@@ -877,7 +877,10 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     theme: 'system',
     hz: 10,
     cpuTdpWatts: null,
+    cpuCurve: null,
     dimms: null,
+    ramMode: 'dimms',
+    ramWatts: null,
   };
   const asked: MockLink['asked'] = [];
   const hearers = new Set<(event: WireEvent) => void>();

@@ -291,6 +291,8 @@ function ramSource(components: readonly ComponentEnergy[], dimms: number | null)
   const [ram] = ofKind(components, 'ram');
   if (!ram) return 'off';
   if (ram.source === 'rapl') return 'rapl';
+  // per module unless a power of one's own was given
+  if (ram.source === 'ram-model' && !ram.method.includes('DIMM')) return 'constant';
   return dimms === null ? 'guess' : 'dimm';
 }
 

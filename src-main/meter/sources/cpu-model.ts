@@ -10,12 +10,18 @@
 import { CpuLoad } from '../load.ts';
 import { unknownWattsPerThread } from '../tdp.ts';
 import { SampleFlag } from '../messages.ts';
+import type { CpuCurve } from '../messages.ts';
 import { emptyReading, idleSource, readerOf } from './source.ts';
 import type { Component, Source, SourceContext, SourceDefinition } from './source.ts';
 
+export const defaultCurve: CpuCurve = { idle: 0.1, span: 0.7, exponent: 0.6 };
+
 /** Watts of one socket at busy share `u` (0..1). */
-export const modelledWatts = (tdpWatts: number, u: number): number =>
-  tdpWatts * (0.1 + 0.7 * u ** 0.6);
+export const modelledWatts = (tdpWatts: number, u: number, curve = defaultCurve): number =>
+  tdpWatts * (curve.idle + curve.span * u ** curve.exponent);
+
+/** Intel's unlocked parts hold their turbo limit, about twice the TDP, for minutes. */
+const exceedsItsTdp = /\b(i\d-\d{4,5}|ultra \d \d{3})K[FS]?\b/i;
 
 /** Shorter intervals hold too few scheduler ticks (10 ms each) for a share. */
 const windowMicros = 500_000;
@@ -27,6 +33,9 @@ function open(context: SourceContext): Source {
   const { cpu, virtual } = context.inventory;
   const known = cpu.tdpWatts;
   const tdp = (known ?? unknownWattsPerThread * cpu.cores) / (known === null ? cpu.sockets : 1);
+  const curve = context.settings.cpuCurve ?? defaultCurve;
+  const formula = `TDP x (${curve.idle.toFixed(2)} + ${curve.span.toFixed(2)} u^${curve.exponent})`;
+  const curveOrigin = context.settings.cpuCurve === null ? '' : '; curve given in the settings';
   const load = new CpuLoad(context.settings.paths.procStat);
   const energy = context.ledger.power('cpu', 'cpu-model');
   const reading = emptyReading();
@@ -43,7 +52,7 @@ function open(context: SourceContext): Source {
       provenance: 'modelled',
       uncertaintyPercent: null,
       uncertaintyWatts: (known === null ? 0.5 : 0.25) * tdp * cpu.sockets,
-      method: `TDP x (0.10 + 0.70 u^0.6) x ${cpu.sockets} socket(s), u from ${load.method}; ${origin}`,
+      method: `${formula} x ${cpu.sockets} socket(s), u from ${load.method}; ${origin}${curveOrigin}`,
     },
     reading,
     alive: true,
@@ -55,13 +64,17 @@ function open(context: SourceContext): Source {
     health: {
       state: 'reading',
       detail:
-        `Estimated from ${origin}.` +
+        `Estimated from ${origin}${curveOrigin}.` +
+        (known !== null && exceedsItsTdp.test(cpu.brand)
+          ? ' Desktop parts of this kind (K, KF, KS) exceed their TDP for minutes: a lower bound.'
+          : '') +
         (virtual && known !== null
           ? ' In a virtual machine the whole socket of the host is charged.'
-          : ''),
+          : '') +
+        (known === null ? '' : ' Another TDP can be typed in the settings.'),
       fix:
         known === null
-          ? "Type the processor's TDP or base power in the settings; its data sheet has it."
+          ? "Type the processor's TDP or base power in the settings (CPU TDP; on the command line: hugginggreen settings cpuTdpWatts=95); its data sheet has it."
           : null,
     },
     components: [component],
@@ -70,7 +83,7 @@ function open(context: SourceContext): Source {
       if (last === null || exact || now - last >= windowMicros) {
         const share = load.busyShare();
         if (share !== null) {
-          const watts = modelledWatts(tdp, share) * cpu.sockets;
+          const watts = modelledWatts(tdp, share, curve) * cpu.sockets;
           energy.charge(watts, now);
           reading.watts = watts;
           reading.utilPercent = 100 * share;

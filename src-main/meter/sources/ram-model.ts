@@ -1,6 +1,7 @@
 /**
- * Memory power without a counter: 5 W for each DIMM, a constant. Measured machines differ from it by an
- * order of magnitude either way, so its band is as wide as the value.
+ * Memory power without a counter: 5 W for each DIMM, or the watts that the user gave; a constant either
+ * way. Measured machines differ from 5 W by an order of magnitude in both directions, so its band is as
+ * wide as the value.
  */
 import { MemoryUse } from '../load.ts';
 import { SampleFlag } from '../messages.ts';
@@ -23,11 +24,22 @@ function open(context: SourceContext): Source {
   const reader = readerOf('ram', context);
   if (reader) return idleSource('unused', `${reader.definition.label} reads the memory.`);
 
+  const { mode, watts: given } = context.settings.ram;
+  if (mode === 'off') return idleSource('unused', 'Memory is left out: the settings say so.');
+  if (mode === 'constant' && given === null)
+    return idleSource(
+      'unavailable',
+      'Memory is to be a constant of your own, but no watts are given.',
+      'Type the watts of the memory in the settings.',
+    );
   const { totalBytes, dimms } = context.inventory.memory;
-  const count = dimms ?? guessDimms(totalBytes);
-  const watts = count * wattsPerDimm;
   const size = `${Math.round(totalBytes / 2 ** 30)} GiB`;
-  const method = `${count} DIMMs x ${wattsPerDimm} W, constant${dimms === null ? `; the number is guessed from ${size}` : ''}`;
+  const count = dimms ?? guessDimms(totalBytes);
+  const own = mode === 'constant';
+  const watts = own ? given! : count * wattsPerDimm;
+  const method = own
+    ? `${watts} W, constant, given in the settings`
+    : `${count} DIMMs x ${wattsPerDimm} W, constant${dimms === null ? `; the number is guessed from ${size}` : ''}`;
   const energy = context.ledger.power('ram', 'ram-model');
   const memory = new MemoryUse();
   const reading = emptyReading();
@@ -51,7 +63,10 @@ function open(context: SourceContext): Source {
     health: {
       state: 'reading',
       detail: `${method}.`,
-      fix: dimms === null ? 'Type the number of memory modules in the settings.' : null,
+      fix:
+        dimms === null && !own
+          ? 'Type the number of memory modules, or their watts, in the settings.'
+          : null,
     },
     components: [component],
     read(now) {

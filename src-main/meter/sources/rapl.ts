@@ -31,6 +31,8 @@ const mirrorJoules = 1;
 const wattsOverMicros = 50_000;
 const slowMicros = 1_000_000;
 const reopenMicros = 1_000_000;
+/** No package and no memory draws nothing for so long: a counter that stands still does not count. */
+const frozenMicros = 5_000_000;
 
 /** A domain of the powercap tree. */
 interface Zone {
@@ -51,9 +53,10 @@ const textOf = (path: string): string | null => {
   }
 };
 
+/** A positive whole number; null for anything else. */
 const numberOf = (path: string): number | null => {
   const text = textOf(path);
-  return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+  return text !== null && /^\d+$/.test(text) && Number(text) > 0 ? Number(text) : null;
 };
 
 function look(path: string): Zone | null {
@@ -61,7 +64,9 @@ function look(path: string): Zone | null {
   if (name === null) return null;
   try {
     const text = readFileSync(join(path, 'energy_uj'), 'utf8').trim();
-    if (/^\d+$/.test(text)) return { path, name, obstacle: null, energy: Number(text) };
+    // virtual machines and parts without memory counters show a zone that never counts
+    const counts = /^\d+$/.test(text) && Number(text) > 0;
+    if (counts) return { path, name, obstacle: null, energy: Number(text) };
     const message = `energy_uj holds ${JSON.stringify(text.slice(0, 40))}`;
     return { path, name, obstacle: { code: 'NUMBER', message }, energy: null };
   } catch (cause) {
@@ -78,8 +83,11 @@ const list = (folder: string): string[] => {
   }
 };
 
-/** The package zones to read: one for each counter that exists. Exported for its test. */
-export function choosePackages(root: string): { packages: Zone[]; left: string[] } {
+/**
+ * The package zones to read: one for each counter that exists.
+ * @param sockets of the machine: where there are more packages, dies of one socket are called packages
+ */
+function choosePackages(root: string, sockets: number): { packages: Zone[]; left: string[] } {
   const names = list(root);
   const zonesOf = (control: string): Zone[] =>
     names
@@ -96,11 +104,10 @@ export function choosePackages(root: string): { packages: Zone[]; left: string[]
   }
   const packages: Zone[] = [];
   for (const zone of chosen.values()) {
-    const socket = /^package-\d+/.exec(zone.name)![0];
+    const socket = socketOf(zone);
     const mirror = packages.find(
       (other) =>
-        other.name.startsWith(socket) &&
-        /^(-|$)/.test(other.name.slice(socket.length)) &&
+        (chosen.size > sockets || socketOf(other) === socket) &&
         zone.energy !== null &&
         other.energy !== null &&
         zone.energy > 0 &&
@@ -111,6 +118,8 @@ export function choosePackages(root: string): { packages: Zone[]; left: string[]
   }
   return { packages, left };
 }
+
+const socketOf = ({ name }: Zone): string => /^package-\d+/.exec(name)![0];
 
 /** The `dram` child of a package: inside its folder, or beside it as the class folder lists it. */
 function memoryOf(root: string, zone: Zone): Zone | null {
@@ -138,6 +147,9 @@ class Domain implements Component {
   readonly #maxWatts: number;
   #file: KernelFile | null = null;
   #openedAt = -Infinity;
+  #lastRaw = -1;
+  #frozen = false;
+  #movedAt = -Infinity;
 
   constructor(info: ComponentInfo, zone: Zone, energy: CounterEnergy, maxWatts: number) {
     this.info = info;
@@ -152,6 +164,18 @@ class Domain implements Component {
     const raw = this.#counter(now);
     if (raw === null) {
       // a failed read is missing; taken for 0 it would look like a wrap
+      clearReading(this.reading);
+      return;
+    }
+    if (raw !== this.#lastRaw) {
+      // what it did while it stood still nobody knows
+      if (this.#frozen) this.#energy.breakOff();
+      this.#frozen = false;
+      this.#lastRaw = raw;
+      this.#movedAt = now;
+    } else if (now - this.#movedAt >= frozenMicros) {
+      this.#frozen = true;
+      this.failure = `${this.#path} stands still`;
       clearReading(this.reading);
       return;
     }
@@ -184,14 +208,20 @@ class Domain implements Component {
   }
 }
 
-/** Lets a group read the counters, and says what that opens. */
+/**
+ * Two ways to the counters, with what they open. A rule of udev rather than of tmpfiles: it also holds
+ * where the driver is loaded after the start. Both files, because without the range each wrap is a gap.
+ */
 const permissionFix = [
-  '# Lets members of the group "energy" read the counters, also after a restart:',
+  '# Until the next restart, for every user of this machine:',
+  'sudo find /sys/devices/virtual/powercap -name energy_uj -o -name max_energy_range_uj | xargs sudo chmod a+r',
+  '# Or for good, for the members of the group "energy" only:',
   'sudo groupadd -f energy && sudo usermod -aG energy "$USER"',
-  "for depth in '*' '*/intel-rapl:*'; do for file in energy_uj max_energy_range_uj; do",
-  '  echo "z /sys/devices/virtual/powercap/intel-rapl/intel-rapl:$depth/$file 0440 root energy -"',
-  'done; done | sudo tee /etc/tmpfiles.d/energy-counters.conf && sudo systemd-tmpfiles --create',
-  '# Then log out and in again.',
+  "sudo tee /etc/udev/rules.d/70-energy-counters.rules <<'RULE'",
+  `SUBSYSTEM=="powercap", KERNEL=="intel-rapl*:*", ACTION=="add|change", RUN+="/bin/sh -c 'cd /sys%p && chgrp energy energy_uj max_energy_range_uj && chmod g+r energy_uj max_energy_range_uj'"`,
+  'RULE',
+  'sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=powercap',
+  '# Then log out and in again, and look for sensors again.',
   '# Risk: whoever may read these counters can infer what other programs of this machine compute',
   '# (PLATYPUS, CVE-2020-8694). On a machine shared with people you do not trust, keep the estimate.',
 ].join('\n');
@@ -212,7 +242,8 @@ function open(context: SourceContext): Source {
   if (given === null && process.platform !== 'linux')
     return idleSource('unavailable', 'RAPL counters are read on Linux only.');
   const root = given ?? defaultRoot;
-  const { packages, left } = choosePackages(root);
+  const { packages, left } = choosePackages(root, context.inventory.cpu.sockets);
+  const memoryWanted = context.settings.ram.mode !== 'off';
   const readable = packages.filter(({ obstacle }) => obstacle === null);
   const closed = packages.filter(({ obstacle }) => obstacle !== null);
   if (packages.length === 0)
@@ -257,13 +288,14 @@ function open(context: SourceContext): Source {
   const closedMemory: Zone[] = [];
   for (const zone of readable) {
     add(zone, 'cpu', zone.name, maxPackageWatts(zone, cpu.tdpWatts));
-    const memory = memoryOf(root, zone);
+    const memory = memoryWanted ? memoryOf(root, zone) : null;
     if (memory?.obstacle === null)
       add(memory, 'ram', zone.name.replace('package', 'dram'), maxMemoryWatts);
     else if (memory !== null) closedMemory.push(memory);
   }
   if (list(root).some((name) => textOf(join(root, name, 'name')) === 'psys'))
     left.push('psys (contains the packages)');
+  if (!memoryWanted) left.push('memory (left out by the settings)');
   const withoutRange = domains.filter(({ rangeKnown }) => !rangeKnown);
 
   const notes = [

@@ -65,6 +65,31 @@ describe('the processor model', () => {
     source.close();
   });
 
+  it('obeys a curve and a TDP of the settings, and names them', async () => {
+    ticks(0, 1000);
+    const own = nowhere(
+      { procStat: stat },
+      { cpuCurve: { idle: 0.2, span: 0.8, exponent: 1 }, cpuTdpWatts: 100 },
+    );
+    const cpu = {
+      ...machine.cpu,
+      brand: 'Intel(R) Core(TM) i9-13900KS',
+      sockets: 1,
+      tdpWatts: 100,
+      tdpMatch: 'given in the settings',
+    };
+    const inventory: Inventory = { ...machine, cpu };
+    const source = await openNow(cpuModel, contextFor(own, { inventory }));
+    expect(component(source, 'cpu').info.method).toBe(
+      `TDP x (0.20 + 0.80 u^1) x 1 socket(s), u from ${stat}; TDP 100 W (given in the settings); curve given in the settings`,
+    );
+    expect(source.health.detail).toContain('a lower bound');
+    ticks(50, 1050);
+    readAt(source, 0, 'cpu');
+    expect(component(source, 'cpu').reading.watts).toBeCloseTo(100 * (0.2 + 0.8 * 0.5), 9);
+    source.close();
+  });
+
   it('asks for the TDP of a processor that it does not know, with a wider band', async () => {
     const cpu = { ...machine.cpu, cores: 8, sockets: 1, tdpWatts: null, tdpMatch: null };
     const inventory: Inventory = { ...machine, cpu };
@@ -86,6 +111,29 @@ describe('the memory model', () => {
     expect(readAt(source, 10, 'ram')).toMatchObject({ joules: 600, watts: 60, flags: 0 });
     expect(component(source, 'ram').reading.memoryMb).toBeGreaterThan(0);
     source.close();
+  });
+
+  it("is a power of one's own where the settings have one", async () => {
+    const own = nowhere({}, { ram: { mode: 'constant', watts: 7.5 } });
+    const source = await openNow(ramModel, contextFor(own));
+    expect(component(source, 'ram').info).toMatchObject({
+      provenance: 'constant',
+      method: '7.5 W, constant, given in the settings',
+    });
+    readAt(source, 0, 'ram');
+    expect(readAt(source, 10, 'ram')).toMatchObject({ joules: 75, watts: 7.5 });
+    source.close();
+  });
+
+  it.each([
+    ['off', 'unused', 'the settings say so'],
+    ['constant', 'unavailable', 'no watts are given'],
+  ] as const)('mode %s without watts reads nothing, and says why', async (mode, state, why) => {
+    const own = nowhere({}, { ram: { mode, watts: null } });
+    const source = await openNow(ramModel, contextFor(own));
+    expect(source.components).toEqual([]);
+    expect(source.health.state).toBe(state);
+    expect(source.health.detail).toContain(why);
   });
 
   it('guesses the number of DIMMs, and says so', async () => {

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  statSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { Ledger } from '../../../src-main/meter/energy.ts';
@@ -6,7 +15,7 @@ import { SampleFlag } from '../../../src-main/meter/messages.ts';
 import { rapl } from '../../../src-main/meter/sources/rapl.ts';
 import type { Source } from '../../../src-main/meter/sources/source.ts';
 import { nowhere } from '../child.ts';
-import { contextFor, openNow, readAt } from '../context.ts';
+import { contextFor, machine, openNow, readAt } from '../context.ts';
 import type { Watched } from '../context.ts';
 import { powercap, setEnergy, temporaryFolder } from '../fakes.ts';
 import type { FakeZone } from '../fakes.ts';
@@ -28,10 +37,11 @@ const pack = (id: number, energy: number, children: FakeZone[] = []): FakeZone =
 
 async function opened(
   zones: Record<string, FakeZone>,
-  ledger = new Ledger(),
+  { ledger = new Ledger(), settings = {}, sockets = 2 } = {},
 ): Promise<{ source: Source; context: Watched; keys: string[] }> {
   powercap(root, zones);
-  const context = contextFor(nowhere({ powercap: root }), { ledger });
+  const inventory = { ...machine, cpu: { ...machine.cpu, sockets } };
+  const context = contextFor(nowhere({ powercap: root }, settings), { ledger, inventory });
   const source = await openNow(rapl, context);
   return { source, context, keys: source.components.map(({ info }) => info.key) };
 }
@@ -99,6 +109,42 @@ describe('which domains are counted', () => {
     expect(own.keys).toEqual(['cpu:package-0-die-0', 'cpu:package-0-die-1']);
     own.source.close();
   });
+
+  it('one of two "packages" that show the same counter on a machine with one socket', async () => {
+    const zones = {
+      'intel-rapl:0': pack(0, 5_000_000_000, [dram(7e6)]),
+      'intel-rapl:1': pack(1, 5_000_000_400, [dram(7e6)]),
+    };
+    const one = await opened(zones, { sockets: 1 });
+    expect(one.keys).toEqual(['cpu:package-0', 'ram:dram-0']);
+    expect(one.source.health.detail).toContain('package-1 (the same counter as package-0)');
+    one.source.close();
+    root += '-two';
+    const two = await opened(zones, { sockets: 2 });
+    expect(two.keys).toHaveLength(4);
+    two.source.close();
+  });
+
+  it('no memory where the settings leave memory out', async () => {
+    const settings = { ram: { mode: 'off', watts: null } } as const;
+    const { source, keys } = await opened(
+      { 'intel-rapl:0': pack(0, 10e6, [dram(1e6)]) },
+      { settings },
+    );
+    expect(keys).toEqual(['cpu:package-0']);
+    expect(source.health.detail).toContain('memory (left out by the settings)');
+    source.close();
+  });
+
+  it('no zone that stands at 0, so that the model takes its place', async () => {
+    const { source, keys } = await opened({
+      'intel-rapl:0': pack(0, 10e6, [dram(0)]),
+      'intel-rapl:1': pack(1, 0),
+    });
+    expect(keys).toEqual(['cpu:package-0']);
+    expect(source.health.detail).toContain('package-1: energy_uj holds "0"');
+    source.close();
+  });
 });
 
 describe('permissions', () => {
@@ -123,7 +169,17 @@ describe('permissions', () => {
     try {
       const source = await openNow(rapl, context);
       expect(source.health.detail).toMatch(/only root may read them .*EACCES/);
-      expect(source.health.fix).toMatch(/systemd-tmpfiles[\s\S]*CVE-2020-8694/);
+      const fix = source.health.fix!;
+      expect(fix).toMatch(/chmod a\+r[\s\S]*udevadm trigger[\s\S]*CVE-2020-8694/);
+      if (asRoot) process.seteuid!(0);
+      execFileSync('sh', ['-n', '-c', fix]);
+      // what the rule runs, here, with a group that this machine has
+      const group = execFileSync('id', ['-gn']).toString().trim();
+      const rule = /\/bin\/sh -c '([^']*)'/.exec(fix)![1]!;
+      const here = rule.replace('/sys%p', join(root, 'intel-rapl:0'));
+      execFileSync('sh', ['-c', here.replace('energy energy_uj', `${group} energy_uj`)]);
+      for (const file of ['energy_uj', 'max_energy_range_uj'])
+        expect(statSync(join(root, 'intel-rapl:0', file)).mode & 0o040).toBe(0o040);
     } finally {
       if (asRoot) process.seteuid!(0);
     }
@@ -172,6 +228,48 @@ describe('reading', () => {
     source.close();
   });
 
+  it.each([
+    ['runs backwards a little', 99.9e6],
+    ['jumps', 100e6 + 200_000e6],
+  ])('makes a counter that %s a gap and goes on from there', async (_, next) => {
+    const { source } = await opened({ 'intel-rapl:0': pack(0, 100e6) });
+    readAt(source, 0, 'cpu:package-0');
+    setEnergy(root, 'intel-rapl:0', next);
+    expect(readAt(source, 1, 'cpu:package-0')).toMatchObject({ joules: 0, flags: SampleFlag.gap });
+    setEnergy(root, 'intel-rapl:0', next + 60e6);
+    expect(readAt(source, 2, 'cpu:package-0')).toMatchObject({ joules: 60, flags: 0 });
+    source.close();
+  });
+
+  it('does not take a counter that stands still for 0 W', async () => {
+    const { source, context } = await opened({ 'intel-rapl:0': pack(0, 100e6) });
+    readAt(source, 0, 'cpu:package-0');
+    setEnergy(root, 'intel-rapl:0', 150e6);
+    expect(readAt(source, 1, 'cpu:package-0')).toMatchObject({ joules: 50, flags: 0 });
+    readAt(source, 5.9, 'cpu:package-0');
+    expect(readAt(source, 6, 'cpu:package-0')).toMatchObject({ joules: null, watts: null });
+    expect(source.health).toMatchObject({ state: 'failed' });
+    expect(source.health.detail).toContain('stands still');
+    expect(context.events).toHaveLength(1);
+    // what happened meanwhile is not known: a gap
+    setEnergy(root, 'intel-rapl:0', 450e6);
+    expect(readAt(source, 8, 'cpu:package-0')).toMatchObject({ joules: 50, flags: SampleFlag.gap });
+    setEnergy(root, 'intel-rapl:0', 500e6);
+    expect(readAt(source, 9, 'cpu:package-0')).toMatchObject({ joules: 100, flags: 0 });
+    expect(source.health.state).toBe('reading');
+    source.close();
+  });
+
+  it('makes a fall a gap where the range reads 0', async () => {
+    const { source } = await opened({
+      'intel-rapl:0': { name: 'package-0', energy: 100e6, range: 0 },
+    });
+    readAt(source, 0, 'cpu:package-0');
+    setEnergy(root, 'intel-rapl:0', 10e6);
+    expect(readAt(source, 1, 'cpu:package-0')).toMatchObject({ joules: 0, flags: SampleFlag.gap });
+    source.close();
+  });
+
   it('takes a failed read for missing, never for 0 and never for a wrap', async () => {
     const { source, context } = await opened({
       'intel-rapl:0': pack(0, 100e6),
@@ -214,7 +312,7 @@ describe('reading', () => {
 
   it('goes on without a gap when sources are looked for again', async () => {
     const ledger = new Ledger();
-    const first = await opened({ 'intel-rapl:0': pack(0, 100e6) }, ledger);
+    const first = await opened({ 'intel-rapl:0': pack(0, 100e6) }, { ledger });
     readAt(first.source, 0, 'cpu:package-0');
     first.source.close();
     setEnergy(root, 'intel-rapl:0', 170e6);
