@@ -287,12 +287,14 @@ function cpuSource(components: readonly ComponentEnergy[]): string | null {
   return cpu.provenance === 'constant' ? 'constant' : 'model';
 }
 
+/** How the memory model names memory whose watts were typed in. */
+const ownFigure = ', own figure';
+
 function ramSource(components: readonly ComponentEnergy[], dimms: number | null): string {
   const [ram] = ofKind(components, 'ram');
   if (!ram) return 'off';
   if (ram.source === 'rapl') return 'rapl';
-  // per module unless a power of one's own was given
-  if (ram.source === 'ram-model' && !ram.method.includes('DIMM')) return 'constant';
+  if (ram.name.endsWith(ownFigure)) return 'constant';
   return dimms === null ? 'guess' : 'dimm';
 }
 

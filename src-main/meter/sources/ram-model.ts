@@ -47,7 +47,7 @@ function open(context: SourceContext): Source {
     info: {
       key: 'ram',
       kind: 'ram',
-      name: `Memory, ${size}`,
+      name: `Memory, ${size}${own ? ', own figure' : ''}`,
       source: 'ram-model',
       provenance: 'constant',
       uncertaintyPercent: 100,

@@ -117,6 +117,7 @@ describe('the memory model', () => {
     const own = nowhere({}, { ram: { mode: 'constant', watts: 7.5 } });
     const source = await openNow(ramModel, contextFor(own));
     expect(component(source, 'ram').info).toMatchObject({
+      name: 'Memory, 384 GiB, own figure',
       provenance: 'constant',
       method: '7.5 W, constant, given in the settings',
     });
