@@ -366,8 +366,22 @@ export interface Series {
   y: (number | null)[];
 }
 
+/** Columns of equal length per component; null where it was not read. */
 export interface PowerSeries {
-  components: (PowerComponent & { x: number[]; watts: (number | null)[]; wh: (number | null)[] })[];
+  components: (PowerComponent & {
+    /** False for a card that is not the run's: in no sum. */
+    counted: boolean;
+    /** Seconds of the run's active time. */
+    x: number[];
+    watts: (number | null)[];
+    /** Cumulative since the start of the run. */
+    wh: (number | null)[];
+    tempC: (number | null)[];
+    /** Clock of the cores. */
+    clockMhz: (number | null)[];
+    utilPercent: (number | null)[];
+    memoryMb: (number | null)[];
+  })[];
 }
 
 export interface Forecast {

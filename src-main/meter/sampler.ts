@@ -43,6 +43,7 @@ const column = (component: Component): Column => ({
     utilPercent: [],
     memoryMb: [],
     tempC: [],
+    clockMhz: [],
   },
 });
 
@@ -214,6 +215,7 @@ export class Sampler {
       series.utilPercent.push(reading.utilPercent);
       series.memoryMb.push(reading.memoryMb);
       series.tempC.push(reading.tempC);
+      series.clockMhz!.push(reading.clockMhz);
     }
     return now;
   }

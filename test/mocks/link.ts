@@ -733,7 +733,19 @@ function powerOf(story: Story): PowerSeries {
         if (at > 0) sum += ((watts[i] ?? busy) * (end + 10)) / n / 3600;
         return watts[i] === null ? null : sum;
       });
-      return { ...component, x, watts, wh };
+      const none = x.map(() => null);
+      const warm = component.kind === 'gpu';
+      return {
+        ...component,
+        counted: true,
+        x,
+        watts,
+        wh,
+        tempC: warm ? watts.map((at) => at && 30 + at / 12) : none,
+        clockMhz: warm ? watts.map((at) => at && Math.round(600 + 9 * Math.min(140, at))) : none,
+        utilPercent: none,
+        memoryMb: none,
+      };
     }),
   };
 }

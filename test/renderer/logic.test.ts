@@ -63,14 +63,23 @@ describe('stacking', () => {
     expect(tops[1]).toContain(5);
   });
 
-  it('does not call a sum smaller because a part of it is missing', () => {
+  it('does not call a sum smaller because a part of it is missing, nor larger by a card not used', () => {
     const x = range(40);
-    const part = (y: (number | null)[]) => ({ ...components[0]!, x, watts: y, wh: y });
+    const none = x.map(() => null);
+    const part = (y: (number | null)[], counted = true) => ({
+      ...components[0]!,
+      ...{ counted, x, watts: y, wh: y },
+      ...{ tempC: none, clockMhz: none, utilPercent: none, memoryMb: none },
+    });
     const power = {
       components: [
         part(x.map(() => 100)),
         part(x.map((i) => (i > 10 && i < 20 ? null : 50))),
-        part(x.map(() => null)),
+        part(none),
+        part(
+          x.map(() => 1000),
+          false,
+        ),
       ],
     };
     const { y } = totalLine(power, 'watts', { id: 1, name: 'a' }, 40);

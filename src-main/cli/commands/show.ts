@@ -47,7 +47,7 @@ function describe({
       table(
         ['component', 'source', 'kind of value', 'Wh', '±', 'mean W', 'idle W', 'coverage'],
         energy.components.map((c) => [
-          c.name,
+          c.counted ? c.name : `${c.name} (not used by this run, in no total)`,
           c.source,
           c.provenance,
           number(c.wh),

@@ -258,21 +258,23 @@ function energyCells({ summary, energy, circumstances }: RunDetail): Row {
   };
 }
 
-/** Sum over the components of a kind that have the value; null where none has. */
+/** Sum over the run's components of a kind that have the value; null where none has. */
 function sumOf(
   components: readonly ComponentEnergy[],
   kind: ComponentKind,
   of: (component: ComponentEnergy) => number | null,
 ): number | null {
   const values = components
-    .filter((component) => component.kind === kind)
+    .filter((component) => component.counted && component.kind === kind)
     .map(of)
     .filter((value) => value !== null);
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }
 
 const ofKind = (components: readonly ComponentEnergy[], kind: ComponentKind) =>
-  components.filter((component) => component.kind === kind && component.wh !== null);
+  components.filter(
+    (component) => component.counted && component.kind === kind && component.wh !== null,
+  );
 
 function gpuSource(components: readonly ComponentEnergy[]): string {
   const gpus = ofKind(components, 'gpu');
@@ -368,6 +370,7 @@ const sampleColumns = [
   'mem_mb',
   'temp_c',
   'valid',
+  'clock_mhz',
 ];
 
 interface RunSamples {
@@ -396,6 +399,7 @@ function* sampleRows({ run, samples }: RunSamples): Iterable<Cell[]> {
         of.memoryMb[i],
         of.tempC[i],
         of.valid[i],
+        of.clockMhz[i],
       ];
 }
 

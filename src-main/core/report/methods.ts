@@ -154,16 +154,18 @@ function machines(runs: readonly RunDetail[]): string {
 function measurement(runs: readonly MeasuredRun[]): string {
   const sensors = distinct(
     runs.flatMap(({ power }) =>
-      power.components.map((component) => {
-        const { uncertaintyPercent: percent, uncertaintyWatts: watts } = component;
-        const band =
-          percent !== null
-            ? ` (± ${percent} %)`
-            : watts !== null
-              ? ` (± ${significant(watts, 3)} W)`
-              : '';
-        return `${component.name}: ${component.provenance}${band}, ${component.method}`;
-      }),
+      power.components
+        .filter(({ counted }) => counted)
+        .map((component) => {
+          const { uncertaintyPercent: percent, uncertaintyWatts: watts } = component;
+          const band =
+            percent !== null
+              ? ` (± ${percent} %)`
+              : watts !== null
+                ? ` (± ${significant(watts, 3)} W)`
+                : '';
+          return `${component.name}: ${component.provenance}${band}, ${component.method}`;
+        }),
     ),
   );
   if (sensors.length === 0) return '';
@@ -270,7 +272,9 @@ export function limitsOf(
 }
 
 function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
-  const components = runs.flatMap(({ detail }) => detail.energy?.components ?? []);
+  const components = runs.flatMap(
+    ({ detail }) => detail.energy?.components.filter(({ counted }) => counted) ?? [],
+  );
   const named = (provenance: string) =>
     distinct(
       components
@@ -288,6 +292,14 @@ function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
     limits.push(
       `The power of ${list(constant)} is a constant: it follows the duration and tells nothing about load.`,
     );
+  const idle = distinct(
+    runs.flatMap(({ detail }) =>
+      (detail.energy?.components ?? [])
+        .filter(({ counted }) => !counted)
+        .map(({ name, key }) => `${name} (${key.replace(/^gpu:/, '')})`),
+    ),
+  );
+  if (idle.length > 0) limits.push(`Not used by the run, read but in no total: ${list(idle)}.`);
   if (!components.some(({ kind, wh }) => kind === 'gpu' && wh !== null))
     limits.push('No GPU power was read; where a GPU worked, its energy is missing.');
   limits.push(

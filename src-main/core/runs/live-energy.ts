@@ -18,9 +18,15 @@ export interface LiveFigures {
 type Before = Pick<RunSummary, 'wh' | 'whByKind'>;
 
 export class LiveEnergy {
+  readonly #isCounted: (key: string, kind: ComponentKind) => boolean;
   #accounts = new Map<string, { kind: ComponentKind; account: EnergyAccount }>();
   #watts: number | null = null;
   #lastAt = -Infinity;
+
+  /** @param isCounted whether a component is the run's; what is not is in no sum */
+  constructor(isCounted: (key: string, kind: ComponentKind) => boolean = () => true) {
+    this.#isCounted = isCounted;
+  }
 
   append(batch: SampleBatch, components: readonly ComponentInfo[]): void {
     let watts: number | null = null;
@@ -30,7 +36,7 @@ export class LiveEnergy {
       const own = this.#accounts.get(key) ?? { kind, account: new EnergyAccount() };
       this.#accounts.set(key, own);
       own.account.append(batch.session, { t: batch.t, joules, flags });
-      watts = add(watts, power.at(-1) ?? null);
+      if (this.#isCounted(key, kind)) watts = add(watts, power.at(-1) ?? null);
     }
     this.#watts = watts;
     this.#lastAt = batch.t.at(-1) ?? this.#lastAt;
@@ -51,7 +57,8 @@ export class LiveEnergy {
     const byKind: LiveFigures['byKind'] = { ...before.whByKind };
     let wh = before.wh;
     if (this.#lastAt > from)
-      for (const { kind, account } of this.#accounts.values()) {
+      for (const [key, { kind, account }] of this.#accounts) {
+        if (!this.#isCounted(key, kind)) continue;
         const { joules } = account.between(from, this.#lastAt);
         if (joules === null) continue;
         byKind[kind] = (byKind[kind] ?? 0) + joules / joulesPerWh;

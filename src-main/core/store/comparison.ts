@@ -77,7 +77,7 @@ const ofKind = (kind: 'gpu' | 'cpu' | 'ram', label: string): Quantity => ({
   of: ({ summary }) => summary.whByKind[kind] ?? null,
   band: ({ energy }) => {
     const bands = (energy?.components ?? [])
-      .filter((component) => component.kind === kind)
+      .filter((component) => component.counted && component.kind === kind)
       .map(({ uncertaintyWh }) => uncertaintyWh)
       .filter((band) => band !== null);
     return bands.length === 0 ? null : Math.hypot(...bands);

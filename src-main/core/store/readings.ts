@@ -82,13 +82,32 @@ export const componentsOf = (db: ReadableDb, launch: number): ComponentRow[] =>
     launch,
   );
 
+/**
+ * Which components are a run's, as it was stored at its start (`counted`: keys, null: all). Only cards are told
+ * apart: processor and memory serve every run, also where their source and key change on the way.
+ */
+export function countedOf(
+  db: ReadableDb,
+  run: number,
+): (component: { key: string; kind: ComponentKind }) => boolean {
+  const { counted } = db.get<{ counted: string | null }>(
+    'select counted from run where id = ?',
+    run,
+  ) ?? { counted: null };
+  const keys = counted === null ? null : new Set(JSON.parse(counted) as string[]);
+  return ({ key, kind }) => keys === null || kind !== 'gpu' || keys.has(key);
+}
+
 /** Answers for the energy of intervals of one run. */
 export interface RunReadings {
   components: PowerComponent[];
   /** Of one component over some intervals together. */
   of(key: string, intervals: readonly Interval[]): IntervalEnergy;
-  /** Sum over the components that were read, Wh, in all and by kind; null where none was. */
-  over(interval: Interval): {
+  /** Sum over the components that were read and are the run's, Wh, in all and by kind; null where none was. */
+  over(
+    interval: Interval,
+    isCounted: (component: PowerComponent) => boolean,
+  ): {
     wh: number | null;
     byKind: Partial<Record<ComponentKind, number | null>>;
   };
@@ -132,10 +151,12 @@ export function readingsFor(
   return {
     components,
     of,
-    over(interval) {
+    over(interval, isCounted) {
       const byKind: Partial<Record<ComponentKind, number | null>> = {};
       let wh: number | null = null;
-      for (const { key, kind } of components) {
+      for (const component of components) {
+        if (!isCounted(component)) continue;
+        const { key, kind } = component;
         const { joules } = of(key, [interval]);
         const own = joules === null ? null : joules / joulesPerWh;
         byKind[kind] = plus(byKind[kind] ?? null, own);

@@ -335,6 +335,7 @@ export function samples(db: ReadableDb, id: number): SampleColumns[] {
           utilPercent: rows.map((row) => row[4]),
           memoryMb: rows.map((row) => row[5]),
           tempC: rows.map((row) => row[6]),
+          clockMhz: rows.map((row) => row[7]),
           valid: rows.map(
             ([, joules, watts, flags]) =>
               (joules !== null || watts !== null) && (flags & SampleFlag.gap) === 0,
@@ -355,12 +356,14 @@ type SampleTuple = [
   utilPercent: number | null,
   memoryMb: number | null,
   tempC: number | null,
+  clockMhz: number | null,
 ];
 
 /** From the last reading before the segment to its end. */
 const sampleRows = (db: ReadableDb, component: number, { from, to }: Segment): SampleTuple[] =>
   db.rows<SampleTuple>(
-    `select t, joules, watts, flags, util_percent, memory_mb, temp_c from power_sample
+    `select t, joules, watts, flags, util_percent, memory_mb, temp_c, clock_mhz
+     from power_sample
      where component = @component and t <= @to and t >= ifnull(
        (select max(t) from power_sample
         where component = @component and t < @from and joules is not null), @from)

@@ -2,7 +2,14 @@
 import type { Energy, PhaseEnergy, Pricing, Region } from '../../contract.ts';
 import { plainPricing, runEnergy, type WallCalibration } from '../energy/account.ts';
 import type { ReadableDb } from './database.ts';
-import { readingsFor, runSeconds, segmentsOf, type Interval, type Segment } from './readings.ts';
+import {
+  countedOf,
+  readingsFor,
+  runSeconds,
+  segmentsOf,
+  type Interval,
+  type Segment,
+} from './readings.ts';
 
 /** The factor that a run was priced with. */
 export function regionOf(db: ReadableDb, run: number): Region | undefined {
@@ -24,12 +31,11 @@ export function energyOf(db: ReadableDb, run: number, now?: number): Energy | nu
   const known = db.get<{
     idle: string | null;
     pue: number;
-    counted: string | null;
     pricing: string | null;
     wall: string | null;
-  }>('select idle, pue, counted, pricing, wall from run where id = ?', run)!;
+  }>('select idle, pue, pricing, wall from run where id = ?', run)!;
   const idleWatts = parsed<Record<string, number | null>>(known.idle) ?? {};
-  const counted = parsed<string[]>(known.counted);
+  const isCounted = countedOf(db, run);
   const pricing: Pricing = {
     ...plainPricing(region, known.pue),
     ...parsed<Omit<Pricing, 'region' | 'pue'>>(known.pricing),
@@ -42,7 +48,7 @@ export function energyOf(db: ReadableDb, run: number, now?: number): Energy | nu
       info,
       energy: readings.of(info.key, active),
       idleWatts: idleWatts[info.key] ?? null,
-      counted: counted?.includes(info.key) ?? true,
+      counted: isCounted(info),
     })),
     pricing,
     wall: parsed<WallCalibration>(known.wall),
@@ -77,6 +83,7 @@ export function phasesOf(db: ReadableDb, run: number): PhaseEnergy[] {
     return { segment, from: row.from, to: row.to ?? Math.max(row.from, segment.to) };
   });
   const readings = readingsFor(db, intervals);
+  const isCounted = countedOf(db, run);
   return rows
     .map(({ name, epoch, to }, i): PhaseEnergy => {
       const interval = intervals[i]!;
@@ -86,7 +93,7 @@ export function phasesOf(db: ReadableDb, run: number): PhaseEnergy[] {
         epoch,
         from: runSeconds({ segment, t: interval.from }),
         to: to === null ? null : runSeconds({ segment, t: to }),
-        ...readings.over(interval),
+        ...readings.over(interval, isCounted),
       };
     })
     .sort((a, b) => a.from - b.from);
@@ -105,14 +112,15 @@ export function whAt(
     return { segment: own, from: own.from, to: Math.max(own.from, t) };
   });
   const readings = readingsFor(db, [...segments.map(whole), ...upTo]);
+  const isCounted = countedOf(db, run);
   const before: number[] = [];
   segments.reduce((sum, segment, i) => {
     before[i] = sum;
-    return sum + (readings.over(whole(segment)).wh ?? 0);
+    return sum + (readings.over(whole(segment), isCounted).wh ?? 0);
   }, 0);
   return upTo.map((interval) => {
     const earlier = before[index.get(interval.segment.id)!]!;
-    const { wh } = readings.over(interval);
+    const { wh } = readings.over(interval, isCounted);
     return wh === null && earlier === 0 ? null : earlier + (wh ?? 0);
   });
 }

@@ -1,7 +1,7 @@
 /** What the samples of a run say beside energy: how many, how many gaps, how busy the machine was. */
 import type { ComponentKind, RunDetail } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
-import { componentsOf, readingsFor, segmentsOf, type Segment } from './readings.ts';
+import { componentsOf, countedOf, readingsFor, segmentsOf, type Segment } from './readings.ts';
 
 export interface SampleFacts {
   /** Per component: of the one that was sampled most. */
@@ -20,20 +20,24 @@ const counted = new Map<string, KindFacts>();
 /** How many samples there are of a run's active time, and their means. */
 export function sampleFacts(db: ReadableDb, id: number): SampleFacts {
   const segments = segmentsOf(db, id);
+  // what happens on a card that is not the run's says nothing about it
+  const isCounted = countedOf(db, id);
   const rows = segments.flatMap(({ id: segment, launch, from, to, open }) =>
-    componentsOf(db, launch).map(({ id: component, key: name, kind }) => {
-      const key = `${segment} ${component}`;
-      // the end may lie before samples that were counted meanwhile: then all are counted anew
-      const known = open ? counted.get(key) : undefined;
-      const before = known ?? { ...nothingYet, name, kind, upTo: from };
-      const now = withLater(db, component, before, to);
-      // what has ended is written into the run's row
-      if (open) counted.set(key, now);
-      else counted.delete(key);
-      return now;
-    }),
+    componentsOf(db, launch)
+      .filter(isCounted)
+      .map(({ id: component, key: name, kind }) => {
+        const key = `${segment} ${component}`;
+        // the end may lie before samples that were counted meanwhile: then all are counted anew
+        const known = open ? counted.get(key) : undefined;
+        const before = known ?? { ...nothingYet, name, kind, upTo: from };
+        const now = withLater(db, component, before, to);
+        // what has ended is written into the run's row
+        if (open) counted.set(key, now);
+        else counted.delete(key);
+        return now;
+      }),
   );
-  return { ...summed(rows), gaps: gapsOf(db, segments) };
+  return { ...summed(rows), gaps: gapsOf(db, segments, isCounted) };
 }
 
 /** A sample that is due at an edge may come this much later: twice the slowest rate's period. */
@@ -43,7 +47,11 @@ const edgeMicros = 4e6;
  * Gaps that the meter flagged, holes between its sessions, and what was not read at either end of a
  * segment.
  */
-function gapsOf(db: ReadableDb, segments: readonly Segment[]): number {
+function gapsOf(
+  db: ReadableDb,
+  segments: readonly Segment[],
+  isCounted: ReturnType<typeof countedOf>,
+): number {
   const moments = segments.map((segment) => {
     const { from, to } = segment;
     const at = (t: number) => ({ segment, from: t, to: t });
@@ -57,7 +65,7 @@ function gapsOf(db: ReadableDb, segments: readonly Segment[]): number {
     db,
     moments.flatMap(({ whole, edges }) => [whole, ...edges]),
   );
-  const most = readings.components.map(({ key }) =>
+  const most = readings.components.filter(isCounted).map(({ key }) =>
     moments.reduce((sum, { whole, edges }) => {
       const inside = readings.of(key, [whole]);
       if (inside.joules === null) return sum + Math.max(whole.to > whole.from ? 1 : 0, inside.gaps);

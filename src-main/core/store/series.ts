@@ -10,10 +10,12 @@ import { joulesPerWh } from '../energy/account.ts';
 import type { ReadableDb } from './database.ts';
 import {
   componentsOf,
+  countedOf,
   powerComponent,
   readingsFor,
   runSeconds,
   segmentsOf,
+  type ComponentRow,
   type Interval,
 } from './readings.ts';
 import { whAt } from './run-energy.ts';
@@ -122,6 +124,7 @@ function thinned(db: ReadableDb, points: string, run: number, width: number): Po
  */
 export function power(db: ReadableDb, run: number, width: number): PowerSeries {
   const windows = powerWindows(db, run);
+  const isCounted = countedOf(db, run);
   const components = new Map<string, PowerSeries['components'][number]>();
   if (windows.length === 0) return { components: [] };
   const start = runSeconds({ segment: windows[0]!.segment, t: windows[0]!.from });
@@ -139,11 +142,11 @@ export function power(db: ReadableDb, run: number, width: number): PowerSeries {
       const account = cumulative(db, window, key, points);
       const earlier = before.get(key) ?? 0;
       let into = components.get(key);
-      if (!into)
-        components.set(key, (into = { ...powerComponent(rows.at(-1)!), x: [], watts: [], wh: [] }));
-      for (const { t, watts } of points) {
+      if (!into) components.set(key, (into = emptySeries(rows.at(-1)!, isCounted)));
+      for (const { t, ...values } of points) {
         into.x.push(runSeconds({ segment, t }));
-        into.watts.push(watts);
+        for (const name of readingNames) into[name].push(values[name]);
+        const { watts } = values;
         const wh = t < segment.from ? null : account(t);
         into.wh.push(watts === null || wh === null ? null : earlier + wh);
       }
@@ -184,10 +187,26 @@ function cumulative(
   };
 }
 
-interface PowerPoint {
-  t: number;
-  watts: number | null;
-}
+/** What a sample holds beside its energy; a point of a curve has them all from one moment. */
+const readingNames = ['watts', 'tempC', 'clockMhz', 'utilPercent', 'memoryMb'] as const;
+type Readings<Value> = Record<(typeof readingNames)[number], Value>;
+
+const emptySeries = (
+  row: ComponentRow,
+  isCounted: ReturnType<typeof countedOf>,
+): PowerSeries['components'][number] => ({
+  ...powerComponent(row),
+  counted: isCounted(row),
+  x: [],
+  wh: [],
+  watts: [],
+  tempC: [],
+  clockMhz: [],
+  utilPercent: [],
+  memoryMb: [],
+});
+
+type PowerPoint = { t: number } & Readings<number | null>;
 
 /** Bucket by bucket along the primary key: nothing is sorted but the samples of one pixel. */
 function powerPoints(
@@ -206,13 +225,16 @@ function powerPoints(
        bucket (low) as (
          select @from union all select low + @size from bucket where low + @size <= @to),
        pick (t) as (${first('watts')} union ${first('watts desc')})
-     select p.t, p.watts from pick join power_sample p on p.component = @component and p.t = pick.t
+     select p.t, p.watts, p.temp_c as tempC, p.clock_mhz as clockMhz,
+       p.util_percent as utilPercent, p.memory_mb as memoryMb
+     from pick join power_sample p on p.component = @component and p.t = pick.t
      order by p.t`,
     values,
   );
   // the time before a flagged sample is not covered: a point without a value in its middle
   const gaps = db.all<PowerPoint>(
-    `select (t + before) / 2 as t, null as watts from (
+    `select (t + before) / 2 as t, null as watts, null as tempC, null as clockMhz,
+       null as utilPercent, null as memoryMb from (
        select g.t, (select max(p.t) from power_sample p
          where p.component = @component and p.t < g.t) as before
        from power_sample g indexed by power_gap

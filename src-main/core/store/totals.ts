@@ -33,6 +33,7 @@ export function storeTotals(db: WritableDb, run: number): void {
 
 export function byKind(energy: Energy): Partial<Record<ComponentKind, number | null>> {
   const sums: Partial<Record<ComponentKind, number | null>> = {};
-  for (const { kind, wh } of energy.components) sums[kind] = plus(sums[kind] ?? null, wh);
+  for (const { kind, wh, counted } of energy.components)
+    if (counted) sums[kind] = plus(sums[kind] ?? null, wh);
   return sums;
 }

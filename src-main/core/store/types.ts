@@ -147,6 +147,7 @@ export interface SampleColumns {
   utilPercent: (number | null)[];
   memoryMb: (number | null)[];
   tempC: (number | null)[];
+  clockMhz: (number | null)[];
   valid: boolean[];
 }
 

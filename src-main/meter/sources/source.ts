@@ -23,6 +23,8 @@ export interface Reading {
   utilPercent: number | null;
   memoryMb: number | null;
   tempC: number | null;
+  /** Clock of the cores. */
+  clockMhz: number | null;
 }
 
 export interface Component {
@@ -86,6 +88,7 @@ export const emptyReading = (): Reading => ({
   utilPercent: null,
   memoryMb: null,
   tempC: null,
+  clockMhz: null,
 });
 
 export function clearReading(reading: Reading): void {
@@ -95,6 +98,7 @@ export function clearReading(reading: Reading): void {
   reading.utilPercent = null;
   reading.memoryMb = null;
   reading.tempC = null;
+  reading.clockMhz = null;
 }
 
 /** A source that reads nothing, and why. */

@@ -34,7 +34,9 @@ export const f1Lines = (series: SeriesByName): Line[] => [
 /** RAM at the bottom, then CPU, then GPU: the steady ones carry the ones that move. */
 const order = { ram: 0, cpu: 1, gpu: 2 };
 
-export function powerLines({ components }: PowerSeries, of: 'watts' | 'wh', factor = 1): Line[] {
+/** Cards that are not the run's are left out, as they are of every sum. */
+export function powerLines(power: PowerSeries, of: 'watts' | 'wh', factor = 1): Line[] {
+  const components = power.components.filter(({ counted }) => counted);
   const name = (component: PowerComponent) =>
     components.filter(({ kind }) => kind === component.kind).length > 1
       ? component.name
@@ -51,6 +53,20 @@ export function powerLines({ components }: PowerSeries, of: 'watts' | 'wh', fact
     }));
 }
 
+/** A line for each card of the run that says how warm it was, or how fast its cores ran. */
+export function cardLines({ components }: PowerSeries, of: 'tempC' | 'clockMhz'): Line[] {
+  const cards = components.filter(
+    ({ counted, [of]: values }) => counted && values.some((value) => value !== null),
+  );
+  return cards.map((card, i) => ({
+    key: card.key,
+    label: cards.length > 1 ? `${card.name} ${i + 1}` : card.name,
+    x: card.x,
+    y: card[of],
+    colour: cards.length > 1 ? runColour(i + 1) : kindColour(card.kind),
+  }));
+}
+
 /** One line per run: the sum over all components that it ever read. */
 export function totalLine(
   { components }: PowerSeries,
@@ -60,7 +76,7 @@ export function totalLine(
 ): Line {
   const { x, values } = stack(
     components
-      .filter((component) => component[of].some((value) => value !== null))
+      .filter(({ counted, [of]: values }) => counted && values.some((value) => value !== null))
       .map((component) => ({ x: component.x, y: component[of] })),
     columns,
   );

@@ -68,7 +68,10 @@ export function comparisonCaveat(details: readonly RunDetail[]): string | null {
   const estimated = new Set(
     details.flatMap(({ energy }) =>
       (energy?.components ?? [])
-        .filter(({ provenance }) => provenance === 'modelled' || provenance === 'constant')
+        .filter(
+          ({ counted, provenance }) =>
+            counted && (provenance === 'modelled' || provenance === 'constant'),
+        )
         .map(({ kind, provenance }) => `${kind.toUpperCase()} energy is ${provenance}`),
     ),
   );

@@ -178,7 +178,7 @@ describe('the long files', () => {
     const samples = read(await samplesCsv([{ run, samples: await store.samples(id) }]));
     expect(samples).toHaveLength(2 * 361);
     expect(Object.keys(samples[0]!)).toEqual(
-      'run_id,t_utc,t_rel_s,component,source,power_w,energy_wh_cum,util_percent,mem_mb,temp_c,valid'.split(
+      'run_id,t_utc,t_rel_s,component,source,power_w,energy_wh_cum,util_percent,mem_mb,temp_c,valid,clock_mhz'.split(
         ',',
       ),
     );

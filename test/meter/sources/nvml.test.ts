@@ -86,6 +86,7 @@ describe.skipIf(library === null)('with the stub driver', () => {
       utilPercent: 97,
       memoryMb: 2,
       tempC: 61,
+      clockMhz: null,
     });
     expect(component(source, gpu(1)).reading).toMatchObject({ joules: 7, watts: 70.5 });
   });
