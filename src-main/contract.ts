@@ -32,6 +32,7 @@ import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
 import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 
 export * from './experiment-config.ts';
+export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
   CpuCurve,
@@ -648,6 +649,9 @@ export type MatrixOrder = v.InferOutput<typeof matrixOrderSchema>;
 /** Starts what would be refused for its memory. */
 const force = v.optional(v.boolean(), false);
 
+/** Longest CSV text to import, in characters. */
+export const importLimit = 64_000_000;
+
 /** Names are noun.verb; one object in, one value out. */
 export const calls = {
   'app.info': define<AppInfo>()(nothing),
@@ -737,15 +741,19 @@ export const calls = {
       checkpoint: v.optional(v.picklist(['best', 'last'])),
     }),
   ),
-  /** CSV text of CodeCarbon 2.x or 3.x, or of ours. */
+  /**
+   * CSV text of CodeCarbon 2.x or 3.x, or of ours. `name` may be a path: its folders name and group the
+   * runs. `known` are rows that are here already, and as which run.
+   */
   'runs.import': define<{
     ids: number[];
     taken: number;
+    known: { row: number; run: number }[];
     refused: { row: number; reason: string }[];
   }>()(
     v.strictObject({
-      name: v.pipe(v.string(), v.maxLength(255)),
-      csv: v.pipe(v.string(), v.maxLength(64_000_000)),
+      name: v.pipe(v.string(), v.maxLength(4096)),
+      csv: v.pipe(v.string(), v.maxLength(importLimit)),
     }),
   ),
 };

@@ -966,7 +966,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       url: '/download/ticket',
       path: `/data/exports/ticket/run-${id}-${checkpoint}.${format}`,
     }),
-    'runs.import': () => ({ ids: [], taken: 0, refused: [] }),
+    'runs.import': () => ({ ids: [], taken: 0, known: [], refused: [] }),
     ...options.replace,
   };
 

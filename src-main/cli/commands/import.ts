@@ -1,46 +1,128 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { AppError } from '../../contract.ts';
+import { AppError, type CallOutput } from '../../contract.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
-import { withSession } from '../session.ts';
+import { findCsvFiles, readCsvFile, type FoundFile, type FoundFiles } from '../csv-files.ts';
+import { withSession, type Session } from '../session.ts';
+
+type Rows = CallOutput<'runs.import'>;
+
+interface FileResult extends Rows {
+  file: string;
+  /** Why nothing of the file could be read; null where its rows were looked at. */
+  error: string | null;
+}
 
 export const importRuns: Command = {
   name: 'import',
-  usage: 'FILE...',
+  usage: 'FILE|FOLDER...',
   summary: 'Takes in runs from CSV files of CodeCarbon 2.x or 3.x, or of this program.',
-  details: 'Exit code: 0 when every row of every file was taken, 1 otherwise.',
+  details: `Folders are searched for *.csv. RQ2/variance/emissions.csv becomes a run "RQ2/variance"; files of one
+folder that differ in a run, repeat or seed number only (emissions-1.csv, or run2/emissions.csv) are
+repeats of each other. Rows that are here already are not taken twice. A file is taken at once or not at all.
+Exit code: 0 when every row of every file is here now; 1 when a row or a file was refused or nothing was found.`,
   options: {},
   run: async ({ positionals, json }) => {
-    if (positionals.length === 0) throw new UsageError('Which file?');
-    const sources: { name: string; csv: string }[] = [];
-    for (const path of positionals) sources.push({ name: basename(path), csv: await read(path) });
-    return withSession('import', async (session) => {
-      const results: Record<string, unknown>[] = [];
-      let complete = true;
-      for (const { name, csv } of sources) {
-        const result = await session.call('runs.import', { name, csv });
-        complete &&= result.refused.length === 0 && result.taken > 0;
-        results.push({ file: name, ...result });
-        if (json) continue;
-        console.log(
-          `${name}: ${result.taken} taken${result.ids.length ? ` (run ${result.ids.join(', ')})` : ''}`,
-        );
-        for (const { row, reason } of result.refused) console.log(`  row ${row}: ${reason}`);
-      }
-      if (json) printJson(results);
-      return complete ? exitCode.ok : exitCode.failed;
-    });
+    if (positionals.length === 0) throw new UsageError('Which file or folder?');
+    const found = await findCsvFiles(positionals);
+    const files =
+      found.files.length === 0
+        ? []
+        : await withSession('import', (session) => takeAll(session, found.files));
+    const total = totalOf(files, found);
+    if (json) printJson({ files, unreadable: found.unreadable, total });
+    else console.log(describe(files, found, total));
+    return total.complete ? exitCode.ok : exitCode.failed;
   },
 };
 
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new AppError(
-      'BAD_INPUT',
-      code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${message}.`,
-    );
+async function takeAll(session: Session, files: readonly FoundFile[]): Promise<FileResult[]> {
+  const results: FileResult[] = [];
+  for (const { path, name } of files) {
+    try {
+      const rows = await session.call('runs.import', { name, csv: await readCsvFile(path) });
+      results.push({ file: name, error: null, ...rows });
+    } catch (cause) {
+      // a full disk or a program that ended concerns every file that follows
+      if (!(cause instanceof AppError) || cause.code !== 'BAD_INPUT') throw cause;
+      results.push({
+        file: name,
+        error: [cause.message, cause.hint].filter(Boolean).join(' '),
+        ids: [],
+        taken: 0,
+        known: [],
+        refused: [],
+      });
+    }
   }
+  return results;
+}
+
+interface Total {
+  files: number;
+  taken: number;
+  known: number;
+  refused: number;
+  /** Files of which nothing could be read. */
+  refusedFiles: number;
+  unreadable: number;
+  /** Files of the folders that are no CSV; left alone. */
+  others: number;
+  complete: boolean;
+}
+
+function totalOf(files: readonly FileResult[], { unreadable, others }: FoundFiles): Total {
+  const sum = (of: (file: FileResult) => number): number =>
+    files.reduce((total, file) => total + of(file), 0);
+  const total = {
+    files: files.length,
+    taken: sum(({ taken }) => taken),
+    known: sum(({ known }) => known.length),
+    refused: sum(({ refused }) => refused.length),
+    refusedFiles: sum(({ error }) => (error === null ? 0 : 1)),
+    unreadable: unreadable.length,
+    others,
+  };
+  const lost = total.refused + total.refusedFiles + total.unreadable;
+  return { ...total, complete: lost === 0 && total.taken + total.known > 0 };
+}
+
+const rowsOf = (count: number): string => `${count} ${count === 1 ? 'row' : 'rows'}`;
+
+function describe(files: readonly FileResult[], found: FoundFiles, total: Total): string {
+  const lines = files.flatMap(({ file, error, ids, taken, known, refused }) => {
+    if (error !== null) return [`${file}: not taken. ${error}`];
+    const parts = [
+      ...(taken > 0 ? [`${rowsOf(taken)} taken (${runsOf(ids)})`] : []),
+      ...(known.length > 0
+        ? [`${rowsOf(known.length)} already here as ${runsOf(known.map(({ run }) => run))}`]
+        : []),
+      ...(refused.length > 0 ? [`${rowsOf(refused.length)} refused`] : []),
+    ];
+    return [
+      `${file}: ${parts.join(', ') || 'it has no rows'}`,
+      ...refused.map(({ row, reason }) => `  row ${row}: ${reason}`),
+    ];
+  });
+  for (const { path, reason } of found.unreadable) lines.push(`${path}: not read, ${reason}`);
+  if (files.length === 0 && found.unreadable.length === 0)
+    lines.push('There is no CSV file there.');
+  if (found.others > 0)
+    lines.push(
+      `${found.others} other ${found.others === 1 ? 'file was' : 'files were'} left alone.`,
+    );
+  if (files.length > 1)
+    lines.push(
+      `In all: ${rowsOf(total.taken)} of ${total.files} files taken, ${total.known} already here, ${total.refused} refused; ${total.refusedFiles + total.unreadable} files could not be used.`,
+    );
+  return lines.join('\n');
+}
+
+/** `run 3`, `runs 3, 5`, `runs 3 to 98`. */
+function runsOf(ids: readonly number[]): string {
+  const unique = [...new Set(ids)].sort((a, b) => a - b);
+  const [first] = unique;
+  if (unique.length === 1) return `run ${first}`;
+  const last = unique.at(-1)!;
+  return last - first! === unique.length - 1 && unique.length > 2
+    ? `runs ${first} to ${last}`
+    : `runs ${unique.join(', ')}`;
 }

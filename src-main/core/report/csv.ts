@@ -117,7 +117,22 @@ export const ownColumns = [
   'hg_patch_recall',
   'hg_zero_deltas',
   'hg_zero_deltas_8bit',
+  'hg_process_wh',
+  'hg_program_wh',
+  'hg_intensity_source',
+  'hg_hourly_intensity',
+  'hg_embodied_g',
 ] as const;
+
+/** Columns of an imported run that follow from its energy, and are never copied from its file. */
+const computed: ReadonlySet<string> = new Set([
+  'cpu_power',
+  'gpu_power',
+  'ram_power',
+  'cpu_energy',
+  'gpu_energy',
+  'ram_energy',
+]);
 
 const joulesPerKwh = 3_600_000;
 
@@ -128,9 +143,34 @@ export function runsCsv(runs: readonly RunDetail[]): string {
     const row = runRow(run);
     // an imported run keeps what its file said and we have no field for
     const { imported } = run.circumstances;
-    return columns.map((name) => row[name] ?? imported?.[name]);
+    // energy is told by what was made of it: a 0 for a card that is not there stays missing
+    return columns.map(
+      (name) => row[name] ?? (computed.has(name) ? null : fromFile(name, imported)),
+    );
   });
   return [columns, ...rows].map(line).join('');
+}
+
+/** Columns of an imported run that hold a number, which may be negative and is no formula. */
+const numbers: ReadonlySet<string> = new Set([
+  'longitude',
+  'latitude',
+  'water_consumed',
+  'wue',
+  'cpu_count',
+  'gpu_count',
+  'ram_total_size',
+  'ram_used_gb',
+  'cpu_utilization_percent',
+  'gpu_utilization_percent',
+  'ram_utilization_percent',
+]);
+
+function fromFile(name: string, cells: Record<string, string> | null): Cell {
+  const text = cells?.[name];
+  if (text === undefined || !numbers.has(name)) return text;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : text;
 }
 
 function runRow(run: RunDetail): Row {
@@ -227,6 +267,7 @@ function energyCells({ summary, energy, circumstances }: RunDetail): Row {
   const watts = (energyKwh: number | null) =>
     energyKwh === null || seconds <= 0 ? null : (energyKwh * joulesPerKwh) / (seconds * pue);
   const parts = [cpu, gpu, ram].filter((part) => part !== null);
+  const consumed = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
   const kg = emissions.gCO2e === null ? null : emissions.gCO2e / 1000;
   return {
     duration: seconds,
@@ -238,7 +279,9 @@ function energyCells({ summary, energy, circumstances }: RunDetail): Row {
     cpu_energy: cpu,
     gpu_energy: gpu,
     ram_energy: ram,
-    energy_consumed: parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0),
+    energy_consumed: consumed,
+    water_consumed: emissions.waterL,
+    wue: emissions.waterL === null || !consumed ? null : emissions.waterL / consumed,
     pue,
     hg_gpu_source: gpuSource(energy.components),
     hg_cpu_source: cpuSource(energy.components),
@@ -251,6 +294,14 @@ function energyCells({ summary, energy, circumstances }: RunDetail): Row {
     hg_intensity_code: emissions.regionCode,
     hg_intensity_year: emissions.year,
     hg_intensity_basis: emissions.basis,
+    hg_intensity_source: emissions.source,
+    hg_hourly_intensity: emissions.hourly?.name,
+    hg_embodied_g: emissions.embodiedG,
+    hg_wall_a_w: energy.wall?.baseWatts,
+    hg_wall_b: energy.wall?.factor,
+    hg_wall_energy_kwh: energy.wall?.wh == null ? null : energy.wall.wh / 1000,
+    hg_process_wh: energy.processWh,
+    hg_program_wh: energy.programWh,
     hg_uncertainty_percent:
       summary.wh && summary.uncertaintyWh !== null
         ? (summary.uncertaintyWh / summary.wh) * 100
@@ -285,17 +336,28 @@ function gpuSource(components: readonly ComponentEnergy[]): string {
 function cpuSource(components: readonly ComponentEnergy[]): string | null {
   const [cpu] = ofKind(components, 'cpu');
   if (!cpu) return null;
-  if (cpu.source === 'rapl') return 'rapl';
+  if (counters.has(cpu.source)) return cpu.source;
   return cpu.provenance === 'constant' ? 'constant' : 'model';
 }
 
 /** How the memory model names memory whose watts were typed in. */
 const ownFigure = ', own figure';
 
+/** Sources of the processor and its memory that are no model; they appear under their own names. */
+const counters = new Set([
+  'rapl',
+  'emi',
+  'ioreport',
+  'typeperf',
+  'libre-hardware-monitor',
+  'macmon',
+  'powermetrics',
+]);
+
 function ramSource(components: readonly ComponentEnergy[], dimms: number | null): string {
   const [ram] = ofKind(components, 'ram');
   if (!ram) return 'off';
-  if (ram.source === 'rapl') return 'rapl';
+  if (counters.has(ram.source)) return ram.source;
   if (ram.name.endsWith(ownFigure)) return 'constant';
   return dimms === null ? 'guess' : 'dimm';
 }
@@ -340,7 +402,7 @@ export function uuidOf({
   group,
   hostname,
   importedRunId,
-}: Omit<RunIdentity, 'endedAt'>): string {
+}: Pick<RunIdentity, 'id' | 'createdAt' | 'group' | 'hostname' | 'importedRunId'>): string {
   if (importedRunId) return importedRunId;
   const digest = createHash('sha256')
     .update(JSON.stringify([hostname, id, createdAt, group]))
@@ -515,8 +577,13 @@ function written(cell: Cell): string {
   return cell == null ? '' : String(cell);
 }
 
-/** A spreadsheet runs what begins like a formula; a quote before it makes it text. */
-const formula = /^[=+\-@\t\r]/;
+/**
+ * A spreadsheet runs what begins like a formula; a quote before it makes it text. What looks so guarded
+ * already gets one more, so that taking one off gives back what was there.
+ */
+const formula = /^'*\s*[=+\-@＝＋－＠\t\r]/;
+/** Whether the first character of a cell is the guard that `written` puts before formulas. */
+export const guarded = (text: string): boolean => text.startsWith("'") && formula.test(text);
 
 const utcTime = (ms: number | null): string | null =>
   ms === null ? null : new Date(ms).toISOString();

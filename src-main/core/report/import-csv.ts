@@ -5,11 +5,13 @@
  * Every row is checked before it is believed: CodeCarbon up to 3.2 could shift the cells of a row when
  * it appended (its issue 1304), spreadsheets localise decimals, and a file may come from anyone.
  */
-import { parse } from 'csv-parse/sync';
+import { createHash } from 'node:crypto';
 import { AppError, type Region } from '../../contract.ts';
 import type { ImportedRun } from '../store/types.ts';
 import { warmUpMark } from '../store/warm-ups.ts';
-import { selectionMark } from './csv.ts';
+import { readCsv, type CsvRecord, type CsvShape } from './csv-reader.ts';
+import { guarded, selectionMark } from './csv.ts';
+import { nameOf, ownProject, placeOf, type FilePlace } from './import-names.ts';
 
 export interface Imported {
   runs: ImportedRun[];
@@ -58,7 +60,23 @@ const numeric = [
   'hg_sample_interval_ms',
   'hg_intensity_g_per_kwh',
   'hg_intensity_year',
+  'hg_accuracy',
+  'hg_wall_energy_kwh',
 ];
+/** Columns that hold a number between two bounds, or nothing. */
+const bounded: Record<string, [number, number]> = {
+  longitude: [-180, 180],
+  latitude: [-90, 90],
+  cpu_utilization_percent: [0, 100],
+  gpu_utilization_percent: [0, 100],
+  ram_utilization_percent: [0, 100],
+};
+/** Columns that hold one of a few words, or nothing; anything else has slipped in from beside. */
+const worded: Record<string, RegExp> = {
+  country_iso_code: /^[A-Z]{3}$/i,
+  on_cloud: /^[YN]$/i,
+  tracking_mode: /^(machine|process)$/i,
+};
 const whole = new Set(['hg_seed', 'hg_epochs', 'hg_params', 'hg_images_seen']);
 const measured = new Set(['duration', 'emissions', 'energy_consumed']);
 /** How old versions wrote that they know nothing. */
@@ -69,20 +87,20 @@ const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 class Refusal extends Error {}
 
 /**
- * @param file name of the file: it names runs that have no name of their own
+ * @param path the file's name, with as much of its folder as should be seen in the names of its runs
  * @throws AppError BAD_INPUT when the text is no such file at all
  */
-export function importCsvText(file: string, csv: string): Imported {
-  const { header, rows } = table(csv);
-  const base = file.replace(/^.*[\\/]/, '').replace(/\.csv$/i, '') || 'imported';
+export function importCsvText(path: string, csv: string): Imported {
+  const { header, records } = table(csv);
+  const place = placeOf(path, records.length);
   const runs: ImportedRun[] = [];
   const taken: number[] = [];
   const refused: Imported['refused'] = [];
-  rows.forEach((cells, index) => {
+  records.forEach(({ cells, fault }, index) => {
     const row = index + 2;
     try {
-      const name = rows.length === 1 ? base : `${base} ${index + 1}`;
-      runs.push(readRow(new Row(header, cells), name));
+      if (fault !== null) throw new Refusal(fault);
+      runs.push(readRow(new Row(header, cells), place, index));
       taken.push(row);
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
@@ -92,28 +110,28 @@ export function importCsvText(file: string, csv: string): Imported {
   return { runs, rows: taken, refused };
 }
 
-function table(csv: string): { header: string[]; rows: string[][] } {
-  const firstLine = csv.slice(0, 100_000).split(/\r?\n/, 1)[0]!;
-  const counts = [',', ';', '\t'].map((sign) => [sign, firstLine.split(sign).length] as const);
-  const [delimiter] = counts.reduce((most, next) => (next[1] > most[1] ? next : most));
-  let records: string[][];
-  try {
-    records = parse(csv, {
-      bom: true,
-      delimiter,
-      relax_column_count: true,
-      to: limits.rows + 2,
-    });
-  } catch (cause) {
+const expected = 'Choose an emissions.csv of CodeCarbon 2 or 3, or a runs CSV exported here.';
+
+function table(csv: string): { header: string[]; records: CsvRecord[] } {
+  const text = csv
+    .replace(/^\uFEFF/, '')
+    // a line of its own by which Excel is told the separator
+    .replace(/^"?sep=[,;\t]"?(\r\n|\n|\r)/i, '');
+  const records: CsvRecord[] = [];
+  for (const record of readCsv(text, shapeOf(text))) {
+    records.push(record);
+    if (records.length > limits.rows + 2) break;
+  }
+  const first = records.shift();
+  if (first && first.fault !== null)
     throw new AppError(
       'BAD_INPUT',
-      `This is not a CSV file: ${reasonOf(cause)}.`,
-      'Choose an emissions.csv of CodeCarbon 2 or 3, or a runs CSV exported here.',
+      `This is not a CSV file: in its first line ${first.fault}.`,
+      expected,
     );
-  }
-  const header = (records.shift() ?? []).map((name) => name.trim());
-  // the blank line at the end is nobody's row
-  if (records.at(-1)?.every((cell) => cell.trim() === '')) records.pop();
+  const header = (first?.cells ?? []).map((name) => name.trim());
+  // the blank lines at the end are nobody's rows
+  while (records.at(-1)?.fault === null && isBlank(records.at(-1)!.cells)) records.pop();
   if (header.includes('t_rel_s') && header.includes('run_id'))
     throw new AppError(
       'BAD_INPUT',
@@ -125,31 +143,38 @@ function table(csv: string): { header: string[]; rows: string[][] } {
     throw new AppError(
       'BAD_INPUT',
       `This is not a CodeCarbon file: its first row lacks ${missing.join(', ')}.`,
-      'Choose an emissions.csv of CodeCarbon 2 or 3, or a runs CSV exported here.',
+      expected,
     );
   const twice = header.find((name, i) => name !== '' && header.indexOf(name) !== i);
   if (twice !== undefined)
     throw new AppError('BAD_INPUT', `The column "${twice}" is there twice; which one counts?`);
-  if (header.length > limits.columns || records.length > limits.rows)
+  if (records.length > limits.rows)
     throw new AppError(
       'BAD_INPUT',
-      `The file has more than ${limits.columns} columns or ${limits.rows} rows.`,
+      `The file has more than ${limits.rows} rows.`,
       'Split it into smaller files.',
     );
-  return { header, rows: records };
+  return { header, records };
 }
 
-/** The parser's words, without the piece of the file that it quotes. */
-const reasonOf = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).replace(/, value is .*$/s, '');
+const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell.trim() === '');
+
+/** The separator that is most frequent in the first line. */
+function shapeOf(text: string): CsvShape {
+  const firstLine = text.slice(0, 100_000).split(/[\r\n]/, 1)[0]!;
+  const counts = ([',', ';', '\t'] as const).map(
+    (delimiter) => ({ delimiter, times: firstLine.split(delimiter).length }) as const,
+  );
+  const { delimiter } = counts.reduce((most, next) => (next.times > most.times ? next : most));
+  return { delimiter, columns: limits.columns };
+}
 
 /** The cells of a row by column name; remembers which were used. */
 class Row {
   readonly #cells = new Map<string, string>();
-  readonly #used = new Set<string>();
 
   constructor(header: readonly string[], cells: readonly string[]) {
-    if (cells.every((cell) => cell.trim() === '')) throw new Refusal('the row is empty');
+    if (isBlank(cells)) throw new Refusal('the row is empty');
     if (cells.length !== header.length)
       throw new Refusal(
         `it has ${cells.length} cells under ${header.length} columns: they have shifted`,
@@ -157,15 +182,15 @@ class Row {
     header.forEach((name, i) => {
       const cell = cells[i]!;
       if (cell.length > limits.cell) throw new Refusal(`${name} is ${cell.length} characters long`);
-      if (/\p{Cc}/u.test(cell.replace(/[\t\r\n]/g, '')))
-        throw new Refusal(`${name} contains control characters`);
+      if (/[\p{Cc}\uFFFD]/u.test(cell.replace(/[\t\r\n]/g, '')))
+        throw new Refusal(`${name} contains control characters, or some that could not be decoded`);
       // our own guard against formulas, taken off again
-      this.#cells.set(name, cell.trim().replace(/^'(?=[=+\-@])/, ''));
+      const text = cell.trim();
+      this.#cells.set(name, guarded(text) ? text.slice(1) : text);
     });
   }
 
   text(name: string): string | null {
-    this.#used.add(name);
     return this.#cells.get(name) || null;
   }
 
@@ -190,22 +215,37 @@ class Row {
     return value;
   }
 
-  /** What was in the file and is used nowhere. */
-  rest(): Record<string, string> {
+  /** A number between two bounds, or nothing. */
+  check(name: string): void {
+    const text = this.text(name);
+    if (text === null || unknownWords.has(text.toLowerCase())) return;
+    const words = worded[name];
+    if (words && !words.test(text))
+      throw new Refusal(`${name} is "${shortened(text)}": cells may have shifted`);
+    const [least, most] = bounded[name] ?? [];
+    if (least === undefined || most === undefined) return;
+    const value = Number(text);
+    if (!decimal.test(text) || value < least || value > most)
+      throw new Refusal(
+        `${name} is "${shortened(text)}", not a number from ${least} to ${most}: cells may have shifted`,
+      );
+  }
+
+  /** Every cell that is not empty, by column name. */
+  all(): Record<string, string> {
     return Object.fromEntries(
-      [...this.#cells].filter(
-        ([name, cell]) => cell !== '' && name !== '' && !this.#used.has(name),
-      ),
+      [...this.#cells].filter(([name, cell]) => cell !== '' && name !== ''),
     );
   }
 }
 
 const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
-function readRow(row: Row, fallbackName: string): ImportedRun {
+function readRow(row: Row, place: FilePlace, index: number): ImportedRun {
   // every number is checked, also those that are kept as text: one bad cell betrays a shifted row
   const numbers = new Map(numeric.map((name) => [name, row.number(name)]));
   const number = (name: string): number | null => numbers.get(name) ?? null;
+  for (const name of [...Object.keys(bounded), ...Object.keys(worded)]) row.check(name);
   const seconds = number('duration')!;
   const { startedAt, endedAt } = times(row, seconds);
   const kwh = number('energy_consumed')!;
@@ -225,7 +265,14 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
   if (macroF1 !== null && macroF1 > 1) throw new Refusal(`hg_f1_macro is ${macroF1}, above 1`);
   const coverage = number('hg_coverage_percent');
 
-  const name = row.text('hg_run_name') ?? ownName(row.text('project_name')) ?? fallbackName;
+  const columns = row.all();
+  const given = nameOf(place, index, {
+    project: ownProject(row.text('project_name')),
+    task: row.text('task_name'),
+    hardware: row.text('gpu_model') ?? row.text('cpu_model'),
+    unique: row.text('run_id') ?? digestOf(columns),
+  });
+  const name = row.text('hg_run_name') ?? given.name;
   const appVersion = row.text('hg_app_version');
   // a warm-up repeats nothing: its machine was cold
   const mark = row.text('hg_warm_up') === 'Y' ? warmUpMark : '';
@@ -233,7 +280,7 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
   return {
     name,
     // our own files say which runs are repeats; CodeCarbon's experiment is its installation
-    group: ((appVersion && row.text('experiment_id')) ?? `imported: ${name}`) + mark,
+    group: ((appVersion && row.text('experiment_id')) ?? given.group) + mark,
     startedAt,
     endedAt,
     seconds,
@@ -268,28 +315,17 @@ function readRow(row: Row, fallbackName: string): ImportedRun {
     hz: hz ? 1000 / hz : null,
     samples: number('hg_samples') ?? 0,
     gaps: number('hg_gaps') ?? 0,
-    columns: columnsOf(row),
+    columns,
+    digest: digestOf(columns),
   };
 }
 
-/** Columns that describe the machine or cannot be computed again: kept under their own names. */
-const kept = ['run_id', 'project_name', 'experiment_id', 'codecarbon_version', 'country_name'];
-
-function columnsOf(row: Row): Record<string, string> {
-  const columns = row.rest();
-  for (const name of [
-    ...kept,
-    'cpu_count',
-    'gpu_count',
-    'ram_total_size',
-    'water_consumed',
-    'wue',
-  ]) {
-    const text = row.text(name);
-    if (text !== null) columns[name] = text;
-  }
-  return columns;
-}
+/** Tells a row that has no id of its own from every other. */
+const digestOf = (columns: Record<string, string>): string =>
+  createHash('sha256')
+    .update(JSON.stringify(Object.entries(columns).sort(([a], [b]) => (a < b ? -1 : 1))))
+    .digest('hex')
+    .slice(0, 32);
 
 function times(row: Row, seconds: number): { startedAt: number; endedAt: number } {
   const stamp = row.text('timestamp') ?? '';
@@ -316,10 +352,6 @@ function checkSum(total: number, parts: (number | null)[]): void {
       `energy_consumed is ${total} kWh, but its parts add up to ${sum}: cells may have shifted`,
     );
 }
-
-/** The default project name names nothing. */
-const ownName = (project: string | null): string | null =>
-  project === null || ['codecarbon', 'HuggingGreen'].includes(project) ? null : project;
 
 function splitModel(text: string | null): [string | null, string | null] {
   const at = text?.lastIndexOf(selectionMark) ?? -1;

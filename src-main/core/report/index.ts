@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, type CallOutput, type RunDetail } from '../../contract.ts';
-import type { ImportedRun } from '../store/types.ts';
 import type { Store } from '../store/store.ts';
 import { metricsCsv, runsCsv, samplesCsv, uuidOf } from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
@@ -97,34 +96,55 @@ export function fileName(runs: readonly RunDetail[]): string {
 }
 
 /**
- * Rows that cannot be believed, and runs that are here already, are refused one by one, with the reason;
- * the others become runs.
+ * Rows that cannot be believed are refused one by one, with the reason; rows that are here already, from an
+ * earlier import or from this program, are named and not doubled. The others become runs, all of a file or
+ * none of it.
  */
 export async function importCsv(
   store: Store,
-  name: string,
+  path: string,
   text: string,
 ): Promise<CallOutput<'runs.import'>> {
-  const { runs, rows, refused } = importCsvText(name, text);
-  const known = new Map(
-    (await store.runIdentities()).map((run) => [
-      identity(uuidOf(run), run.importedRunId === null ? null : run.endedAt),
+  const { runs, rows, refused } = importCsvText(path, text);
+  const here = new Map<string, number>();
+  for (const run of await store.runIdentities()) {
+    const uuid = uuidOf(run);
+    here.set(
+      run.importedRunId === null && run.importedDigest === null
+        ? uuid
+        : rowIdentity(uuid, run.endedAt, run.importedTask),
       run.id,
-    ]),
-  );
-  const hereAs = (run: ImportedRun): number | undefined => {
-    const uuid = run.columns['run_id'];
-    if (uuid === undefined) return undefined;
-    return known.get(identity(uuid, null)) ?? known.get(identity(uuid, run.endedAt));
-  };
+    );
+    if (run.importedDigest !== null) here.set(run.importedDigest, run.id);
+  }
+  const known: CallOutput<'runs.import'>['known'] = [];
+  const inFile = new Map<string, number>();
   const fresh = runs.filter((run, i) => {
-    const id = hereAs(run);
-    if (id !== undefined) refused.push({ row: rows[i]!, reason: `already here as run ${id}` });
-    return id === undefined;
+    const row = rows[i]!;
+    const { run_id: uuid, task_name: task = null } = run.columns;
+    const identities = uuid
+      ? [uuid, rowIdentity(uuid, run.endedAt, task), run.digest!]
+      : [run.digest!];
+    for (const identity of identities) {
+      const id = here.get(identity);
+      if (id !== undefined) {
+        known.push({ row, run: id });
+        return false;
+      }
+      // the id of a run alone does not: several rows of one file may tell how it went on
+      const twin = identity === uuid ? undefined : inFile.get(identity);
+      if (twin !== undefined) {
+        refused.push({ row, reason: `the same as row ${twin}` });
+        return false;
+      }
+    }
+    for (const identity of identities) inFile.set(identity, row);
+    return true;
   });
   const ids = fresh.length > 0 ? await store.addImported(fresh) : [];
-  return { ids, taken: ids.length, refused: refused.sort((a, b) => a.row - b.row) };
+  return { ids, taken: ids.length, known, refused: refused.sort((a, b) => a.row - b.row) };
 }
 
-/** CodeCarbon writes several rows of one run, each with its own end; our runs have one row each. */
-const identity = (uuid: string, endedAt: number | null): string => `${uuid} ${endedAt ?? ''}`;
+/** CodeCarbon writes several rows of one run, each with its own end or task; ours have one row each. */
+const rowIdentity = (uuid: string, endedAt: number | null, task: string | null): string =>
+  JSON.stringify([uuid, endedAt, task]);

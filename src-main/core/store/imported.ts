@@ -12,7 +12,10 @@ const kinds: ComponentKind[] = ['gpu', 'cpu', 'ram'];
 function provenance(kind: ComponentKind, source: string | null): Provenance {
   if (source === null) return kind === 'gpu' ? 'counted' : 'modelled';
   if (['counter', 'rapl', 'emi', 'ioreport'].includes(source)) return 'counted';
-  if (source === 'integrated') return 'integrated';
+  if (
+    ['integrated', 'typeperf', 'libre-hardware-monitor', 'macmon', 'powermetrics'].includes(source)
+  )
+    return 'integrated';
   if (source === 'constant' || source === 'dimm' || source === 'guess') return 'constant';
   return 'modelled';
 }

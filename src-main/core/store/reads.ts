@@ -94,7 +94,9 @@ export const runIdentities = (db: ReadableDb): RunIdentity[] =>
   db.all<RunIdentity>(
     `select r.id, r.created_ms as createdAt, e.key as "group", r.ended_ms as endedAt,
        json_extract(m.inventory, '$.hostname') as hostname,
-       json_extract(r.imported, '$.columns.run_id') as importedRunId
+       json_extract(r.imported, '$.columns.run_id') as importedRunId,
+       json_extract(r.imported, '$.columns.task_name') as importedTask,
+       json_extract(r.imported, '$.digest') as importedDigest
      from run r join experiment e on e.id = r.experiment left join machine m on m.id = r.machine`,
   );
 

@@ -130,6 +130,8 @@ export interface ImportedRun {
   gaps: number;
   /** Every cell of the row that is not empty, by column name. */
   columns: Record<string, string>;
+  /** Of all cells; rows taken by earlier versions have none. */
+  digest?: string;
 }
 
 /** Samples of one component, a column per quantity; all columns are equally long. */
@@ -187,4 +189,7 @@ export interface RunIdentity {
   endedAt: number | null;
   /** The file's own id of an imported run. */
   importedRunId: string | null;
+  /** Task of a CodeCarbon task file; its rows share the id of their run. */
+  importedTask: string | null;
+  importedDigest: string | null;
 }

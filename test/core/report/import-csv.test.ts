@@ -38,7 +38,7 @@ describe('files of CodeCarbon', () => {
     expect({ taken, refused }).toEqual({ taken: 2, refused: [] });
     const first = await store.getRun(ids[0]!);
     expect(first.summary).toMatchObject({
-      name: 'emissions 1',
+      name: 'runs 1',
       status: 'imported',
       seconds: 3600.5,
       gCO2e: 41.2,
@@ -58,13 +58,18 @@ describe('files of CodeCarbon', () => {
     ]);
     expect(first.energy!.coverage).toBeNull();
     // the same file once more brings nothing new
-    expect((await importCsv(store, 'copy.csv', old)).refused).toEqual([
-      { row: 2, reason: `already here as run ${ids[0]}` },
-      { row: 3, reason: `already here as run ${ids[1]}` },
-    ]);
+    expect(await importCsv(store, 'copy.csv', old)).toEqual({
+      ids: [],
+      taken: 0,
+      known: [
+        { row: 2, run: ids[0] },
+        { row: 3, run: ids[1] },
+      ],
+      refused: [],
+    });
     const second = await store.getRun(ids[1]!);
     // the file has 0 for a GPU that it does not have
-    expect(second.summary).toMatchObject({ name: 'vit-no-gpu', whByKind: { gpu: null } });
+    expect(second.summary).toMatchObject({ name: 'runs vit-no-gpu 2', whByKind: { gpu: null } });
     expect(second.summary.group).not.toBe(first.summary.group);
     expect((await store.compare(ids)).rows.find(({ key }) => key === 'wh')!.values[0]).toBeCloseTo(
       112.2,
@@ -156,8 +161,8 @@ describe('our own file', () => {
     await store.endRun(id, { at: seconds(36.6), status: 'done', imagesSeen: 999 });
     const before = await store.getRun(id);
     const csv = runsCsv([before]);
-    const here = { row: 2, reason: `already here as run ${id}` };
-    expect(await importCsv(store, 'x.csv', csv)).toEqual({ ids: [], taken: 0, refused: [here] });
+    const known = [{ row: 2, run: id }];
+    expect(await importCsv(store, 'x.csv', csv)).toEqual({ ids: [], taken: 0, known, refused: [] });
     const other = await openScene();
     const { ids, refused } = await importCsv(other, 'x.csv', csv);
     expect(refused).toEqual([]);
