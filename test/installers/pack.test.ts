@@ -69,7 +69,11 @@ beforeAll(async () => {
 afterAll(() => here && rm(folder, { recursive: true, force: true }));
 
 /** Talks to a packed process until it says what is waited for. */
-async function ask<In, Out>(entry: string, said: In, wanted: (message: Out) => boolean): Promise<Out> {
+async function ask<In, Out>(
+  entry: string,
+  said: In,
+  wanted: (message: Out) => boolean,
+): Promise<Out> {
   const child = fork(join(app, 'out', 'main', entry), [], {
     serialization: 'advanced',
     // nothing outside of what was packed may help it
@@ -99,15 +103,18 @@ packed('holds the bundles, the tables and nothing that is not needed to run', as
   expect(size).toBeLessThan(40e6);
 });
 
-packed('brings the native binaries of its own platform only, as files beside the archive', async () => {
-  const modules = join(unpacked, 'resources', 'app.asar.unpacked', 'node_modules');
-  expect(await readdir(join(modules, 'better-sqlite3', 'prebuilds'))).toEqual(['linux-x64.node']);
-  const runtime = join(modules, 'onnxruntime-node', 'bin', 'napi-v6');
-  expect(await readdir(runtime)).toEqual(['linux']);
-  expect(await readdir(join(runtime, 'linux'))).toEqual(['x64']);
-  expect(existsSync(join(modules, '@koromix', 'koffi-linux-x64'))).toBe(true);
-  expect(existsSync(join(modules, '@img', 'sharp-linux-x64'))).toBe(true);
-});
+packed(
+  'brings the native binaries of its own platform only, as files beside the archive',
+  async () => {
+    const modules = join(unpacked, 'resources', 'app.asar.unpacked', 'node_modules');
+    expect(await readdir(join(modules, 'better-sqlite3', 'prebuilds'))).toEqual(['linux-x64.node']);
+    const runtime = join(modules, 'onnxruntime-node', 'bin', 'napi-v6');
+    expect(await readdir(runtime)).toEqual(['linux']);
+    expect(await readdir(join(runtime, 'linux'))).toEqual(['x64']);
+    expect(existsSync(join(modules, '@koromix', 'koffi-linux-x64'))).toBe(true);
+    expect(existsSync(join(modules, '@img', 'sharp-linux-x64'))).toBe(true);
+  },
+);
 
 packed('is started as the program alone: no Node mode, no debugger, no other code', async () => {
   const { version, ...fuses } = await getCurrentFuseWire(join(unpacked, 'hugginggreen'));
@@ -120,37 +127,43 @@ packed('is started as the program alone: no Node mode, no debugger, no other cod
     'EnableEmbeddedAsarIntegrityValidation',
     'OnlyLoadAppFromAsar',
   ]);
-  const { main } = JSON.parse(await readFile(join(app, 'package.json'), 'utf8')) as { main: string };
+  const { main } = JSON.parse(await readFile(join(app, 'package.json'), 'utf8')) as {
+    main: string;
+  };
   expect(existsSync(join(app, main))).toBe(true);
 });
 
-packed('the packed trainer trains and the packed meter reads', async () => {
-  const parsed = parseExperimentConfig({
-    dataset: { kind: 'greensynth', train: 64, validation: 32, test: 32 },
-    model: { patch: 16, dim: 8, layers: 1, heads: 1, dimHead: 8 },
-    train: { epochs: 1, batch: 32 },
-    compute: { engine: 'cpu' },
-  });
-  if (!parsed.ok) throw new Error('the config of this test is refused');
-  const runDir = join(folder, 'run');
-  await mkdir(runDir);
-  const order: ToTrainer = {
-    type: 'start',
-    config: parsed.config,
-    dataDir: join(folder, 'data'),
-    runDir,
-    resume: null,
-  };
-  const ended = await ask<ToTrainer, FromTrainer>('trainer.js', order, ({ type }) =>
-    ['done', 'failed'].includes(type),
-  );
-  expect(ended).toMatchObject({ type: 'done', imagesSeen: 64 });
+packed(
+  'the packed trainer trains and the packed meter reads',
+  async () => {
+    const parsed = parseExperimentConfig({
+      dataset: { kind: 'greensynth', train: 64, validation: 32, test: 32 },
+      model: { patch: 16, dim: 8, layers: 1, heads: 1, dimHead: 8 },
+      train: { epochs: 1, batch: 32 },
+      compute: { engine: 'cpu' },
+    });
+    if (!parsed.ok) throw new Error('the config of this test is refused');
+    const runDir = join(folder, 'run');
+    await mkdir(runDir);
+    const order: ToTrainer = {
+      type: 'start',
+      config: parsed.config,
+      dataDir: join(folder, 'data'),
+      runDir,
+      resume: null,
+    };
+    const ended = await ask<ToTrainer, FromTrainer>('trainer.js', order, ({ type }) =>
+      ['done', 'failed'].includes(type),
+    );
+    expect(ended).toMatchObject({ type: 'done', imagesSeen: 64 });
 
-  const settings = defaultMeterSettings(join(app, 'resources'));
-  const read = await ask<ToMeter, FromMeter>(
-    'meter.js',
-    { type: 'start', settings },
-    ({ type }) => type === 'samples',
-  );
-  expect(read.type).toBe('samples');
-}, 120_000);
+    const settings = defaultMeterSettings(join(app, 'resources'));
+    const read = await ask<ToMeter, FromMeter>(
+      'meter.js',
+      { type: 'start', settings },
+      ({ type }) => type === 'samples',
+    );
+    expect(read.type).toBe('samples');
+  },
+  120_000,
+);
