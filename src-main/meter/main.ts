@@ -13,6 +13,8 @@ import { sourcesFor } from './sources/index.ts';
 
 const port = parentPort<ToMeter, FromMeter>();
 let sampler: Sampler | null = null;
+/** Outlives a new start: who is watched is no setting. */
+let watched: ToMeter & { type: 'watch' } = { type: 'watch', run: [], program: [] };
 
 const warn = (message: string): void =>
   port.post({ type: 'event', at: monotonicMicros(), level: 'warning', key: null, message });
@@ -39,6 +41,7 @@ async function obey(message: ToMeter): Promise<void> {
       const { settings } = message;
       sampler = new Sampler(settings, inventory, sourcesFor(settings), (said) => port.post(said));
       await sampler.start();
+      sampler.watch(watched.run, watched.program);
       // naming foreign cards takes seconds on some systems: marks need not wait for it
       void describe(inventory, sampler.gpus);
       break;
@@ -55,6 +58,10 @@ async function obey(message: ToMeter): Promise<void> {
       break;
     case 'probe':
       await sampler?.probe();
+      break;
+    case 'watch':
+      watched = message;
+      sampler?.watch(message.run, message.program);
       break;
     case 'stop':
       sampler?.stop();

@@ -167,5 +167,10 @@ export type FromMeter =
   | { type: 'sources'; session: string; components: ComponentInfo[]; sources: SourceStatus[] }
   /** A few times a second. */
   | { type: 'samples'; batch: SampleBatch }
+  /**
+   * Every few seconds while this program is watched, what it uses itself since the last one: processors
+   * (1 = one core all the time) and resident memory.
+   */
+  | { type: 'overhead'; at: number; cores: number; residentBytes: number }
   | { type: 'marked'; id: number; at: number }
   | { type: 'event'; at: number; level: 'info' | 'warning'; key: string | null; message: string };

@@ -7,6 +7,7 @@
  * a gap is a gap. Nothing is allocated in a tick but the numbers of its batch.
  */
 import { monotonicMicros } from '../port.ts';
+import { Attribution } from './attribution.ts';
 import { Ledger } from './energy.ts';
 import type {
   ComponentInfo,
@@ -33,7 +34,7 @@ interface Column {
   series: SampleBatch['series'][number];
 }
 
-const column = (component: Component): Column => ({
+const column = (component: Component, parts: boolean): Column => ({
   component,
   series: {
     key: component.info.key,
@@ -44,6 +45,7 @@ const column = (component: Component): Column => ({
     memoryMb: [],
     tempC: [],
     clockMhz: [],
+    ...(parts && { runJoules: [], programJoules: [] }),
   },
 });
 
@@ -54,6 +56,7 @@ export class Sampler {
   readonly #definitions: readonly SourceDefinition[];
   readonly #post: (message: FromMeter) => void;
   readonly #ledger = new Ledger();
+  readonly #attribution: Attribution;
   #open: OpenSource[] = [];
   #columns: Column[] = [];
   #times: number[] = [];
@@ -76,6 +79,7 @@ export class Sampler {
   ) {
     this.session = `${process.pid}-${Date.now().toString(36)}`;
     this.#settings = settings;
+    this.#attribution = new Attribution(settings);
     this.#inventory = inventory;
     this.#definitions = definitions;
     this.#post = post;
@@ -116,10 +120,19 @@ export class Sampler {
     this.#tick();
   }
 
+  /** Tells the energy of these processes and all their descendants apart from here on. */
+  watch(run: readonly number[], program: readonly number[]): void {
+    if (this.#attribution.active) this.mark();
+    else this.#flush();
+    this.#attribution.watch(run, program, monotonicMicros());
+    this.#renewColumns();
+  }
+
   stop(): void {
     if (this.#timer !== null) this.mark();
     this.#halt();
     this.#closeAll();
+    this.#attribution.close();
   }
 
   get gpus(): Gpu[] {
@@ -169,7 +182,7 @@ export class Sampler {
     for (const { definition, source } of this.#open) {
       for (const component of source.components) {
         components.push(component.info);
-        this.#columns.push(column(component));
+        this.#columns.push(column(component, this.#attribution.active));
       }
       sources.push({
         name: definition.name,
@@ -206,6 +219,7 @@ export class Sampler {
     const now = monotonicMicros();
     this.#heedSleep(now);
     for (const { source } of this.#open) source.read(now, exact);
+    this.#attribute(now, exact);
     this.#times.push(now);
     for (const { component, series } of this.#columns) {
       const { reading } = component;
@@ -215,9 +229,21 @@ export class Sampler {
       series.utilPercent.push(reading.utilPercent);
       series.memoryMb.push(reading.memoryMb);
       series.tempC.push(reading.tempC);
+      if (series.runJoules) this.#pushParts(series, reading.joules !== null);
       series.clockMhz!.push(reading.clockMhz);
     }
     return now;
+  }
+
+  #attribute(now: number, exact: boolean): void {
+    if (!this.#attribution.active) return;
+    const overhead = this.#attribution.read(now, exact, this.#columns);
+    if (overhead) this.#post({ type: 'overhead', ...overhead });
+  }
+
+  #pushParts({ key, runJoules, programJoules }: Column['series'], read: boolean): void {
+    runJoules?.push(read ? this.#attribution.joulesOf(key, 'run') : null);
+    programJoules?.push(read ? this.#attribution.joulesOf(key, 'program') : null);
   }
 
   #heedSleep(now: number): void {
@@ -239,7 +265,13 @@ export class Sampler {
     const series = this.#columns.map((column) => column.series);
     this.#post({ type: 'samples', batch: { session: this.session, t: this.#times, series } });
     this.#times = [];
-    this.#columns = this.#columns.map(({ component }) => column(component));
+    this.#renewColumns();
+  }
+
+  #renewColumns(): void {
+    this.#columns = this.#columns.map(({ component }) =>
+      column(component, this.#attribution.active),
+    );
   }
 }
 

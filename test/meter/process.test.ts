@@ -4,6 +4,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { SampleFlag } from '../../src-main/meter/messages.ts';
 import { monotonicMicros } from '../../src-main/port.ts';
 import { MeterChild, nowhere } from './child.ts';
+import { FakeProc } from './fake-proc.ts';
 import { compileNvml, powercap, replaceFile, setEnergy, temporaryFolder } from './fakes.ts';
 
 const folder = temporaryFolder();
@@ -158,5 +159,42 @@ describe('the meter process', () => {
     const b = await meter.mark();
     const joules = b.reading('gpu0')!.joules! - a.reading('gpu0')!.joules!;
     expect(joules).toBeCloseTo((250 * (b.at - a.at)) / 1e6, 3);
+  });
+
+  it('tells the energy of watched processes apart', async () => {
+    const proc = new FakeProc(join(folder.path, 'proc'));
+    proc.set(10, { children: [30] });
+    proc.set(30, { parent: 10, pages: 1000 });
+    meter = new MeterChild();
+    await meter.start(nowhere({ proc: proc.path }));
+    const parts = (): { run: number | null; program: number | null; joules: number | null }[] =>
+      meter.of('samples').flatMap(({ batch }) => {
+        const ram = batch.series.find(({ key }) => key === 'ram')!;
+        return (ram.runJoules ?? []).map((run, i) => ({
+          run,
+          program: ram.programJoules![i]!,
+          joules: ram.joules[i]!,
+        }));
+      });
+    await meter.mark();
+    expect(parts()).toEqual([]);
+    meter.say({ type: 'watch', run: [30], program: [10] });
+    await meter.until(() => parts().some(({ run }) => (run ?? 0) > 0));
+    const found = parts();
+    expect(found[0]).toMatchObject({ run: 0, program: 0 });
+    const [first, last] = [found[0]!, found.at(-1)!];
+    // resident over memory in use; pages of 4 KiB, or larger on some machines
+    const share = last.run! / (last.joules! - first.joules!);
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThan(1);
+    expect(last.program).toBe(0);
+    // a new start is a new session, and they are still watched
+    meter.say({ type: 'start', settings: nowhere({ proc: proc.path }) });
+    const anew = await meter.until(() => meter.of('sources')[1]);
+    await meter.until(() =>
+      meter
+        .of('samples')
+        .some(({ batch }) => batch.session === anew.session && batch.series[0]!.runJoules),
+    );
   });
 });

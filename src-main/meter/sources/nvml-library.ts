@@ -167,6 +167,8 @@ export interface Nvml {
   fields(handle: Handle, count: number, values: Buffer): number;
   /** `count` is u32, in and out. */
   processes(handle: Handle, count: Buffer, out: Buffer | null): number;
+  /** Samples newer than `since` (microseconds); `count` as above. */
+  processUtilisation(handle: Handle, out: Buffer, count: Buffer, since: number): number;
 }
 
 /** Names under which the library may be found, in order. */
@@ -301,5 +303,9 @@ function bind(library: LibraryHandle, path: string): Nvml {
         'int nvmlDeviceGetComputeRunningProcesses_v2(void *, void *, void *)',
       ) ??
       absent,
+    processUtilisation:
+      optional<Nvml['processUtilisation']>(
+        'int nvmlDeviceGetProcessUtilization(void *, void *, void *, uint64_t)',
+      ) ?? absent,
   };
 }

@@ -22,6 +22,7 @@ import {
   readU64,
 } from './nvml-library.ts';
 import type { Handle, Nvml, Outcome } from './nvml-library.ts';
+import { NvmlShares } from './nvml-shares.ts';
 import {
   clearReading,
   emptyReading,
@@ -33,8 +34,10 @@ import {
 import type {
   Component,
   Gpu,
+  Groups,
   Health,
   Reading,
+  SharesAnswer,
   Source,
   SourceContext,
   SourceDefinition,
@@ -108,6 +111,7 @@ class Card implements Component {
   #averageScope: number | null = null;
   readonly #off = new Set<Metric>();
   #processes = Buffer.alloc(processBytes * 16);
+  readonly #use = new NvmlShares();
 
   #slowAt = -Infinity;
   #slowFlags = 0;
@@ -222,6 +226,11 @@ class Card implements Component {
       return;
     }
     this.#settle();
+  }
+
+  shares(groups: Groups): SharesAnswer {
+    if (!this.alive || this.#now < this.#pausedUntil) return 'missed';
+    return this.#use.of(this.#driver.nvml, this.#handle, groups, this.reading.utilPercent);
   }
 
   #readPower(): void {

@@ -12,6 +12,7 @@ import type {
   SourceName,
   SourceStatus,
 } from '../messages.ts';
+import type { Group, Shares } from '../process-tree.ts';
 
 /** The present reading of a component, overwritten in place by every `read`. Null is missing. */
 export interface Reading {
@@ -27,11 +28,24 @@ export interface Reading {
   clockMhz: number | null;
 }
 
+/** Which processes are a run's and which this program's. */
+export interface Groups {
+  /** Null: neither's. */
+  groupOf(pid: number): Group | null;
+  /** False where it cannot be seen from here: it has ended, or lives in another namespace. */
+  sees(pid: number): boolean;
+}
+
+/** Shares since the last question; null: they cannot be told; missed: not this time. */
+export type SharesAnswer = Shares | null | 'missed';
+
 export interface Component {
   readonly info: ComponentInfo;
   readonly reading: Reading;
   /** False once its sensor has died; its readings are then missing. */
   readonly alive: boolean;
+  /** Whose use of a card it was; left out where the source cannot tell. Asked about once a second. */
+  shares?(groups: Groups): SharesAnswer;
 }
 
 export type Health = Pick<SourceStatus, 'state' | 'detail' | 'fix'>;

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SampleFlag } from '../../../src-main/meter/messages.ts';
 import { libraryPaths, outcomeOf } from '../../../src-main/meter/sources/nvml-library.ts';
 import { nvml } from '../../../src-main/meter/sources/nvml.ts';
-import type { Source } from '../../../src-main/meter/sources/source.ts';
+import type { Groups, Source } from '../../../src-main/meter/sources/source.ts';
 import { nowhere } from '../child.ts';
 import { component, contextFor, openNow, readAt } from '../context.ts';
 import type { Watched } from '../context.ts';
@@ -282,5 +282,58 @@ describe.skipIf(library === null)('with the stub driver', () => {
   it('says that MIG shares the board', async () => {
     await openCards('gpu 0 mig 1');
     expect(component(source, gpu(0)).info.method).toContain('MIG is on');
+  });
+
+  describe('whose work a card does', () => {
+    const use = join(folder.path, 'use');
+    const pids = { run: 30, program: 10, other: 99 };
+    const groups: Groups = {
+      groupOf: (pid) => (pid === pids.run ? 'run' : pid === pids.program ? 'program' : null),
+      sees: (pid) => Object.values(pids).includes(pid),
+    };
+    const shares = async (lines: string[], ...card: string[]) => {
+      if (card.length > 0) await openCards(...card);
+      replaceFile(use, lines.join('\n') + '\n');
+      source.read(1e6, true);
+      return component(source, gpu(0)).shares!(groups);
+    };
+    beforeEach(() => void (process.env.FAKE_NVML_USE = use));
+    afterEach(() => void delete process.env.FAKE_NVML_USE);
+
+    it('is the share of the SM time of all processes', async () => {
+      const lines = ['0 30 60', '0 10 5', '0 99 35', '1 30 100', '0 0 255'];
+      expect(await shares(lines, 'gpus 2')).toEqual({ run: 0.6, program: 0.05 });
+    });
+
+    it('takes more processes than there was room for', async () => {
+      const others = Array.from({ length: 40 }, () => '0 99 1');
+      const answer = await shares([...others, '0 30 60'], 'gpus 1');
+      expect(answer).toEqual({ run: 0.6, program: 0 });
+    });
+
+    it('is not known where one that works cannot be seen from here', async () => {
+      expect(await shares(['0 30 60', '0 4000000 5'], 'gpus 1')).toBeNull();
+    });
+
+    it('is that of the holders while nobody works', async () => {
+      expect(await shares([], 'gpus 1')).toEqual({ run: 0, program: 0 });
+      expect(await shares([], 'gpus 1', 'gpu 0 pid 30')).toEqual({ run: 1, program: 0 });
+      expect(await shares([], 'gpus 1', 'gpu 0 pid 99')).toEqual({ run: 0, program: 0 });
+    });
+
+    it('is decided by the list of processes where the card does not say, in the clear cases', async () => {
+      delete process.env.FAKE_NVML_USE;
+      expect(await shares([], 'gpus 1', 'gpu 0 pid 10')).toEqual({ run: 0, program: 1 });
+      expect(await shares([], 'gpus 1', 'gpu 0 pid 99')).toBeNull();
+      // busy without a process to be seen: they are hidden from us
+      expect(await shares([], 'gpus 1')).toBeNull();
+      expect(await shares([], 'gpus 1', 'gpu 0 procs 3')).toBeNull();
+    });
+
+    it('is missed while a card does not answer', async () => {
+      await openCards('gpus 1');
+      script('gpus 1', 'gpu 0 code 999');
+      expect(await shares(['0 30 60'])).toBe('missed');
+    });
   });
 });
