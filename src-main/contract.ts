@@ -187,6 +187,81 @@ export interface WallEnergy {
   method: string;
 }
 
+/** A plug with a meter on the local network. */
+export const plugKinds = ['shelly', 'tasmota'] as const;
+export type PlugKind = (typeof plugKinds)[number];
+export interface PlugAddress {
+  kind: PlugKind;
+  /** Name or IP address, with a port if need be. */
+  host: string;
+}
+
+/** Mean powers over one stretch of time. */
+export interface CalibrationPoint {
+  /** Of all components that are read, W. */
+  countedWatts: number;
+  /** At the socket, W; null until it is typed in. */
+  wallWatts: number | null;
+  seconds: number;
+  /** How the power at the socket was found: the plug's energy counter, its power, or a person. */
+  by: 'counter' | 'power' | 'typed' | null;
+  /** What is doubtful about it. */
+  remarks: string[];
+}
+
+/** Watts at the socket = baseWatts + factor x counted watts. */
+export interface CalibrationResult {
+  baseWatts: number;
+  factor: number;
+  /** Root mean square of what the line leaves over, W; null where two points lie on it by necessity. */
+  residualWatts: number | null;
+  warnings: string[];
+}
+
+export interface KeptCalibration extends CalibrationResult {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** Who read the meter. */
+  method: string;
+  idle: CalibrationPoint;
+  load: CalibrationPoint;
+  /** Why it is not true of this machine as it is read now; null: it applies to runs that start. */
+  stale: string | null;
+}
+
+/** The calibration of the whole machine against a meter at the socket. */
+export interface Calibration {
+  kept: KeptCalibration | null;
+  /** The one under way. */
+  session: {
+    /** Null: a person reads the meter. */
+    source: PlugAddress | null;
+    /** The plug, as it answered last. */
+    plug: { name: string; watts: number | null } | null;
+    idle: CalibrationPoint | null;
+    load: CalibrationPoint | null;
+    measuring: {
+      which: 'idle' | 'load';
+      /** `starting`: the load is on its way; `settling`: until its power is steady. */
+      stage: 'starting' | 'settling' | 'measuring';
+      /** Of this stage. */
+      elapsed: number;
+      seconds: number;
+      /** Over the last seconds. */
+      countedWatts: number | null;
+      wallWatts: number | null;
+      /** The run that is the load. */
+      run: number | null;
+    } | null;
+    /** Why the last measurement gave no point. */
+    error: { message: string; hint: string | null } | null;
+    /** Of both points; null until they are there. */
+    result: CalibrationResult | null;
+    /** Why they give none. */
+    refusal: { message: string; hint: string | null } | null;
+  } | null;
+}
+
 export interface Emissions {
   gCO2e: number | null;
   gPerKwh: number;
@@ -607,6 +682,12 @@ const byId = v.strictObject({ id });
 const manyIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(10_000));
 const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
 const json = v.unknown();
+const plugAddress = v.strictObject({
+  kind: v.picklist(plugKinds),
+  host: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(255)),
+});
+/** Seconds. */
+const stretch = v.pipe(v.number(), v.finite(), v.minValue(0.1), v.maxValue(3600));
 
 export const settingsSchema = v.strictObject({
   region: v.pipe(v.string(), v.maxLength(64)),
@@ -663,6 +744,33 @@ export const calls = {
   'machine.power': define<PowerTrace>()(
     v.strictObject({ seconds: v.pipe(v.number(), v.minValue(1), v.maxValue(600)) }),
   ),
+
+  'calibration.get': define<Calibration>()(nothing),
+  /** Begins anew; with a plug, reads it once. Null: the meter is read by a person. */
+  'calibration.start': define<Calibration>()(v.strictObject({ source: v.nullable(plugAddress) })),
+  /**
+   * Measures one point; progress comes as events. Under load it takes the run under way, or starts one.
+   * `seconds` is the length of the measurement, `settleSeconds` of two stretches of like power before it.
+   */
+  'calibration.measure': define<Calibration>()(
+    v.strictObject({
+      which: v.picklist(['idle', 'load']),
+      seconds: v.optional(stretch),
+      settleSeconds: v.optional(stretch),
+    }),
+  ),
+  /** What a person read at the meter: mean power while a point was measured. */
+  'calibration.read': define<Calibration>()(
+    v.strictObject({
+      which: v.picklist(['idle', 'load']),
+      wallWatts: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(100_000)),
+    }),
+  ),
+  /** Keeps the result for this machine. */
+  'calibration.finish': define<Calibration>()(nothing),
+  /** Ends the one under way; what is kept stays. */
+  'calibration.cancel': define<Calibration>()(nothing),
+  'calibration.forget': define<Calibration>()(nothing),
 
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),
@@ -776,6 +884,8 @@ export interface Events {
   /** Sensors, engines or inventory changed: ask `machine.get`. */
   machine: Record<string, never>;
   power: PowerTrace;
+  /** While a calibration goes on, about once a second. */
+  calibration: Calibration;
   run: RunSummary;
   'run.removed': { ids: number[] };
   'run.steps': {
@@ -806,6 +916,8 @@ export interface Events {
     wh: number | null;
     gCO2e: number | null;
     watts: number | null;
+    /** At the socket, by the calibration of this machine; null without one. */
+    wallWh: number | null;
     byKind: Partial<Record<ComponentKind, number | null>>;
   };
   datasets: DatasetState;

@@ -21,6 +21,8 @@ import {
   exampleConfigs,
   expandMatrix,
   forecast,
+  loadConfig,
+  loadGroup,
   matrices,
   memoryOf,
   memoryRefusal,
@@ -37,7 +39,7 @@ import { checkSettings, priceOf } from './settings.ts';
 import { groupOf } from './store/describe.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
-  const { options, store, events, datasets, queue, metering } = shop;
+  const { options, store, events, datasets, queue, metering, calibrator } = shop;
 
   const machine = async (): Promise<Machine> => {
     const { idle } = await store.recall(['idle']);
@@ -136,6 +138,38 @@ export function createHandlers(shop: Workshop): Handlers {
     };
   };
 
+  const stopRun = async (id: number): Promise<void> => {
+    // no wait between looking and leaving the line: it could become active meanwhile
+    if (queue.stop(id)) return;
+    if (!queue.remove(id)) {
+      const { status } = await store.getSummary(id);
+      if (queue.stop(id)) return;
+      if (status !== 'queued')
+        throw new AppError('CONFLICT', `Run ${id} is not running (${status}).`);
+    }
+    await store.updateRun(id, { status: 'stopped' });
+    events.emit('run', await store.getSummary(id));
+  };
+
+  shop.loads({
+    start: async () => {
+      const config = loadConfig();
+      await refuseUnfit([config]);
+      const group = await store.createMatrix(loadGroup());
+      const place = {
+        group,
+        arm: 'load',
+        armTitle: 'Load',
+        baseline: null,
+        repeat: 1,
+        warmUp: true,
+      };
+      const { ids } = await enqueue([config], [place]);
+      return ids[0]!;
+    },
+    stop: stopRun,
+  });
+
   return {
     'app.info': () => ({
       version: options.appVersion,
@@ -151,6 +185,14 @@ export function createHandlers(shop: Workshop): Handlers {
       return machine();
     },
     'machine.power': ({ seconds }) => metering.trace(seconds),
+
+    'calibration.get': () => calibrator.get(),
+    'calibration.start': ({ source }) => calibrator.start(source),
+    'calibration.measure': (order) => calibrator.measure(order),
+    'calibration.read': ({ which, wallWatts }) => calibrator.read(which, wallWatts),
+    'calibration.finish': () => calibrator.finish(),
+    'calibration.cancel': () => calibrator.cancel(),
+    'calibration.forget': () => calibrator.forget(),
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),
@@ -194,18 +236,7 @@ export function createHandlers(shop: Workshop): Handlers {
       return enqueue(configs);
     },
     'runs.example': () => enqueue(exampleConfigs()),
-    'runs.stop': async ({ id }) => {
-      // no wait between looking and leaving the line: it could become active meanwhile
-      if (queue.stop(id)) return;
-      if (!queue.remove(id)) {
-        const { status } = await store.getSummary(id);
-        if (queue.stop(id)) return;
-        if (status !== 'queued')
-          throw new AppError('CONFLICT', `Run ${id} is not running (${status}).`);
-      }
-      await store.updateRun(id, { status: 'stopped' });
-      events.emit('run', await store.getSummary(id));
-    },
+    'runs.stop': ({ id }) => stopRun(id),
     'runs.resume': async ({ id }) => {
       const run = await store.getRun(id);
       const { status } = run.summary;

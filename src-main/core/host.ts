@@ -22,6 +22,7 @@ import { monotonicMicros } from '../port.ts';
 import { serveControl } from './control.ts';
 import { lockHome } from './data-home.ts';
 import { createDatasets, type Datasets } from './datasets.ts';
+import { createCalibrator, type Calibrator, type LoadRuns } from './energy/calibration.ts';
 import { detectEngines } from './engines.ts';
 import { createEvents, type EventBus } from './events.ts';
 import { createHandlers } from './handlers.ts';
@@ -88,6 +89,9 @@ export interface Workshop {
   readonly datasets: Datasets;
   readonly queue: RunQueue;
   readonly models: ModelExports;
+  readonly calibrator: Calibrator;
+  /** Takes how a run that only loads the machine is queued and stopped. */
+  loads(how: LoadRuns): void;
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
@@ -177,11 +181,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
       notice: (notice) => events.emit('notice', notice),
       log,
       quiet: engines.quiet,
+      wall: () => calibrator.present(),
       stopPatienceMs: options.timing?.stopPatienceMs ?? 120_000,
       stopInsistMs: options.timing?.stopInsistMs ?? 3000,
       retryMs: background ? 5000 : null,
       closing: closing.signal,
     };
+    let loads: LoadRuns | null = null;
     const activity = new Set<() => void>();
     const queue = createQueue(context, () => activity.forEach((tell) => tell()));
     undo.unshift(() => {
@@ -194,6 +200,20 @@ export async function createHost(options: HostOptions): Promise<Host> {
           .addNote(queue.active, { at: monotonicMicros(), level, message })
           .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
     };
+
+    const calibrator = await createCalibrator({
+      store,
+      metering,
+      samples,
+      events,
+      queue,
+      quiet: engines.quiet,
+      load: {
+        start: () => loads!.start(),
+        stop: (id) => loads!.stop(id),
+      },
+    });
+    undo.unshift(() => calibrator.close());
 
     const datasets = createDatasets(
       dataDir,
@@ -213,6 +233,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
 
     const handlers = createHandlers({
       options,
+      calibrator,
+      loads: (how) => (loads = how),
       models,
       store,
       events,

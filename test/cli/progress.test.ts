@@ -19,7 +19,7 @@ function trained(epoch: number): Progress {
   progress.summary({ status: 'running', steps: 2340, imagesPerSecond: 212 } as RunSummary);
   progress.steps({ id: 1, steps: steps(1, 1), time: [0] });
   progress.steps({ id: 1, steps: steps(840, epoch), time: [151] });
-  progress.energy({ id: 1, time: 151, wh: 0.84, gCO2e: 0.24, watts: 41, byKind: {} });
+  progress.energy({ id: 1, time: 151, wh: 0.84, gCO2e: 0.24, watts: 41, wallWh: null, byKind: {} });
   return progress;
 }
 
@@ -39,7 +39,7 @@ test('what is missing is left out, never 0', () => {
   const progress = new Progress();
   expect(progress.sentence()).toBe('Waiting in the queue');
   progress.working('Drawing images', 0.5);
-  progress.energy({ id: 1, time: 0, wh: null, gCO2e: null, watts: null, byKind: {} });
+  progress.energy({ id: 1, time: 0, wh: null, gCO2e: null, watts: null, wallWh: null, byKind: {} });
   expect(progress.sentence()).toBe('Drawing images 50 %');
   expect(progress.topic).toBe('Drawing images');
 });

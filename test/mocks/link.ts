@@ -6,6 +6,7 @@ import {
   answer,
   AppError,
   calls,
+  type Calibration,
   keptPatches,
   parseExperimentConfig,
   patchCount,
@@ -859,6 +860,22 @@ export function reportOf(ids: number[]) {
   };
 }
 
+/** A calibration that was made with typed readings. */
+export const calibrated: Calibration = {
+  kept: {
+    baseWatts: 48.2,
+    factor: 1.12,
+    residualWatts: null,
+    warnings: [],
+    at: Date.UTC(2026, 8, 3, 10, 20),
+    method: 'typed in',
+    idle: { countedWatts: 74, wallWatts: 131.1, seconds: 30, by: 'typed', remarks: [] },
+    load: { countedWatts: 212, wallWatts: 285.6, seconds: 60, by: 'typed', remarks: [] },
+    stale: null,
+  },
+  session: null,
+};
+
 // --- the link -------------------------------------------------------------------------------------
 
 export interface MockLink extends WatchedLink {
@@ -894,6 +911,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     ramMode: 'dimms',
     ramWatts: null,
   };
+  let calibration: Calibration = calibrated;
   const asked: MockLink['asked'] = [];
   const hearers = new Set<(event: WireEvent) => void>();
   let seq = 0;
@@ -915,6 +933,26 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'machine.get': () => machine,
     'machine.probe': () => machine,
     'machine.power': ({ seconds }) => powerTrace(seconds),
+    'calibration.get': () => calibration,
+    'calibration.start': ({ source }) =>
+      (calibration = {
+        ...calibration,
+        session: {
+          source,
+          plug: source && { name: `Shelly (generation 2) at ${source.host}`, watts: 131 },
+          idle: null,
+          load: null,
+          measuring: null,
+          error: null,
+          result: null,
+          refusal: null,
+        },
+      }),
+    'calibration.measure': () => calibration,
+    'calibration.read': () => calibration,
+    'calibration.finish': () => (calibration = calibrated),
+    'calibration.cancel': () => (calibration = { ...calibration, session: null }),
+    'calibration.forget': () => (calibration = { kept: null, session: null }),
     'regions.list': () => regions,
     'settings.get': () => settings,
     'settings.set': (change) => (settings = { ...settings, ...change }),

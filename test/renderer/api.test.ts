@@ -3,7 +3,7 @@ import { AppError } from '../../src-main/contract.ts';
 import { createApi, webSocketLink, type Connection } from '../../src-renderer/api.ts';
 import { mockLink } from '../mocks/link.ts';
 
-const energy = { id: 7, time: 1, wh: 1, gCO2e: 1, watts: 1, byKind: {} };
+const energy = { id: 7, time: 1, wh: 1, gCO2e: 1, watts: 1, wallWh: null, byKind: {} };
 
 /** A socket whose other end the test holds. */
 class FakeSocket extends EventTarget {

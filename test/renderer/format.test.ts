@@ -168,7 +168,7 @@ describe('runs in words', () => {
       steps: 2340,
       imagesPerSecond: 212,
     };
-    const energy = { id: 1, time: 60, wh: 0.84, gCO2e: 0.24, watts: 41, byKind: {} };
+    const energy = { id: 1, time: 60, wh: 0.84, gCO2e: 0.24, watts: 41, wallWh: null, byKind: {} };
     expect(statusLine({ run, energy, activity: null, remaining: [240, 299] })).toBe(
       'step 840/2,340 · 36 % · ETA 4–5 min · 212 img/s · 41.0 W · 0.840 Wh · 0.240 gCO2e',
     );

@@ -307,6 +307,13 @@ export type WallCalibration = Omit<WallEnergy, 'wh' | 'uncertaintyWh'>;
 /** Half width of what two calibration points leave (accuracy table, sections 3 and 5). */
 const wallPercent = 4;
 
+/** Energy at the socket, Wh, of a time and of what was counted in it (Wh, all components that are read). */
+export const socketWh = (
+  { baseWatts, factor }: Pick<WallCalibration, 'baseWatts' | 'factor'>,
+  seconds: number,
+  countedWh: number,
+): number => (baseWatts * seconds) / joulesPerWh + factor * countedWh;
+
 function wallEnergy(
   calibration: WallCalibration,
   seconds: number,
@@ -314,10 +321,7 @@ function wallEnergy(
 ): WallEnergy {
   // the sockets feed every card, the run's or not
   const read = sum(components.map(({ wh }) => wh));
-  const wh =
-    read === null || components.length === 0
-      ? null
-      : (calibration.baseWatts * seconds) / joulesPerWh + calibration.factor * read;
+  const wh = read === null || components.length === 0 ? null : socketWh(calibration, seconds, read);
   return { ...calibration, wh, uncertaintyWh: wh === null ? null : (wh * wallPercent) / 100 };
 }
 

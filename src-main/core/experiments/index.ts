@@ -2,6 +2,7 @@
 export { checkExperiment, warningsOf } from './check.ts';
 export { exampleConfigs } from './example.ts';
 export { forecast } from './forecast.ts';
+export { loadConfig, loadGroup, loadName } from './load.ts';
 export { expandMatrix, matrices } from './matrix.ts';
 export { previewOf } from './matrix-preview.ts';
 export { gigabytes, memoryOf, memoryRefusal, type Memory } from './memory.ts';

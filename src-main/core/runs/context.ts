@@ -1,5 +1,6 @@
 /** What the parts of a run's life need of the host. */
 import type { ExperimentConfig, Events, Region } from '../../contract.ts';
+import type { WallCalibration } from '../energy/account.ts';
 import type { EventBus } from '../events.ts';
 import type { Metering } from '../metering.ts';
 import type { Spawn } from '../spawn.ts';
@@ -22,6 +23,8 @@ export interface RunContext {
   hz(): number;
   /** The factor that prices a run, and what is doubtful about it. */
   priceOf(config: Pick<ExperimentConfig, 'energy'>): { region: Region; warning: string | null };
+  /** The calibration of the whole machine that holds now; null without one. */
+  wall(): WallCalibration | null;
   /** Resolves when the program does nothing else that takes power. */
   quiet(): Promise<void>;
   notice(notice: Events['notice']): void;

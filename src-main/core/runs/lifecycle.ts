@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, wireError, type RunDetail, type RunSummary } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import { utcOf } from '../clock.ts';
+import { socketWh } from '../energy/account.ts';
 import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
@@ -41,6 +42,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   const abort = new AbortController();
   /** From the moment at which it begins. */
   let driver: Driver | null = null;
+  /** The hardware was known when the run started, and so whether its calibration holds. */
+  let machineKnown = false;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
 
@@ -154,12 +157,15 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
     const { region, warning } = context.priceOf({ energy: terms });
+    const wall = context.wall();
+    machineKnown = metering.inventory !== null;
     await store.updateRun(id, {
       status: 'baseline',
       machine: metering.inventory,
       hz: context.hz(),
       intensity: region,
       pue: terms.pue,
+      wall,
     });
     await announce();
     const energy = new LiveEnergy();
@@ -180,9 +186,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       await announce();
       if (warning) note('warning', warning);
       ticker = setInterval(() => {
-        const figures = energy.since(from, summary, region, terms.pue);
+        const { readWh, ...figures } = energy.since(from, summary, region, terms.pue);
         const time = timeOf(monotonicMicros());
-        events.emit('run.energy', { id, time, ...figures });
+        const wallWh = wall && readWh !== null ? socketWh(wall, time, readWh) : null;
+        events.emit('run.energy', { id, time, ...figures, wallWh });
         const { wh, gCO2e, byKind: whByKind } = figures;
         announceProgress({ seconds: time, wh, gCO2e, whByKind });
       }, tickMs);
@@ -248,7 +255,13 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     const at = await metering.mark();
     recorder.close();
     // taking stock of the hardware may have lasted longer than the start of the run
-    if (metering.inventory) recorder.write(store.updateRun(id, { machine: metering.inventory }));
+    if (metering.inventory)
+      recorder.write(
+        store.updateRun(id, {
+          machine: metering.inventory,
+          ...(!machineKnown && { wall: context.wall() }),
+        }),
+      );
     await recorder.flush();
     const problem: Ending = recordProblem ? { status: 'failed', error: recordProblem } : ending;
     // a record that could not be written has been told when it happened

@@ -8,6 +8,8 @@ import { EnergyAccount, emissions, joulesPerWh } from '../energy/account.ts';
 
 export interface LiveFigures {
   wh: number | null;
+  /** Of all components that are read, the run's or not. */
+  readWh: number | null;
   gCO2e: number | null;
   /** Present power of all components that are read. */
   watts: number | null;
@@ -56,15 +58,17 @@ export class LiveEnergy {
   since(from: number, before: Before, region: Region, pue: number): LiveFigures {
     const byKind: LiveFigures['byKind'] = { ...before.whByKind };
     let wh = before.wh;
+    let readWh = before.wh;
     if (this.#lastAt > from)
       for (const [key, { kind, account }] of this.#accounts) {
-        if (!this.#isCounted(key, kind)) continue;
         const { joules } = account.between(from, this.#lastAt);
         if (joules === null) continue;
+        readWh = add(readWh, joules / joulesPerWh);
+        if (!this.#isCounted(key, kind)) continue;
         byKind[kind] = (byKind[kind] ?? 0) + joules / joulesPerWh;
         wh = add(wh, joules / joulesPerWh);
       }
-    return { wh, gCO2e: emissions(wh, region, pue), watts: this.#watts, byKind };
+    return { wh, readWh, gCO2e: emissions(wh, region, pue), watts: this.#watts, byKind };
   }
 }
 

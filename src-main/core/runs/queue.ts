@@ -16,6 +16,11 @@ export interface RunQueue {
    * is not the active one.
    */
   stop(id: number): boolean;
+  /**
+   * Keeps the machine free of runs until what is returned is called; those that are added meanwhile wait.
+   * Null where a run is active or waiting.
+   */
+  hold(): (() => void) | null;
   /** Stops the active run with a checkpoint and starts no other; those that wait stay queued. */
   close(why: string): Promise<void>;
 }
@@ -24,9 +29,10 @@ export function createQueue(context: RunContext, activeChanged: () => void): Run
   const waiting: number[] = [];
   let current: ActiveRun | null = null;
   let closed = false;
+  let holds = 0;
 
   const next = (): void => {
-    if (current || closed) return;
+    if (current || closed || holds > 0) return;
     const id = waiting.shift();
     if (id === undefined) return;
     const run = startRun(context, id);
@@ -56,6 +62,16 @@ export function createQueue(context: RunContext, activeChanged: () => void): Run
       if (current?.id !== id) return false;
       current.stopByHand();
       return true;
+    },
+    hold: () => {
+      if (current || waiting.length > 0) return null;
+      holds++;
+      let held = true;
+      return () => {
+        if (held) holds--;
+        held = false;
+        next();
+      };
     },
     close: async (why) => {
       closed = true;

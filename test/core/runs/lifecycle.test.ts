@@ -52,6 +52,7 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
     runDir: (id) => join(home, String(id)),
     hz: () => 2,
     priceOf: () => ({ region: worldAverage, warning: null }),
+    wall: () => null,
     quiet: () => Promise.resolve(),
     notice: ({ message }) => void told.push(message),
     log: (line) => void told.push(line),
