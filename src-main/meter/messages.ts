@@ -109,7 +109,16 @@ export interface Inventory {
     tdpMatch: string | null;
   };
   memory: { totalBytes: number; dimms: number | null };
-  gpus: { name: string; memoryBytes: number | null; driver: string | null; uuid: string | null }[];
+  gpus: {
+    name: string;
+    memoryBytes: number | null;
+    driver: string | null;
+    uuid: string | null;
+    /** `00000000:3B:00.0`; CUDA counts cards in this order. */
+    busId?: string | null;
+    /** UUIDs of the MIG instances of this board. */
+    mig?: string[];
+  }[];
   board: string | null;
   virtual: boolean;
 }

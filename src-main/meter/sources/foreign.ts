@@ -18,6 +18,15 @@ function parentOf(pid: number): number | null {
   }
 }
 
+/** Name of a process's command, null when it cannot be told. */
+export function commandOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() || null;
+  } catch {
+    return null;
+  }
+}
+
 export class Family {
   readonly #root: number;
   /** Processes that were looked up since the last `forget`. */

@@ -21,7 +21,9 @@ export const code = {
   driverNotLoaded: 9,
   libraryNotFound: 12,
   functionNotFound: 13,
+  structVersion: 25,
   deprecated: 26,
+  unknown: 999,
 } as const;
 
 /** What to do about a return code. */
@@ -129,14 +131,20 @@ export function fieldValue(buffer: Buffer, index: number): number {
   }
 }
 
-/** `nvmlProcessInfo_t` (v2 and v3), 24 bytes; the pid comes first. */
+/** `nvmlProcessInfo_t` (v2 and v3), 24 bytes: u32 pid at 0, u64 memory at 8 (all ones: not known). */
 export const processBytes = 24;
+
+/** `nvmlPciInfo_t`, 68 bytes: the bus id is 32 characters from 36 on. */
+export const pciBytes = 68;
+export const pciBusIdAt = 36;
 
 type ToBuffer = (handle: Handle, out: Buffer) => number;
 
 export interface Nvml {
   readonly path: string;
   init(): number;
+  /** `init` on another thread: a driver that has just been loaded takes seconds. */
+  initSoon(): Promise<number>;
   shutdown(): number;
   /** The library's own words for a code. */
   words(result: number): string;
@@ -154,16 +162,25 @@ export interface Nvml {
   energy: ToBuffer;
   /** u32 gpu, u32 memory, percent. */
   utilisation: ToBuffer;
-  /** u64 total, free, used, bytes. */
+  /** u64 total, free, used, bytes; used without what the driver reserves, where it tells them apart. */
   memory: ToBuffer;
   /** u32 degrees Celsius. */
   temperature: ToBuffer;
+  /** u32 degrees Celsius at which the card slows itself down. */
+  slowdownTemperature: ToBuffer;
+  /** u32 MHz, of the cores. */
+  clock: ToBuffer;
   /** u64 bits. */
   clockReasons: ToBuffer;
+  /** `nvmlPciInfo_t`. */
+  pci: ToBuffer;
   /** u32 1 = on. */
   persistence: ToBuffer;
   /** u32 now, u32 after a restart; 1 = on. */
   mig: ToBuffer;
+  /** u32: MIG instances that the board may have. */
+  migCount: ToBuffer;
+  migByIndex(handle: Handle, index: number): Handle | { code: number };
   fields(handle: Handle, count: number, values: Buffer): number;
   /** `count` is u32, in and out. */
   processes(handle: Handle, count: Buffer, out: Buffer | null): number;
@@ -214,7 +231,9 @@ function bind(library: LibraryHandle, path: string): Nvml {
     library.func(signature) as unknown as Call;
   const toBuffer = (name: string): ToBuffer => optional(`int ${name}(void *, void *)`) ?? absent;
 
-  const init = required<() => number>('int nvmlInit_v2()');
+  const init = library.func('int nvmlInit_v2()') as unknown as (() => number) & {
+    async(done: (cause: Error | null, result: number) => void): void;
+  };
   const shutdown = optional<() => number>('int nvmlShutdown()') ?? absent;
   const count = required<(out: Buffer) => number>('int nvmlDeviceGetCount_v2(void *)');
   const text = (name: string) =>
@@ -245,6 +264,20 @@ function bind(library: LibraryHandle, path: string): Nvml {
   );
   const temperatureV = optional<ToBuffer>('int nvmlDeviceGetTemperatureV(void *, void *)');
   const versioned = Buffer.alloc(12);
+  const plainMemory = toBuffer('nvmlDeviceGetMemoryInfo');
+  // nvmlMemory_v2_t: u32 version, u64 total, reserved, free, used
+  let memoryV2 = optional<ToBuffer>('int nvmlDeviceGetMemoryInfo_v2(void *, void *)');
+  const memoryOut = Buffer.alloc(40);
+  const withNumber = (name: string, which: number): ToBuffer => {
+    const call =
+      optional<(handle: Handle, which: number, out: Buffer) => number>(
+        `int ${name}(void *, int, void *)`,
+      ) ?? absent;
+    return (handle, out) => call(handle, which, out);
+  };
+  const migInstance = optional<(handle: Handle, index: number, out: [Handle | null]) => number>(
+    'int nvmlDeviceGetMigDeviceHandleByIndex(void *, uint32_t, _Out_ void **)',
+  );
   const migMode =
     optional<(handle: Handle, now: Buffer, later: Buffer) => number>(
       'int nvmlDeviceGetMigMode(void *, void *, void *)',
@@ -255,6 +288,10 @@ function bind(library: LibraryHandle, path: string): Nvml {
   return {
     path,
     init,
+    initSoon: () =>
+      new Promise((resolve) =>
+        init.async((cause, result) => resolve(cause === null ? result : code.unknown)),
+      ),
     shutdown,
     words: (result) => errorString?.(result) ?? 'unknown error',
     driverVersion:
@@ -274,7 +311,29 @@ function bind(library: LibraryHandle, path: string): Nvml {
     power: toBuffer('nvmlDeviceGetPowerUsage'),
     energy: toBuffer('nvmlDeviceGetTotalEnergyConsumption'),
     utilisation: toBuffer('nvmlDeviceGetUtilizationRates'),
-    memory: toBuffer('nvmlDeviceGetMemoryInfo'),
+    memory(handle, out) {
+      if (memoryV2 === null) return plainMemory(handle, out);
+      memoryOut.writeUInt32LE(0x02000028, 0);
+      const result = memoryV2(handle, memoryOut);
+      if (result === code.ok) {
+        memoryOut.copy(out, 0, 8, 16);
+        memoryOut.copy(out, 8, 24, 40);
+        return result;
+      }
+      if (result !== code.functionNotFound && result !== code.structVersion) return result;
+      memoryV2 = null;
+      return plainMemory(handle, out);
+    },
+    slowdownTemperature: withNumber('nvmlDeviceGetTemperatureThreshold', 1),
+    clock: withNumber('nvmlDeviceGetClockInfo', 1),
+    pci: toBuffer('nvmlDeviceGetPciInfo_v3'),
+    migCount: toBuffer('nvmlDeviceGetMaxMigDeviceCount'),
+    migByIndex(handle, index) {
+      found[0] = null;
+      const result = migInstance?.(handle, index, found) ?? code.functionNotFound;
+      if (result !== code.ok) return { code: result };
+      return found[0] ?? { code: code.notFound };
+    },
     temperature(handle, out) {
       const result = temperature?.(handle, 0, out) ?? code.functionNotFound;
       if (result !== code.deprecated && result !== code.functionNotFound) return result;

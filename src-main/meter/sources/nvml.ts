@@ -7,8 +7,12 @@
  */
 import type { CounterEnergy, PowerEnergy } from '../energy.ts';
 import { SampleFlag } from '../messages.ts';
-import type { ComponentInfo } from '../messages.ts';
-import { Family } from './foreign.ts';
+import type { ComponentInfo, ComponentKind } from '../messages.ts';
+import { CardWatch, duration, throttleReasons } from './card-watch.ts';
+import type { Stranger } from './card-watch.ts';
+import { commandOf, Family } from './foreign.ts';
+import { powerMeaning } from './nvidia-generations.ts';
+import type { PowerMeaning } from './nvidia-generations.ts';
 import {
   code,
   field,
@@ -18,11 +22,15 @@ import {
   libraryPaths,
   loadNvml,
   outcomeOf,
+  pciBusIdAt,
+  pciBytes,
   processBytes,
   readU64,
 } from './nvml-library.ts';
 import type { Handle, Nvml, Outcome } from './nvml-library.ts';
 import { NvmlShares } from './nvml-shares.ts';
+import { probeRefresh, refreshWords } from './refresh.ts';
+import type { Probed } from './refresh.ts';
 import {
   clearReading,
   emptyReading,
@@ -50,11 +58,13 @@ const firstPauseMicros = 1_000_000;
 const longestPauseMicros = 30_000_000;
 const noteEveryMicros = 60_000_000;
 const joulesPerUnit = 1e-3;
-
-/** `nvmlDeviceArchitecture_t`. */
-const architecture = { volta: 5, ampere: 7 } as const;
-/** Clock event reasons that hold the clock down: power cap, HW slowdown, SW and HW thermal, power brake. */
-const throttleReasons = 0x4 | 0x8 | 0x20 | 0x40 | 0x80;
+/** A card or driver that went away is looked for again after this long, then after twice as long each time. */
+const firstLookMicros = 30_000_000;
+const longestLookMicros = 600_000_000;
+/** Degrees that a slowdown temperature may be; anything else is a threshold that the card does not have. */
+const [coldestLimit, hottestLimit] = [50, 130];
+/** A Grace CPU and its GPU on one module: the counter covers both (zeus#172). */
+const superchip = /\b(GH200|GB200|GB300|GB10)\b/;
 
 /** Shared by all calls: none keeps it. */
 const scratch = Buffer.alloc(96);
@@ -63,7 +73,17 @@ const scratch = Buffer.alloc(96);
 const transient: ReadonlySet<Outcome> = new Set(['missing', 'pause', 'unknown']);
 
 type Metric =
-  'energy' | 'power' | 'utilisation' | 'memory' | 'temperature' | 'clocks' | 'processes';
+  | 'energy'
+  | 'power'
+  | 'utilisation'
+  | 'memory'
+  | 'temperature'
+  | 'clock'
+  | 'clock reasons'
+  | 'processes';
+
+/** The outcomes after which a card may come back. */
+const mayReturn: ReadonlySet<Outcome> = new Set(['lost', 'no-driver', 'mismatch', 'restart']);
 
 const text = (buffer: Buffer): string => {
   const end = buffer.indexOf(0);
@@ -92,15 +112,21 @@ class Card implements Component {
   readonly gpu: Gpu;
   readonly key: string;
   readonly uuid: string;
-  /** Why it died. */
-  death: string | null = null;
+  /** Why and when it died, and whether it may come back. */
+  #death: { why: string; at: number; mayReturn: boolean } | null = null;
   info: ComponentInfo;
 
   readonly #driver: Driver;
   #handle: Handle;
   readonly #name: string;
-  readonly #architecture: number;
+  readonly #meaning: PowerMeaning;
   readonly #shared: boolean;
+  readonly #watch: CardWatch;
+  /** The reading covers the whole module, processor and memory included. */
+  #module = false;
+  #slowdown: number | null = null;
+  /** Milliseconds between two values of the counter and, where its meaning is not known, of the power. */
+  #refresh: { counter: number | null; power: number | null } = { counter: null, power: null };
   /** Joules: of the counter where there is one that counts, else of power. */
   #counter: CounterEnergy | null = null;
   #power: PowerEnergy | null = null;
@@ -109,6 +135,8 @@ class Card implements Component {
   #batch: Buffer | null = null;
   #batchFields: number[] = [];
   #averageScope: number | null = null;
+  /** Field 186 answers too; it is never mixed in. */
+  #instant = false;
   readonly #off = new Set<Metric>();
   #processes = Buffer.alloc(processBytes * 16);
   readonly #use = new NvmlShares();
@@ -133,30 +161,51 @@ class Card implements Component {
     this.uuid = uuid;
     this.key = `gpu:${uuid}`;
     this.#name = name;
-    this.#architecture =
-      nvml.architecture(handle, scratch) === code.ok ? scratch.readUInt32LE(0) : 0;
+    this.#watch = new CardWatch(this.key, name, driver.context.event);
+    this.#meaning = powerMeaning(
+      nvml.architecture(handle, scratch) === code.ok ? scratch.readUInt32LE(0) : 0,
+      name,
+    );
     this.#shared = nvml.mig(handle, scratch) === code.ok && scratch.readUInt32LE(0) === 1;
     const total = nvml.memory(handle, scratch) === code.ok ? readU64(scratch, 0) : null;
-    this.gpu = { name, memoryBytes: total, driver: version, uuid };
+    this.gpu = {
+      ...{ name, memoryBytes: total, driver: version, uuid },
+      ...{ busId: busIdOf(nvml, handle), mig: this.#shared ? migUuids(nvml, handle) : [] },
+    };
     this.#probe();
     this.info = this.#describe();
   }
 
   get alive(): boolean {
-    return this.death === null;
+    return this.#death === null;
+  }
+
+  get death(): string | null {
+    return this.#death?.why ?? null;
+  }
+
+  get mayReturn(): boolean {
+    return this.#death?.mayReturn ?? false;
+  }
+
+  get includes(): readonly ComponentKind[] {
+    return this.#module ? ['cpu', 'ram'] : [];
   }
 
   /** Finds out what this card answers. */
   #probe(): void {
     const { nvml, context } = this.#driver;
-    for (const scope of [0, 1]) {
-      const trial = fieldBuffer([{ id: field.averagePower, scope }]);
-      if (nvml.fields(this.#handle, 1, trial) !== code.ok) break;
-      if (fieldResult(trial, 0) !== code.ok || plausibleMilliwatts(fieldValue(trial, 0)) === null)
-        continue;
-      this.#averageScope = scope;
-      break;
-    }
+    this.#counter = null;
+    this.#power = null;
+    // the counter of a superchip is the module's: watts that are to fit it must be the module's too
+    const scopes = superchip.test(this.#name) ? [1, 0] : [0, 1];
+    this.#averageScope =
+      scopes.find((scope) => this.#answers({ id: field.averagePower, scope })) ?? null;
+    this.#instant = this.#answers({ id: field.instantPower, scope: this.#averageScope ?? 0 });
+    this.#module = this.#averageScope === 1;
+    const limit =
+      nvml.slowdownTemperature(this.#handle, scratch) === code.ok ? scratch.readUInt32LE(0) : 0;
+    this.#slowdown = limit >= coldestLimit && limit <= hottestLimit ? limit : null;
     let result = nvml.energy(this.#handle, scratch);
     for (let again = 0; again < 2 && transient.has(outcomeOf(result)); again++)
       result = nvml.energy(this.#handle, scratch);
@@ -165,6 +214,36 @@ class Card implements Component {
       this.#counter = context.ledger.counter(this.key, 'nvml', joulesPerUnit);
     else this.#power = context.ledger.power(this.key, 'nvml');
     this.#plan();
+  }
+
+  #answers(wanted: { id: number; scope: number }): boolean {
+    const trial = fieldBuffer([wanted]);
+    return (
+      this.#driver.nvml.fields(this.#handle, 1, trial) === code.ok &&
+      fieldResult(trial, 0) === code.ok &&
+      plausibleMilliwatts(fieldValue(trial, 0)) !== null
+    );
+  }
+
+  /** What may be probed for how often it has a new value; the method says it from then on. */
+  get probes(): Probed[] {
+    const { nvml } = this.#driver;
+    if (!this.alive || this.#counter === null) return [];
+    const found = (which: 'counter' | 'power') => (periodMs: number | null) => {
+      if (periodMs === null || !this.alive) return;
+      this.#refresh[which] = periodMs;
+      this.info = this.#describe();
+      this.#driver.changed();
+    };
+    const asked = (call: (handle: Handle, out: Buffer) => number, take: () => number) => () =>
+      this.alive && call(this.#handle, scratch) === code.ok ? take() : null;
+    const counter = {
+      read: asked(nvml.energy, () => readU64(scratch, 0)),
+      found: found('counter'),
+    };
+    if (this.#meaning.known) return [counter];
+    const power = { read: asked(nvml.power, () => scratch.readUInt32LE(0)), found: found('power') };
+    return [counter, power];
   }
 
   /** Lays out the batch for what is read every tick. */
@@ -184,9 +263,16 @@ class Card implements Component {
 
   #describe(): ComponentInfo {
     const counted = this.#counter !== null;
-    const partlySeen = this.#architecture <= architecture.volta || this.#isGa100();
-    const average = this.#averageScope !== null;
-    const power = average ? '1 s mean power (field 185)' : 'nvmlDeviceGetPowerUsage';
+    const { words, partlySeen } = this.#meaning;
+    const { counter, power } = this.#refresh;
+    const field = this.#averageScope !== null ? 'field 185' : 'nvmlDeviceGetPowerUsage';
+    const watts = [
+      `${field}, ${words}`,
+      power === null ? '' : refreshWords(power),
+      this.#instant ? 'field 186 answers too and is not used' : '',
+    ]
+      .filter(Boolean)
+      .join(', ');
     return {
       key: this.key,
       kind: 'gpu',
@@ -196,15 +282,12 @@ class Card implements Component {
       uncertaintyPercent: counted ? 5 : partlySeen ? 15 : 10,
       uncertaintyWatts: null,
       method:
-        (counted ? `NVML energy counter; watts: ${power}` : `NVML ${power}, integrated`) +
-        (this.#averageScope === 1 ? '; covers the whole module, processor included' : '') +
+        (counted
+          ? `NVML energy counter${counter === null ? '' : `, ${refreshWords(counter)}`}; watts: ${watts}`
+          : `NVML power, integrated: ${watts}`) +
+        (this.#module ? '; covers the whole module, processor and memory included' : '') +
         (this.#shared ? '; MIG is on, this is the whole board with all its instances' : ''),
     };
-  }
-
-  /** The A100 and A30 chip: its sensor looks 25 of every 100 ms. */
-  #isGa100(): boolean {
-    return this.#architecture === architecture.ampere && /\bA(100|30)\b/.test(this.#name);
   }
 
   read(now: number, exact: boolean): void {
@@ -304,7 +387,7 @@ class Card implements Component {
   #withoutCounter(why: string): void {
     if (this.#counter === null) return;
     if (this.#off.has('power')) {
-      this.die(`${this.#name}: ${why}, and it gives no power`);
+      this.#die(`${this.#name}: ${why}, and it gives no power`, false);
       return;
     }
     this.#counter = null;
@@ -327,10 +410,14 @@ class Card implements Component {
       : null;
     reading.memoryMb = this.#ask('memory', nvml.memory) ? readU64(scratch, 16) / 1e6 : null;
     reading.tempC = this.#ask('temperature', nvml.temperature) ? scratch.readUInt32LE(0) : null;
-    this.#slowFlags =
-      this.#ask('clocks', nvml.clockReasons) && (scratch.readUInt32LE(0) & throttleReasons) !== 0
-        ? SampleFlag.throttled
-        : 0;
+    reading.clockMhz = this.#ask('clock', nvml.clock) ? scratch.readUInt32LE(0) : null;
+    this.#watch.temperature(reading.tempC, this.#slowdown, this.#now);
+    this.#slowFlags = 0;
+    if (this.#ask('clock reasons', nvml.clockReasons)) {
+      const reasons = scratch.readUInt32LE(0);
+      this.#watch.clock(reasons, this.#now);
+      if ((reasons & throttleReasons) !== 0) this.#slowFlags |= SampleFlag.throttled;
+    }
     if (this.#seesForeign()) this.#slowFlags |= SampleFlag.foreign;
   }
 
@@ -352,9 +439,23 @@ class Card implements Component {
     }
     if (!this.#heed(result, 'processes')) return false;
     const count = Math.min(scratch.readUInt32LE(0), room());
-    for (let index = 0; index < count; index++)
-      if (family.isForeign(this.#processes.readUInt32LE(index * processBytes))) return true;
-    return false;
+    const strangers: Stranger[] = [];
+    for (let index = 0; index < count; index++) {
+      const pid = this.#processes.readUInt32LE(index * processBytes);
+      if (family.isForeign(pid)) strangers.push(this.#stranger(pid, index));
+    }
+    this.#watch.strangers(strangers);
+    return strangers.length > 0;
+  }
+
+  #stranger(pid: number, index: number): Stranger {
+    const held = this.#processes.readBigUInt64LE(index * processBytes + 8);
+    return {
+      pid,
+      name: commandOf(pid),
+      // under MIG and under Windows the driver does not tell
+      memoryBytes: held === 2n ** 64n - 1n ? null : Number(held),
+    };
   }
 
   /**
@@ -380,10 +481,10 @@ class Card implements Component {
       case 'lost':
       case 'no-driver':
       case 'mismatch':
-        this.die(`${this.#name} stopped answering (${words})`);
+        this.stopsAnswering(words, outcome);
         break;
       case 'restart':
-        if (this.#restarted) this.die(`${this.#name} stopped answering (${words})`);
+        if (this.#restarted) this.stopsAnswering(words, outcome);
         else {
           this.#restarted = true;
           this.#driver.restart();
@@ -409,7 +510,7 @@ class Card implements Component {
     }
     this.#off.add(metric);
     if (metric === 'power' && this.#counter === null) {
-      this.die(`${this.#name} gives neither energy nor power (${words})`);
+      this.#die(`${this.#name} gives neither energy nor power (${words})`, false);
       return;
     }
     const denied = outcome === 'denied';
@@ -420,15 +521,39 @@ class Card implements Component {
     );
   }
 
-  die(why: string): void {
+  stopsAnswering(words: string, outcome: Outcome): void {
+    this.#die(`${this.#name} stopped answering (${words})`, mayReturn.has(outcome));
+  }
+
+  #die(why: string, mayReturn: boolean): void {
     if (!this.alive) return;
-    this.death = why;
+    this.#death = { why, at: this.#now, mayReturn };
     this.#driver.context.event(
       'warning',
       this.key,
-      `${why}. Its energy is missing from here on; the rest is still measured.`,
+      `${why}. Its energy is missing from here on; the rest is still measured.${mayReturn ? ' It is looked for again by itself.' : ''}`,
     );
     this.#driver.changed();
+  }
+
+  /** A card that had gone answers again, maybe with another handle: a new segment after a gap. */
+  comeBack(handle: Handle, now: number): void {
+    if (this.#death === null) return;
+    const { at } = this.#death;
+    this.rebind(handle);
+    this.#death = null;
+    this.#restarted = false;
+    this.#pausedUntil = -Infinity;
+    this.#off.clear();
+    this.#probe();
+    this.#counter?.breakOff();
+    this.#power?.breakOff();
+    this.info = this.#describe();
+    this.#driver.context.event(
+      'info',
+      this.key,
+      `${this.#name} answers again after ${duration(now - at)}; that time is a gap.`,
+    );
   }
 
   /** After a reload of the driver: another handle, and a counter that began anew. */
@@ -448,6 +573,25 @@ class Card implements Component {
 function plausibleMilliwatts(milliwatts: number): number | null {
   const watts = milliwatts / 1000;
   return watts >= 0 && watts <= maxGpuWatts ? watts : null;
+}
+
+const answersPower = (nvml: Nvml, handle: Handle): boolean =>
+  nvml.energy(handle, scratch) === code.ok || nvml.power(handle, scratch) === code.ok;
+
+function busIdOf(nvml: Nvml, handle: Handle): string | null {
+  const out = Buffer.alloc(pciBytes);
+  return nvml.pci(handle, out) === code.ok ? text(out.subarray(pciBusIdAt)) : null;
+}
+
+/** UUIDs of the instances of a board; power exists for the board alone. */
+function migUuids(nvml: Nvml, board: Handle): string[] {
+  const most = nvml.migCount(board, scratch) === code.ok ? scratch.readUInt32LE(0) : 0;
+  return Array.from({ length: most }, (_, index) => nvml.migByIndex(board, index)).flatMap(
+    (instance) =>
+      typeof instance === 'bigint' && nvml.uuid(instance, scratch, 96) === code.ok
+        ? [text(scratch)]
+        : [],
+  );
 }
 
 /** Why the library cannot be used, from the code of its first calls. */
@@ -509,7 +653,9 @@ function open(context: SourceContext): Source {
       health = {
         state: 'failed',
         detail,
-        fix: 'Look at the kernel log (dmesg, "Xid"); a card that fell off the bus comes back with a restart. Then look for sensors again.',
+        fix: dead.some((card) => card.mayReturn)
+          ? 'It is looked for again by itself, every half minute at first. Look at the kernel log (dmesg, "Xid"): a card that fell off the bus comes back with a restart.'
+          : 'Look at the kernel log (dmesg, "Xid"), then look for sensors again.',
       };
     else if (living.length > 0)
       health = {
@@ -545,9 +691,49 @@ function open(context: SourceContext): Source {
       for (const card of cards.filter(({ alive }) => alive)) {
         const handle = result === code.ok ? nvml.byUuid(card.uuid) : { code: result };
         if (typeof handle === 'bigint') card.rebind(handle);
-        else card.die(`${card.describesItself} did not come back (code ${handle.code})`);
+        else card.stopsAnswering(`it did not come back, code ${handle.code}`, 'restart');
       }
     },
+  };
+
+  let lookAt: number | null = null;
+  let lookPause = firstLookMicros;
+  let looking = false;
+  let closed = false;
+  /** Looks for cards that went away, seldom and never at the others' cost. */
+  const lookAgain = (now: number): void => {
+    if (looking) return;
+    const gone = cards.filter((card) => card.mayReturn);
+    if (gone.length === 0) {
+      lookAt = null;
+      lookPause = firstLookMicros;
+    } else if (lookAt === null) lookAt = now + lookPause;
+    else if (now >= lookAt) {
+      lookPause = Math.min(2 * lookPause, longestLookMicros);
+      lookAt = now + lookPause;
+      looking = true;
+      void findAgain(gone, now).finally(() => (looking = false));
+    }
+  };
+  const findAgain = async (gone: readonly Card[], now: number): Promise<void> => {
+    // the library sees what came back only when it starts anew, which would cost living cards their handles
+    if (!cards.some(({ alive }) => alive)) {
+      nvml.shutdown();
+      const result = await nvml.initSoon();
+      if (closed) {
+        if (result === code.ok) nvml.shutdown();
+        return;
+      }
+      if (result !== code.ok) return;
+    }
+    const back = gone.filter((card) => {
+      const handle = nvml.byUuid(card.uuid);
+      // one that is still lost has a handle too
+      const answers = typeof handle === 'bigint' && answersPower(nvml, handle);
+      if (answers) card.comeBack(handle, now);
+      return answers;
+    });
+    if (back.length > 0) driver.changed();
   };
 
   for (let index = 0; index < count; index++) {
@@ -572,6 +758,7 @@ function open(context: SourceContext): Source {
   }
   assess();
 
+  const giveUp = probeRefresh(cards.flatMap(({ probes }) => probes));
   let familyAt = -Infinity;
   return {
     get health() {
@@ -586,8 +773,14 @@ function open(context: SourceContext): Source {
         driver.family.forget();
       }
       for (const card of cards) card.read(now, exact);
+      lookAgain(now);
     },
-    close: () => void nvml.shutdown(),
+    close() {
+      closed = true;
+      giveUp();
+      // while it is being started anew, that call ends it
+      if (!looking) nvml.shutdown();
+    },
   };
 }
 

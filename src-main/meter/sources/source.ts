@@ -42,6 +42,8 @@ export type SharesAnswer = Shares | null | 'missed';
 export interface Component {
   readonly info: ComponentInfo;
   readonly reading: Reading;
+  /** Other kinds whose power its reading contains (a superchip's module): they are not read again. */
+  readonly includes?: readonly ComponentKind[];
   /** False once its sensor has died; its readings are then missing. */
   readonly alive: boolean;
   /** Whose use of a card it was; left out where the source cannot tell. Asked about once a second. */
@@ -122,9 +124,11 @@ export const idleSource = (
   fix: string | null = null,
 ): Source => ({ health: { state, detail, fix }, components: [], read: () => {}, close: () => {} });
 
-/** The earlier source that already reads a component of this kind. */
+/** The earlier source that already reads a component of this kind, by itself or within another. */
 export const readerOf = (kind: ComponentKind, context: SourceContext): OpenSource | undefined =>
-  context.earlier.find(({ source }) => source.components.some(({ info }) => info.kind === kind));
+  context.earlier.find(({ source }) =>
+    source.components.some(({ info, includes }) => info.kind === kind || includes?.includes(kind)),
+  );
 
 /** Power beyond which a reading of one graphics card or module is an error (mW fields, stale ids). */
 export const maxGpuWatts = 2000;

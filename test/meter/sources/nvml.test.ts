@@ -1,7 +1,13 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import koffi from 'koffi';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SampleFlag } from '../../../src-main/meter/messages.ts';
+import { cpuModel } from '../../../src-main/meter/sources/cpu-model.ts';
+import {
+  architectureOf,
+  powerMeaning,
+} from '../../../src-main/meter/sources/nvidia-generations.ts';
 import { libraryPaths, outcomeOf } from '../../../src-main/meter/sources/nvml-library.ts';
 import { nvml } from '../../../src-main/meter/sources/nvml.ts';
 import type { Groups, Source } from '../../../src-main/meter/sources/source.ts';
@@ -67,9 +73,12 @@ describe.skipIf(library === null)('with the stub driver', () => {
   it('reads counter, power and the rest of every card, by UUID', async () => {
     await openCards('gpus 2', 'gpu 0 counter 1000', 'gpu 1 counter 50', 'gpu 1 watts 70.5');
     expect(source.health.state).toBe('reading');
+    const stub = {
+      ...{ name: 'NVIDIA Stub', memoryBytes: 150754820096, driver: '590.48.01', mig: [] },
+    };
     expect(source.gpus).toEqual([
-      { name: 'NVIDIA Stub', memoryBytes: 150754820096, driver: '590.48.01', uuid: 'GPU-0' },
-      { name: 'NVIDIA Stub', memoryBytes: 150754820096, driver: '590.48.01', uuid: 'GPU-1' },
+      { ...stub, uuid: 'GPU-0', busId: '00000000:20:00.0' },
+      { ...stub, uuid: 'GPU-1', busId: '00000000:1F:00.0' },
     ]);
     expect(component(source, gpu(1)).info).toMatchObject({
       provenance: 'counted',
@@ -86,7 +95,7 @@ describe.skipIf(library === null)('with the stub driver', () => {
       utilPercent: 97,
       memoryMb: 2,
       tempC: 61,
-      clockMhz: null,
+      clockMhz: 1980,
     });
     expect(component(source, gpu(1)).reading).toMatchObject({ joules: 7, watts: 70.5 });
   });
@@ -265,24 +274,205 @@ describe.skipIf(library === null)('with the stub driver', () => {
     expect(context.events[0]?.message).toContain('loaded anew');
   });
 
-  it('flags a clock that is held down', async () => {
+  const messages = () => context.events.map(({ level, message }) => `${level}: ${message}`);
+
+  it('flags a clock that is held down, and says when that begins and is over', async () => {
     await openCards(`gpu 0 reasons ${0x40}`);
-    expect(readAt(source, 0, gpu(0)).flags).toBe(SampleFlag.throttled);
+    for (const second of [0, 1.1, 2.2])
+      expect(readAt(source, second, gpu(0)).flags).toBe(SampleFlag.throttled);
     script(`gpu 0 reasons ${0x1}`);
-    expect(readAt(source, 1.1, gpu(0)).flags).toBe(0);
+    expect(readAt(source, 10, gpu(0)).flags).toBe(0);
+    // it flickers: the same condition, and a reason more
+    script(`gpu 0 reasons ${0x44}`);
+    expect(readAt(source, 20, gpu(0)).flags).toBe(SampleFlag.throttled);
+    script('gpu 0 reasons 0');
+    for (const second of [30, 49, 51, 60]) readAt(source, second, gpu(0));
+    expect(messages()).toEqual([
+      'warning: NVIDIA Stub: the clock is held down by hardware thermal slowdown.',
+      'info: NVIDIA Stub: the clock is held down by the power cap.',
+      'info: NVIDIA Stub: the clock is free again; it was held down by hardware thermal slowdown and the power cap on and off for 20 s.',
+    ]);
   });
 
   it('flags a card on which somebody else computes, in any crowd, but not our own', async () => {
     await openCards('gpu 0 pid 1', 'gpu 0 crowd 40');
     expect(readAt(source, 0, gpu(0)).flags).toBe(SampleFlag.foreign);
+    expect(readAt(source, 1.1, gpu(0)).flags).toBe(SampleFlag.foreign);
+    expect(messages()).toEqual([
+      expect.stringMatching(
+        /^warning: NVIDIA Stub: another program computes on this card: .+ \(pid 1, 0\.0 GB\)\. /,
+      ),
+    ]);
     script(`gpu 0 pid ${process.pid}`, 'gpu 0 crowd 40');
-    expect(readAt(source, 1.1, gpu(0)).flags).toBe(0);
+    expect(readAt(source, 2.2, gpu(0)).flags).toBe(0);
+    // one that comes again is said again
+    script('gpu 0 pid 1');
+    readAt(source, 3.3, gpu(0));
+    expect(context.events).toHaveLength(2);
   });
 
-  it('says that MIG shares the board', async () => {
-    await openCards('gpu 0 mig 1');
-    expect(component(source, gpu(0)).info.method).toContain('MIG is on');
+  it('says once that a card is as hot as it may be, and when it is over', async () => {
+    await openCards('gpu 0 slowdown 90', 'gpu 0 celsius 91');
+    for (const second of [0, 2, 4]) readAt(source, second, gpu(0));
+    script('gpu 0 slowdown 90', 'gpu 0 celsius 88');
+    readAt(source, 6, gpu(0));
+    script('gpu 0 slowdown 90', 'gpu 0 celsius 80');
+    expect(readAt(source, 8, gpu(0)).tempC).toBe(80);
+    expect(messages()).toEqual([
+      'warning: NVIDIA Stub: 91 °C, its slowdown temperature is 90 °C.',
+      'info: NVIDIA Stub: 80 °C again, after 8 s too hot.',
+    ]);
   });
+
+  it('says that MIG shares the board, and whose instances are on it', async () => {
+    await openCards('gpu 0 mig 2');
+    expect(component(source, gpu(0)).info.method).toContain('MIG is on');
+    expect(source.gpus?.[0]?.mig).toEqual(['MIG-0-0', 'MIG-0-1']);
+  });
+
+  it('keeps what the power means with it: the generation, and which fields answer', async () => {
+    await openCards('gpus 3', 'gpu 0 instant 1', 'gpu 1 arch 10', 'gpu 2 arch 7', 'gpu 2 energy 3');
+    expect(component(source, gpu(0)).info.method).toBe(
+      'NVML energy counter; watts: field 185, mean over 1 s (Hopper), field 186 answers too and is not used',
+    );
+    expect(component(source, gpu(1)).info.method).toContain('not known for Blackwell');
+    expect(component(source, gpu(2)).info.method).toBe(
+      'NVML power, integrated: field 185, mean over 1 s (Ampere)',
+    );
+  });
+
+  it('finds how often the counter has a new value, beside the sampling', async () => {
+    await openCards('gpus 2', 'gpu 0 step 100', 'gpu 1 counter 5000');
+    readAt(source, 0, gpu(0));
+    await vi.waitFor(
+      () => expect(component(source, gpu(0)).info.method).toMatch(/a new value every \d+ ms/),
+      { timeout: 4000 },
+    );
+    const [, found] = /every (\d+) ms/.exec(component(source, gpu(0)).info.method)!;
+    // a loaded machine sees a change late, never by much
+    expect(Number(found)).toBeGreaterThanOrEqual(90);
+    expect(Number(found) % 5).toBe(0);
+    expect(component(source, gpu(1)).info.method).not.toContain('every');
+    expect(context.changes).toBe(1);
+  });
+
+  it('takes the power of a superchip where its counter is: over the whole module', async () => {
+    await openCards('gpu 0 name 1', 'gpu 0 module 1', 'gpu 0 watts 500');
+    const card = component(source, gpu(0));
+    expect(card.info.method).toContain('covers the whole module');
+    expect(card.includes).toEqual(['cpu', 'ram']);
+    expect(readAt(source, 0, gpu(0)).watts).toBe(600);
+    const model = await openNow(
+      cpuModel,
+      contextFor(nowhere(), { earlier: [{ definition: nvml, source }] }),
+    );
+    expect(model.health.state).toBe('unused');
+  });
+
+  it('tells used memory from reserved where the driver does', async () => {
+    await openCards('gpus 2', 'gpu 1 memory2 25');
+    readAt(source, 0, gpu(0));
+    // one answer of an old driver and nobody is asked so again
+    expect(component(source, gpu(1)).reading.memoryMb).toBe(3);
+    expect(readAt(source, 1.1, gpu(0)).memoryMb).toBe(3);
+    await openCards('gpu 0 counter 1');
+    expect(readAt(source, 0, gpu(0)).memoryMb).toBe(2);
+  });
+
+  it('takes a card that was lost back by itself: a gap, a new segment, no phantom joules', async () => {
+    await openCards('gpus 2', 'gpu 0 counter 100000', 'gpu 1 counter 100');
+    source.read(0, false);
+    script('gpus 2', 'gpu 0 code 15', 'gpu 1 counter 5100', 'gpu 1 watts 0');
+    source.read(1e6, false);
+    expect(source.health.fix).toContain('looked for again by itself');
+    // not before its time, and not while it is still lost
+    source.read(31.5e6, false);
+    await setTimeout(0);
+    expect(component(source, gpu(0)).alive).toBe(false);
+    script('gpus 2', 'gpu 0 counter 900000', 'gpu 1 counter 9100', 'gpu 1 watts 0');
+    source.read(60e6, false);
+    expect(component(source, gpu(0)).alive).toBe(false);
+    source.read(92e6, false);
+    expect(component(source, gpu(0)).alive).toBe(true);
+    expect(messages().at(-1)).toBe(
+      'info: NVIDIA Stub answers again after 91 s; that time is a gap.',
+    );
+    expect(readAt(source, 92.1, gpu(0))).toMatchObject({ joules: 0, flags: SampleFlag.gap });
+    script('gpus 2', 'gpu 0 counter 930000', 'gpu 1 counter 9100');
+    expect(readAt(source, 92.6, gpu(0))).toMatchObject({ joules: 30, flags: 0 });
+    expect(component(source, gpu(1)).reading.joules).toBe(9);
+    expect(source.health.state).toBe('reading');
+  });
+
+  it('takes a driver that was unloaded (code 9) back when it is there again', async () => {
+    await openCards('gpu 0 counter 500000');
+    readAt(source, 0, gpu(0));
+    script('init 9', 'gpu 0 code 9');
+    readAt(source, 1, gpu(0));
+    expect(source.health.state).toBe('failed');
+    readAt(source, 1.5, gpu(0));
+    // the first look is in vain
+    readAt(source, 32, gpu(0));
+    await setTimeout(20);
+    script('gpu 0 counter 2000');
+    await vi.waitFor(async () => {
+      readAt(source, 93, gpu(0));
+      expect(component(source, gpu(0)).alive).toBe(true);
+    });
+    expect(readAt(source, 94, gpu(0)).joules).toBe(0);
+    script('gpu 0 counter 12000');
+    expect(readAt(source, 95, gpu(0))).toMatchObject({ joules: 10, flags: 0 });
+    expect(context.events).toMatchObject([{ level: 'warning' }, { level: 'info' }]);
+  });
+
+  it('does not look again for a card that has neither counter nor power', async () => {
+    await openCards('gpu 0 energy 3', 'gpu 0 average 3', 'gpu 0 power 3');
+    for (const second of [0, 1, 40, 80]) readAt(source, second, gpu(0));
+    expect(component(source, gpu(0)).alive).toBe(false);
+    expect(context.events).toHaveLength(1);
+    expect(source.health.fix).not.toContain('by itself');
+  });
+
+  it.each([6, 21, 27])('misses one sample where there is no data (code %i)', async (result) => {
+    await openCards('gpu 0 counter 1000');
+    readAt(source, 0, gpu(0));
+    script(`gpu 0 energy ${result}`, 'gpu 0 counter 3000');
+    expect(readAt(source, 0.5, gpu(0))).toMatchObject({ joules: null, watts: 300, flags: 0 });
+    script('gpu 0 counter 4000');
+    expect(readAt(source, 1, gpu(0))).toMatchObject({ joules: 3, flags: 0 });
+    expect(context.events).toEqual([]);
+  });
+
+  it.each([3, 13, 25])(
+    'integrates from then on where the counter goes (code %i)',
+    async (result) => {
+      await openCards('gpu 0 counter 1000');
+      readAt(source, 0, gpu(0));
+      script(`gpu 0 energy ${result}`, 'gpu 0 watts 100');
+      readAt(source, 0.5, gpu(0));
+      expect(component(source, gpu(0)).info.provenance).toBe('integrated');
+      readAt(source, 1, gpu(0));
+      expect(readAt(source, 1.5, gpu(0)).joules).toBeCloseTo(100, 6);
+      expect(context.events).toMatchObject([{ level: 'warning', key: gpu(0) }]);
+    },
+  );
+
+  it.each([4, 17])('hides what may not be read (code %i), and warns', async (result) => {
+    await openCards(`gpu 0 clock ${result}`);
+    expect(readAt(source, 0, gpu(0))).toMatchObject({ clockMhz: null, tempC: 61, watts: 300 });
+    expect(messages()[0]).toContain('warning: NVIDIA Stub: clock may not be read');
+  });
+
+  it.each([9, 12, 18])(
+    'loses a card whose driver goes (code %i) and says so once',
+    async (result) => {
+      await openCards('gpu 0 counter 1000');
+      readAt(source, 0, gpu(0));
+      script(`gpu 0 code ${result}`, 'gpu 0 counter 2000');
+      for (const second of [1, 2, 3]) expect(readAt(source, second, gpu(0)).joules).toBeNull();
+      expect(context.events).toHaveLength(1);
+    },
+  );
 
   describe('whose work a card does', () => {
     const use = join(folder.path, 'use');
@@ -335,5 +525,37 @@ describe.skipIf(library === null)('with the stub driver', () => {
       script('gpus 1', 'gpu 0 code 999');
       expect(await shares(['0 30 60'])).toBe('missed');
     });
+  });
+});
+
+describe('the generation of a card', () => {
+  it.each([
+    ['NVIDIA H200', 9],
+    ['NVIDIA GH200 480GB', 9],
+    ['NVIDIA GeForce RTX 4090', 8],
+    ['NVIDIA L40S', 8],
+    ['NVIDIA RTX 6000 Ada Generation', 8],
+    ['NVIDIA A100-SXM4-80GB', 7],
+    ['NVIDIA RTX A6000', 7],
+    ['NVIDIA GeForce RTX 3090', 7],
+    ['Tesla T4', 6],
+    ['Quadro RTX 8000', 6],
+    ['Tesla V100-SXM2-16GB', 5],
+    ['Tesla P100-PCIE-16GB', 4],
+    ['Tesla M40', 3],
+    ['Tesla K80', 2],
+    ['NVIDIA B200', 10],
+    ['NVIDIA GeForce RTX 5090', 10],
+    ['NVIDIA RTX PRO 6000 Blackwell', 10],
+    ['Something else', 0],
+  ])('%s is %i by its name', (name, chip) => expect(architectureOf(name)).toBe(chip));
+
+  it('tells what its power is a mean of, and whether all of the time is seen', () => {
+    expect(powerMeaning(7, 'NVIDIA A100-SXM4-80GB')).toMatchObject({ partlySeen: true });
+    expect(powerMeaning(7, 'NVIDIA A100-SXM4-80GB').words).toContain('quarter of the time');
+    expect(powerMeaning(5, 'Tesla V100').words).toContain('half of the time');
+    expect(powerMeaning(9, 'NVIDIA H200')).toMatchObject({ known: true, partlySeen: false });
+    expect(powerMeaning(10, 'NVIDIA B200')).toMatchObject({ known: false, partlySeen: false });
+    expect(powerMeaning(0, '?')).toMatchObject({ known: false, partlySeen: true });
   });
 });
