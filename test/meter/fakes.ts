@@ -21,24 +21,35 @@ export function temporaryFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-const source = fileURLToPath(new URL('../fixtures/nvml/fake_nvml.c', import.meta.url));
-
 /**
- * Compiles the stub driver. Without a C compiler: null and a line that says so, but an error in CI,
- * where nothing may be skipped unseen.
+ * Compiles a stub library of test/fixtures. Without a C compiler: null and a line that says so, but an
+ * error in CI, where nothing may be skipped unseen.
  */
-export function compileNvml(folder: string): string | null {
-  const library = join(folder, 'libnvidia-ml-stub.so');
+function compile(folder: string, source: string, library: string): string | null {
+  const path = join(folder, library);
+  const file = fileURLToPath(new URL(`../fixtures/${source}`, import.meta.url));
   try {
-    execFileSync('cc', ['-O1', '-shared', '-fPIC', '-o', library, source], { stdio: 'pipe' });
-    return library;
+    execFileSync('cc', ['-O1', '-shared', '-fPIC', '-o', path, file], { stdio: 'pipe' });
+    return path;
   } catch (cause) {
     const compiler = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     if (!compiler || process.env.CI) throw cause;
-    console.warn('Skipped: the NVML tests need a C compiler (cc).');
+    console.warn(`Skipped: the tests with ${library} need a C compiler (cc).`);
     return null;
   }
 }
+
+/** The stub of NVIDIA's driver library. */
+export const compileNvml = (folder: string): string | null =>
+  compile(folder, 'nvml/fake_nvml.c', 'libnvidia-ml-stub.so');
+
+/** The stub of Windows' libraries for energy meters. */
+export const compileEmi = (folder: string): string | null =>
+  compile(folder, 'emi/fake_emi.c', 'emi-stub.so');
+
+/** The stub of macOS's IOReport and CoreFoundation. */
+export const compileIoreport = (folder: string): string | null =>
+  compile(folder, 'ioreport/fake_ioreport.c', 'ioreport-stub.so');
 
 /** Replaces a file in one step, so that a reader never sees half of it. */
 export function replaceFile(path: string, text: string): void {
@@ -85,10 +96,14 @@ export function setEnergy(root: string, zone: string, microjoules: number): void
   closeSync(file);
 }
 
-/** A shell script in the place of nvidia-smi. `$1` holds the query. */
-export function nvidiaSmiScript(folder: string, body: string): string {
-  const path = join(folder, 'nvidia-smi');
+/** A shell script in the place of a command. */
+export function commandScript(folder: string, name: string, body: string): string {
+  const path = join(folder, name);
   writeFileSync(path, `#!/bin/sh\n${body}\n`);
   chmodSync(path, 0o755);
   return path;
 }
+
+/** A shell script in the place of nvidia-smi. `$1` holds the query. */
+export const nvidiaSmiScript = (folder: string, body: string): string =>
+  commandScript(folder, 'nvidia-smi', body);

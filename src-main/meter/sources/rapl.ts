@@ -238,10 +238,7 @@ function maxPackageWatts(zone: Zone, tdpWatts: number | null): number {
 const maxMemoryWatts = 600;
 
 function open(context: SourceContext): Source {
-  const given = context.settings.paths.powercap;
-  if (given === null && process.platform !== 'linux')
-    return idleSource('unavailable', 'RAPL counters are read on Linux only.');
-  const root = given ?? defaultRoot;
+  const root = context.settings.paths.powercap ?? defaultRoot;
   const { packages, left } = choosePackages(root, context.inventory.cpu.sockets);
   const memoryWanted = context.settings.ram.mode !== 'off';
   const readable = packages.filter(({ obstacle }) => obstacle === null);
@@ -374,4 +371,9 @@ function open(context: SourceContext): Source {
   };
 }
 
-export const rapl: SourceDefinition = { name: 'rapl', label: 'RAPL counters', open };
+export const rapl: SourceDefinition = {
+  name: 'rapl',
+  label: 'RAPL counters',
+  exists: ({ paths }, platform) => platform === 'linux' || paths.powercap !== null,
+  open,
+};

@@ -88,6 +88,11 @@ export interface SourceContext {
 export interface SourceDefinition {
   readonly name: SourceName;
   readonly label: string;
+  /**
+   * False on a platform that has no such thing, unless the settings point to one: the source is not
+   * listed there. Left out: it may exist everywhere.
+   */
+  exists?(settings: MeterSettings, platform: NodeJS.Platform): boolean;
   /** Looks for the source. Not finding it is a health, not an exception. */
   open(context: SourceContext): Source | Promise<Source>;
 }
