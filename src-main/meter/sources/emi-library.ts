@@ -1,9 +1,9 @@
 /**
  * Windows' Energy Meter Interface through koffi: which devices there are, and what their counters say.
  *
- * Structures and control codes are those of `emi.h` (Windows SDK 10.0.22621); devices are enumerated
- * with `cfgmgr32.dll`, because the setup API needs a window-station for no more than this. Energy is in
- * picowatt-hours. Needs no administrator.
+ * Structures and control codes are those of `emi.h` in the Windows SDK; devices are listed by the
+ * configuration manager (`cfgmgr32.dll`), in two calls. Energy is in picowatt-hours. Needs no
+ * administrator.
  */
 import koffi from 'koffi';
 import type { LibraryHandle } from 'koffi';

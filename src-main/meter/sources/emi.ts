@@ -17,7 +17,14 @@ import {
 } from './emi-library.ts';
 import type { Emi, EmiDevice } from './emi-library.ts';
 import { MachineFigures } from './machine-figures.ts';
-import { clearReading, emptyReading, idleSource, messageOf, readerOf } from './source.ts';
+import {
+  clearReading,
+  emptyReading,
+  idleSource,
+  isLeftToRead,
+  messageOf,
+  readerOf,
+} from './source.ts';
 import type { Component, Health, Source, SourceContext, SourceDefinition } from './source.ts';
 import { packageChannel, packageName } from './windows-channels.ts';
 
@@ -163,6 +170,7 @@ function open(context: SourceContext): Source {
     device.channels.forEach((name, index) => {
       const channel = name === null ? null : packageChannel(name);
       if (name === null || channel === null) return;
+      if (!isLeftToRead(channel.kind, context)) return;
       const energy = energyOf(values.out, index);
       if (energy === 0) {
         left.push(`${name} (stands at 0)`);

@@ -17,7 +17,7 @@ import type { AppleKey } from './apple-parts.ts';
 import { openEnergyModel } from './ioreport-library.ts';
 import type { EnergyChannel, EnergyModel } from './ioreport-library.ts';
 import { MachineFigures } from './machine-figures.ts';
-import { clearReading, emptyReading, idleSource, messageOf, readerOf } from './source.ts';
+import { clearReading, emptyReading, idleSource, isLeftToRead, messageOf } from './source.ts';
 import type { Component, Health, Source, SourceContext, SourceDefinition } from './source.ts';
 
 /** How long the counters are given to move while the source is opened, and between two looks. */
@@ -133,7 +133,7 @@ async function open(context: SourceContext): Promise<Source> {
   }
   const found = channelsOf(model.first.map(({ name }) => name));
   for (const key of [...found.keys()])
-    if (readerOf(appleInfo(key, context.inventory).kind, context)) found.delete(key);
+    if (!isLeftToRead(appleInfo(key, context.inventory).kind, context)) found.delete(key);
   const selected: EnergyChannel[] = [];
   const parts = new Map(
     [...found].map(([key, names]) => {

@@ -11,7 +11,7 @@ import type { ComponentInfo } from '../messages.ts';
 import { MachineFigures } from './machine-figures.ts';
 import { PowerChannel, plausibleWatts } from './power-channel.ts';
 import type { PowerValue } from './power-channel.ts';
-import { idleSource, messageOf, readerOf } from './source.ts';
+import { idleSource, isLeftToRead, messageOf, readerOf } from './source.ts';
 import type { Health, Source, SourceContext, SourceDefinition } from './source.ts';
 import { packageName } from './windows-channels.ts';
 
@@ -134,7 +134,7 @@ async function open(context: SourceContext): Promise<Source> {
     const now = monotonicMicros();
     for (const value of await ask(address, closing.signal)) {
       const kind = value.key.startsWith('cpu') ? 'cpu' : 'ram';
-      if (plausibleWatts(kind, value.watts) === null || readerOf(kind, context)) continue;
+      if (plausibleWatts(kind, value.watts) === null || !isLeftToRead(kind, context)) continue;
       const id = Number(/\d+$/.exec(value.key)![0]);
       const info: ComponentInfo = {
         key: value.key,

@@ -13,7 +13,7 @@ import type { ComponentInfo, SourceName } from '../messages.ts';
 import { MachineFigures } from './machine-figures.ts';
 import { PowerChannel, plausibleWatts } from './power-channel.ts';
 import type { PowerValue } from './power-channel.ts';
-import { idleSource, readerOf } from './source.ts';
+import { idleSource, isLeftToRead, readerOf } from './source.ts';
 import type { Gpu, Health, Source, SourceContext } from './source.ts';
 
 const firstDelayMs = 1000;
@@ -152,7 +152,7 @@ class CommandSource implements Source {
     if (known !== undefined || !this.#opening) return known ?? null;
     const described = this.#spec.describe(value.key);
     if (described === null || plausibleWatts(described.kind, value.watts) === null) return null;
-    if (readerOf(described.kind, this.#context)) return null;
+    if (!isLeftToRead(described.kind, this.#context)) return null;
     const info: ComponentInfo = { key: value.key, source: name, ...described };
     const channel = new PowerChannel(this.#context, info, periodMs * 1000);
     this.components.push(channel);

@@ -135,6 +135,10 @@ export const readerOf = (kind: ComponentKind, context: SourceContext): OpenSourc
     source.components.some(({ info, includes }) => info.kind === kind || includes?.includes(kind)),
   );
 
+/** Whether a later source may read this kind: nobody does yet, and the settings do not leave it out. */
+export const isLeftToRead = (kind: ComponentKind, context: SourceContext): boolean =>
+  !(kind === 'ram' && context.settings.ram.mode === 'off') && !readerOf(kind, context);
+
 /** Power beyond which a reading of one graphics card or module is an error (mW fields, stale ids). */
 export const maxGpuWatts = 2000;
 
