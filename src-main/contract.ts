@@ -107,6 +107,19 @@ export interface Machine {
   hz: number;
   /** Last measured idle power per component, from a baseline. */
   idle: { at: number; watts: Record<string, number | null> } | null;
+  /** Null where it cannot be told (no Linux), and in the first seconds. */
+  overhead: Overhead | null;
+}
+
+/** What this program itself uses: host, window, meter and every other process of it but a run's. */
+export interface Overhead {
+  /** Processors that it keeps busy; 1 = one core all the time. */
+  cores: number;
+  residentBytes: number;
+  /** Its part of each kind's power by its share of use, W; null: not known of that kind. */
+  watts: Partial<Record<ComponentKind, number | null>>;
+  /** Length of time over which the power is averaged. */
+  seconds: number;
 }
 
 export interface PowerComponent {

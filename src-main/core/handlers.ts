@@ -50,6 +50,7 @@ export function createHandlers(shop: Workshop): Handlers {
       ...shop.engines(),
       hz: shop.settings().hz,
       idle: presentIdle(idle, metering.components),
+      overhead: metering.overhead,
     };
   };
 

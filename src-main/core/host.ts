@@ -375,11 +375,15 @@ function lazyMetering(start: () => Metering): Metering {
     get components() {
       return own().components;
     },
+    get overhead() {
+      return own().overhead;
+    },
     get known() {
       return own().known;
     },
     configure: (settings) => started?.configure(settings),
     probe: () => own().probe(),
+    watch: (run) => own().watch(run),
     mark: () => own().mark(),
     trace: (seconds) => own().trace(seconds),
     close: async () => started?.close(),

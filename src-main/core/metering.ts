@@ -3,7 +3,7 @@
  * samples on. When a driver library takes the meter down, a new one (a new session) is started after a
  * growing pause; what was measured before stays measured, and the time between is a gap.
  */
-import type { PowerTrace } from '../contract.ts';
+import type { Overhead, PowerTrace } from '../contract.ts';
 import type {
   ComponentInfo,
   FromMeter,
@@ -39,12 +39,19 @@ export interface Metering {
   readonly inventory: Inventory | null;
   readonly sources: SourceStatus[];
   readonly components: ComponentInfo[];
+  /** What this program itself uses at present; null until it is known, or where it cannot be told. */
+  readonly overhead: Overhead | null;
   /** Resolves once it is known what can be read, or that nothing will be. */
   readonly known: Promise<void>;
   /** The settings that differ only in the rate change it at once; others take a new session. */
   configure(settings: MeterSettings): void;
   /** Looks for sensors again. */
   probe(): void;
+  /**
+   * From here on the energy of these processes and all their descendants is told apart, beside that of this
+   * program, which is told apart always. No processes: a new beginning, between runs.
+   */
+  watch(run: readonly number[]): void;
   /**
    * Reads every counter now. Resolves with the moment (monotonic microseconds) when all samples up to
    * it have been handed on; without an answer in time, with the present moment.
@@ -72,6 +79,8 @@ export function startMetering(options: MeteringOptions): Metering {
   let crashes = 0;
   let restart: NodeJS.Timeout | null = null;
   let lastMark = 0;
+  let watched: ToMeter & { type: 'watch' } = { type: 'watch', run: [], program: [process.pid] };
+  let usage: (FromMeter & { type: 'overhead' }) | null = null;
   const marks = new Map<number, (at: number) => void>();
   const known = Promise.withResolvers<void>();
 
@@ -90,6 +99,10 @@ export function startMetering(options: MeteringOptions): Metering {
       case 'samples':
         remember(message.batch);
         options.samples(message.batch);
+        break;
+      case 'overhead':
+        usage = message;
+        options.changed();
         break;
       case 'marked':
         settleMark(message.id, message.at);
@@ -115,10 +128,13 @@ export function startMetering(options: MeteringOptions): Metering {
     const own = options.spawn<ToMeter, FromMeter>(options.entry, 'meter', hear);
     const began = Date.now();
     worker = own;
+    // first, so that no sample of a session is without
+    own.post(watched);
     own.post({ type: 'start', settings });
     void own.exited.then(({ code, signal }) => {
       if (worker !== own) return;
       worker = null;
+      usage = null;
       for (const id of [...marks.keys()]) settleMark(id, monotonicMicros());
       if (closed) return;
       if (Date.now() - began > soundMs) crashes = 0;
@@ -152,6 +168,9 @@ export function startMetering(options: MeteringOptions): Metering {
     get components() {
       return components;
     },
+    get overhead() {
+      return usage && overheadOf(usage, recent, components);
+    },
     known: known.promise,
     configure: (next) => {
       const onlyRate =
@@ -160,6 +179,10 @@ export function startMetering(options: MeteringOptions): Metering {
       worker?.post(onlyRate ? { type: 'rate', hz: next.hz } : { type: 'start', settings });
     },
     probe: () => worker?.post({ type: 'probe' }),
+    watch: (run) => {
+      watched = { ...watched, run: [...run] };
+      worker?.post(watched);
+    },
     mark: () => {
       if (!worker) return Promise.resolve(monotonicMicros());
       const id = ++lastMark;
@@ -180,6 +203,37 @@ export function startMetering(options: MeteringOptions): Metering {
       clearTimeout(timer);
     },
   };
+}
+
+/** Seconds over which this program's own power is averaged. */
+const overheadSeconds = 30;
+
+/** This program's part of the energy of each kind of component, over the last seconds, as power. */
+function overheadOf(
+  { at, cores, residentBytes }: FromMeter & { type: 'overhead' },
+  batches: readonly SampleBatch[],
+  components: readonly ComponentInfo[],
+): Overhead {
+  const session = batches.at(-1)?.session;
+  const recent = batches.filter(
+    (batch) => batch.session === session && batch.t[0]! >= at - overheadSeconds * 1e6,
+  );
+  const watts: Overhead['watts'] = {};
+  for (const { key, kind } of components) {
+    const points = recent.flatMap(({ t, series }) => {
+      const parts = series.find((one) => one.key === key)?.programJoules;
+      return t.map((time, i) => ({ time, joules: parts?.[i] ?? null }));
+    });
+    const [first, last] = [points[0], points.at(-1)];
+    const own =
+      first?.joules == null || last?.joules == null || last.time <= first.time
+        ? null
+        : ((last.joules - first.joules) * 1e6) / (last.time - first.time);
+    const before = watts[kind];
+    watts[kind] =
+      before === undefined ? own : before === null || own === null ? null : before + own;
+  }
+  return { cores, residentBytes, watts, seconds: overheadSeconds };
 }
 
 /** Power of some batches from a moment on, one column per component that any of them has. */

@@ -12,7 +12,8 @@ export interface Exit {
 }
 
 export interface Worker<In> {
-  readonly pid: number | undefined;
+  /** Resolves with the pid as soon as the process is there; null where it could not be started. */
+  readonly started: Promise<number | null>;
   /** A message to a worker that has ended is dropped. */
   post(message: In): void;
   /** The last lines that it wrote to stdout and stderr, oldest first. */
@@ -43,7 +44,7 @@ export const spawnNode: Spawn = (entry, name, hear) => {
   const log = tail(child.stdout, child.stderr);
   child.on('message', (message) => hear(message as Parameters<typeof hear>[0]));
   return {
-    pid: child.pid,
+    started: Promise.resolve(child.pid ?? null),
     post: (message) => {
       // the callback takes the error of a channel that closes meanwhile
       if (child.connected) child.send(message as object, () => {});

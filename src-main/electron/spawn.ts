@@ -13,9 +13,11 @@ export const spawnUtility: Spawn = (entry, name, hear) => {
   let alive = true;
   child.on('message', (message: Parameters<typeof hear>[0]) => hear(message));
   return {
-    get pid() {
-      return child.pid;
-    },
+    // Electron knows the pid only once the process runs
+    started: new Promise((resolve) => {
+      child.once('spawn', () => resolve(child.pid ?? null));
+      child.once('exit', () => resolve(null));
+    }),
     post: (message) => {
       if (alive) child.postMessage(message);
     },

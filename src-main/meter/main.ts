@@ -40,8 +40,8 @@ async function obey(message: ToMeter): Promise<void> {
       const inventory = await takeInventory(message.settings);
       const { settings } = message;
       sampler = new Sampler(settings, inventory, sourcesFor(settings), (said) => port.post(said));
-      await sampler.start();
       sampler.watch(watched.run, watched.program);
+      await sampler.start();
       // naming foreign cards takes seconds on some systems: marks need not wait for it
       void describe(inventory, sampler.gpus);
       break;

@@ -60,6 +60,10 @@ test('a run goes through baseline, training and end, and all of it is told and k
   expect(energy.components[0]!.idleWatts).toBeCloseTo(36, 6);
   expect(energy.netWh).toBeCloseTo(0, 6);
   expect(energy.coverage).toBe(1);
+  // half of it goes to the trainer from its start on, a quarter to the program all the time
+  expect(energy.programWh! / energy.wh!).toBeCloseTo(0.25, 6);
+  expect(energy.processWh! / energy.wh!).toBeGreaterThan(0);
+  expect(energy.processWh! / energy.wh!).toBeLessThanOrEqual(0.5);
   const baseline = detail.phases[0]!;
   expect(baseline.wh! / (baseline.to! - baseline.from)).toBeCloseTo(36 / 3600, 6);
   expect(detail.circumstances).toMatchObject({

@@ -192,6 +192,12 @@ const machine: Machine = {
   detecting: false,
   hz: 10,
   idle: { at: Date.UTC(2026, 10, 22, 20, 0), watts: { 'gpu:0': 21.4, cpu: 28.2, ram: 24 } },
+  overhead: {
+    cores: 0.021,
+    residentBytes: 412e6,
+    watts: { gpu: 0, cpu: 0.63, ram: 0.12 },
+    seconds: 30,
+  },
 };
 
 export const regions: Region[] = [

@@ -44,6 +44,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   let driver: Driver | null = null;
   /** The hardware was known when the run started, and so whether its calibration holds. */
   let machineKnown = false;
+  /** The processes whose trees do the work. */
+  let processes: number[] = [];
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
 
@@ -134,7 +136,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     note,
     announce,
     announceProgress,
-    started: () => {},
+    started: (pid) => metering.watch((processes = [...processes, pid])),
   };
 
   /** What is to be done, on which terms its energy is measured, and who does it. */
@@ -156,6 +158,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     const { energy: terms, resumed, create } = work(detail);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
+    // whatever could not be told apart before is not this run's
+    metering.watch([]);
     const { region, warning } = context.priceOf({ energy: terms });
     const wall = context.wall();
     machineKnown = metering.inventory !== null;
@@ -253,6 +257,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   const end = async (ending: Ending): Promise<void> => {
     // all samples up to this moment have been handed on before it is told
     const at = await metering.mark();
+    if (processes.length > 0) metering.watch([]);
     recorder.close();
     // taking stock of the hardware may have lasted longer than the start of the run
     if (metering.inventory)

@@ -120,7 +120,7 @@ export function trainerDriver(
         (message) => hear(message, timeOf),
       );
       worker = own;
-      if (own.pid !== undefined) course.started(own.pid);
+      void own.started.then((pid) => pid !== null && course.started(pid));
       const runDir = context.runDir(id);
       own.post({ type: 'start', config, dataDir: context.dataDir, runDir, resume });
       await Promise.race([said.promise, own.exited]);

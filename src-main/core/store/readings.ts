@@ -103,6 +103,14 @@ export interface RunReadings {
   components: PowerComponent[];
   /** Of one component over some intervals together. */
   of(key: string, intervals: readonly Interval[]): IntervalEnergy;
+  /**
+   * The joules of it that fall to the run's processes and to this program; null where that is not known of
+   * all that was read.
+   */
+  parts(
+    key: string,
+    intervals: readonly Interval[],
+  ): { run: number | null; program: number | null };
   /** Sum over the components that were read and are the run's, Wh, in all and by kind; null where none was. */
   over(
     interval: Interval,
@@ -125,12 +133,12 @@ export function readingsFor(
   only?: string,
 ): RunReadings {
   const infos = new Map<string, PowerComponent>();
-  const accounts = new Map<string, EnergyAccount>();
+  const accounts = new Map<string, Accounts>();
   for (const [launch, own] of Map.groupBy(intervals, ({ segment }) => segment.launch)) {
     const stamps = [...new Set(own.flatMap(({ from, to }) => [from, to]))];
     for (const [key, rows] of Map.groupBy(componentsOf(db, launch), ({ key }) => key)) {
       if (only !== undefined && key !== only) continue;
-      accounts.set(`${launch} ${key}`, account(db, rows, stamps));
+      accounts.set(`${launch} ${key}`, accountsOf(db, rows, stamps));
       for (const row of rows) {
         const known = infos.get(key);
         // one name for a component whose source changed: the less certain of the two
@@ -145,12 +153,27 @@ export function readingsFor(
     together(
       intervals.map(({ segment, from, to }) => ({
         length: to - from,
-        energy: accounts.get(`${segment.launch} ${key}`)?.between(from, to) ?? nothing,
+        energy: accounts.get(`${segment.launch} ${key}`)?.all.between(from, to) ?? nothing,
       })),
     );
+  const part = (key: string, intervals: readonly Interval[], whose: Part): number | null => {
+    let joules: number | null = null;
+    for (const { segment, from, to } of intervals) {
+      const own = accounts.get(`${segment.launch} ${key}`);
+      if (!own || own.all.between(from, to).joules === null) continue;
+      const known = own[whose]?.between(from, to).joules ?? null;
+      if (known === null) return null;
+      joules = plus(joules, known);
+    }
+    return joules;
+  };
   return {
     components,
     of,
+    parts: (key, intervals) => ({
+      run: part(key, intervals, 'run'),
+      program: part(key, intervals, 'program'),
+    }),
     over(interval, isCounted) {
       const byKind: Partial<Record<ComponentKind, number | null>> = {};
       let wh: number | null = null;
@@ -196,25 +219,47 @@ export const powerComponent = (row: ComponentRow): PowerComponent => ({
   method: row.method,
 });
 
-function account(db: ReadableDb, rows: ComponentRow[], stamps: number[]): EnergyAccount {
-  const account = new EnergyAccount();
+type Part = 'run' | 'program';
+
+/** One component's energy, and the parts of it; null where a reading does not know its part. */
+interface Accounts extends Record<Part, EnergyAccount | null> {
+  all: EnergyAccount;
+}
+
+function accountsOf(db: ReadableDb, rows: ComponentRow[], stamps: number[]): Accounts {
+  const accounts: Accounts = {
+    all: new EnergyAccount(),
+    run: new EnergyAccount(),
+    program: new EnergyAccount(),
+  };
   let last = -Infinity;
   for (const { id, session } of rows) {
     // a session that overlaps the one before counts from that one's end
     const found = around(db, id, stamps).filter(([t]) => t > last);
     last = found.at(-1)?.[0] ?? last;
-    account.append(String(session), {
-      t: found.map(([t]) => t),
-      joules: found.map(([, joules]) => joules),
-      flags: found.map(([, , flags]) => flags),
-    });
+    const t = found.map(([t]) => t);
+    const flags = found.map(([, , flags]) => flags);
+    accounts.all.append(String(session), { t, joules: found.map(([, joules]) => joules), flags });
+    for (const [part, column] of [
+      ['run', 3],
+      ['program', 4],
+    ] as const)
+      if (found.some((row) => row[1] !== null && row[column] === null)) accounts[part] = null;
+      else
+        accounts[part]?.append(String(session), {
+          t,
+          joules: found.map((row) => row[column]),
+          flags,
+        });
   }
-  return account;
+  return accounts;
 }
 
 /** The readings before and after each stamp, and each gap between them with its two edges. */
 const around = (db: ReadableDb, component: number, stamps: number[]) =>
-  db.rows<[t: number, joules: number | null, flags: number]>(
+  db.rows<
+    [t: number, joules: number | null, flags: number, run: number | null, program: number | null]
+  >(
     `with
        stamp (t) as (select value from json_each(@stamps)),
        gap (t) as (
@@ -233,7 +278,7 @@ const around = (db: ReadableDb, component: number, stamps: number[]) =>
          union
          select (select min(p.t) from power_sample p
                  where p.component = @component and p.joules is not null and p.t > mark.t) from mark)
-     select t, joules, flags from power_sample
+     select t, joules, flags, run_joules, program_joules from power_sample
      where component = @component and t in (select t from needed) order by t`,
     { component, stamps: JSON.stringify(stamps) },
   );

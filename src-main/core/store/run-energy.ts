@@ -44,12 +44,17 @@ export function energyOf(db: ReadableDb, run: number, now?: number): Energy | nu
   const readings = readingsFor(db, active);
   return runEnergy({
     seconds: segments.reduce((sum, { from, to }) => sum + (to - from), 0) / 1e6,
-    components: readings.components.map((info) => ({
-      info,
-      energy: readings.of(info.key, active),
-      idleWatts: idleWatts[info.key] ?? null,
-      counted: isCounted(info),
-    })),
+    components: readings.components.map((info) => {
+      const parts = readings.parts(info.key, active);
+      return {
+        info,
+        energy: readings.of(info.key, active),
+        idleWatts: idleWatts[info.key] ?? null,
+        counted: isCounted(info),
+        processJoules: parts.run,
+        programJoules: parts.program,
+      };
+    }),
     pricing,
     wall: parsed<WallCalibration>(known.wall),
   });

@@ -30,9 +30,11 @@ const noSensors: Metering = {
   inventory: null,
   sources: [],
   components: [],
+  overhead: null,
   known: Promise.resolve(),
   configure: () => {},
   probe: () => {},
+  watch: () => {},
   mark: () => Promise.resolve(monotonicMicros()),
   trace: () => ({ at: [], watts: {} }),
   close: () => Promise.resolve(),
@@ -271,4 +273,13 @@ test('a checkpoint that was written and not recorded is taken up', async () => {
   const { summary, notes } = await store.getRun(id);
   expect(summary.status).toBe('done');
   expect(notes).toMatchObject([{ message: 'Resumed from the checkpoint at step 2.' }]);
+});
+
+test('its process is watched from its start to its end, and nothing before and after', async () => {
+  const watched: number[][] = [];
+  const metering = { ...noSensors, watch: (run: readonly number[]) => void watched.push([...run]) };
+  const id = await queued('works');
+  await startRun(context({ metering }), id).ended;
+  expect(watched).toEqual([[], [expect.any(Number)], []]);
+  expect(watched[1]![0]).not.toBe(process.pid);
 });

@@ -61,6 +61,54 @@ describe('energy of a run and its parts', () => {
     expect(train.wh).toBeCloseTo(phases[1]!.wh! + phases[3]!.wh!, 12);
   });
 
+  it('tells the parts of the run and of the program apart, over pauses and meter sessions', async () => {
+    const store = await openScene();
+    await meter(store, 'a');
+    const id = await store.createRun(newRun('whose'));
+    const own = (watts: number, from = 0) => ({
+      joules: (s: number) => watts * (s - from),
+      run: (s: number) => 0.5 * watts * (s - from),
+      program: (s: number) => 0.1 * watts * (s - from),
+    });
+    await store.startSegment(id, { micros: seconds(10), utc });
+    await store.addSamples(batch('a', 5, 20, { [gpu.key]: own(100), cpu: own(20) }));
+    await store.endRun(id, { at: seconds(20), status: 'stopped' });
+    await store.addSamples(batch('a', 20.1, 30, { [gpu.key]: own(100), cpu: own(20) }));
+    await meter(store, 'b');
+    await store.startSegment(id, { micros: seconds(41), utc: utc + 31_000 });
+    await store.addSamples(batch('b', 40, 60, { [gpu.key]: own(100, 40), cpu: own(20, 40) }));
+    await store.endRun(id, { at: seconds(51), status: 'done' });
+    const { energy } = await store.getRun(id);
+    expect(energy!.wh).toBeCloseTo(wh(20 * 120), 9);
+    expect(energy!.processWh).toBeCloseTo(wh(20 * 60), 9);
+    expect(energy!.programWh).toBeCloseTo(wh(20 * 12), 9);
+    expect(energy!.components.map(({ processWh }) => processWh)).toEqual([
+      expect.closeTo(wh(20 * 50), 9),
+      expect.closeTo(wh(20 * 10), 9),
+    ]);
+  });
+
+  it('does not know a part that became unknown on the way, nor one that nobody told apart', async () => {
+    const store = await openScene();
+    await meter(store, 'a');
+    const id = await store.createRun(newRun('half known'));
+    const gpuRun = (s: number) => (s < 15 ? 50 * s : null);
+    await store.startSegment(id, { micros: seconds(10), utc });
+    await store.addSamples(
+      batch('a', 5, 30, {
+        [gpu.key]: { ...steady(100), run: gpuRun },
+        cpu: { ...steady(20), run: (s) => 5 * s, program: () => 0 },
+      }),
+    );
+    await store.endRun(id, { at: seconds(20), status: 'done' });
+    const { energy } = await store.getRun(id);
+    const [card, processor] = energy!.components;
+    expect([card!.processWh, card!.programWh]).toEqual([null, null]);
+    expect(processor!.processWh).toBeCloseTo(wh(50), 9);
+    expect(processor!.programWh).toBe(0);
+    expect([energy!.processWh, energy!.programWh]).toEqual([null, null]);
+  });
+
   it('gives no energy to a gap and lowers the coverage instead', async () => {
     const store = await openScene();
     await meter(store, 'a', [gpu]);

@@ -92,6 +92,9 @@ export function batch(
       joules: (s: number) => number | null;
       watts?: (s: number) => number | null;
       flags?: (s: number) => number;
+      /** The parts of the run's processes and of the program; left out: nobody was watched. */
+      run?: (s: number) => number | null;
+      program?: (s: number) => number | null;
     }
   >,
 ): SampleBatch {
@@ -101,7 +104,7 @@ export function batch(
     session,
     t: times.map(seconds),
     series: Object.entries(series).map(
-      ([key, { joules, watts = () => null, flags = () => 0 }]) => ({
+      ([key, { joules, watts = () => null, flags = () => 0, run, program }]) => ({
         key,
         joules: times.map(joules),
         watts: times.map(watts),
@@ -109,6 +112,8 @@ export function batch(
         utilPercent: none,
         memoryMb: none,
         tempC: none,
+        ...(run && { runJoules: times.map(run) }),
+        ...(program && { programJoules: times.map(program) }),
       }),
     ),
   };
