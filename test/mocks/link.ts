@@ -1010,7 +1010,12 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       url: '/download/ticket',
       path: `/data/exports/ticket/run-${id}-${checkpoint}.${format}`,
     }),
-    'runs.import': () => ({ ids: [], taken: 0, known: [], refused: [] }),
+    'runs.import': ({ csv }) => ({
+      ids: [],
+      taken: csv.includes('taken') ? 1 : 0,
+      known: csv.includes('known') ? [{ row: 2, run: 1 }] : [],
+      refused: csv.includes('shifted') ? [{ row: 3, reason: 'cells have shifted' }] : [],
+    }),
     ...options.replace,
   };
 

@@ -1,0 +1,110 @@
+/** CSV files of a person, chosen or dropped, folders included, taken in as runs. */
+import { AppError, decodeText, importLimit, type CallOutput } from '../../src-main/contract.ts';
+import { bytes } from './format/number.ts';
+import type { Session } from './session.svelte.ts';
+
+export interface PickedFile {
+  /** With its folders as far as they are known: they name the runs. */
+  path: string;
+  read(): Promise<File>;
+}
+
+export interface ImportedFile extends CallOutput<'runs.import'> {
+  path: string;
+  /** Why nothing of the file was taken; null where its rows were looked at. */
+  error: string | null;
+}
+
+export interface ImportResult {
+  files: ImportedFile[];
+  /** Files among them that are no CSV by their name. */
+  others: number;
+}
+
+/** Of a file chooser; of one for folders with the way below the folder. */
+export const pickedFiles = (list: FileList | null): PickedFile[] =>
+  [...(list ?? [])].map((file) => ({
+    path: file.webkitRelativePath || file.name,
+    read: () => Promise.resolve(file),
+  }));
+
+/**
+ * What was dropped, folders searched to the bottom. The entries have to be asked for before the first
+ * wait: the browser forgets them when the event is over.
+ */
+export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]> {
+  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const files: PickedFile[] = [];
+  for (const entry of entries) await collect(entry, files);
+  return files;
+}
+
+async function collect(entry: FileSystemEntry, into: PickedFile[]): Promise<void> {
+  if (entry.isFile) {
+    into.push({
+      path: entry.fullPath.replace(/^\//, ''),
+      read: () =>
+        new Promise((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)),
+    });
+    return;
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const inside: FileSystemEntry[] = [];
+  // a reader hands out a hundred at a time
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (some.length === 0) break;
+    inside.push(...some);
+  }
+  inside.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  for (const one of inside) await collect(one, into);
+}
+
+/** One file after the other; a file that cannot be taken does not keep the others out. */
+export async function importFiles(
+  session: Session,
+  picked: readonly PickedFile[],
+): Promise<ImportResult> {
+  const csv = picked.filter(({ path }) => /\.csv$/i.test(path));
+  const files: ImportedFile[] = [];
+  for (const { path, read } of csv) {
+    try {
+      files.push({ path, error: null, ...(await importFile(session, path, await read())) });
+    } catch (cause) {
+      const hint = cause instanceof AppError && cause.hint ? ` ${cause.hint}` : '';
+      const message = cause instanceof Error ? cause.message : String(cause);
+      files.push({ path, error: message + hint, ids: [], taken: 0, known: [], refused: [] });
+    }
+  }
+  return { files, others: picked.length - csv.length };
+}
+
+async function importFile(session: Session, path: string, file: File) {
+  if (file.size > 2 * importLimit)
+    throw new Error(`It is too large: ${bytes(file.size)} of at most ${bytes(importLimit)}.`);
+  const text = decodeText(new Uint8Array(await file.arrayBuffer()));
+  return session.api.call('runs.import', { name: path, csv: text });
+}
+
+export interface ImportTotal {
+  taken: number;
+  known: number;
+  refused: number;
+  /** Files of which nothing could be read. */
+  refusedFiles: number;
+  ids: number[];
+}
+
+export function totalOf({ files }: ImportResult): ImportTotal {
+  const sum = (of: (file: ImportedFile) => number): number =>
+    files.reduce((total, file) => total + of(file), 0);
+  return {
+    taken: sum(({ taken }) => taken),
+    known: sum(({ known }) => known.length),
+    refused: sum(({ refused }) => refused.length),
+    refusedFiles: sum(({ error }) => (error === null ? 0 : 1)),
+    ids: files.flatMap(({ ids }) => ids),
+  };
+}
