@@ -594,6 +594,8 @@ export interface DatasetState {
 }
 
 export interface Settings {
+  /** Where Prometheus finds the metrics, `127.0.0.1:9797`; null: nowhere. */
+  metrics: string | null;
   region: string;
   /** Used when `region` is `custom`. */
   customGPerKwh: number | null;
@@ -703,6 +705,7 @@ const plugAddress = v.strictObject({
 const stretch = v.pipe(v.number(), v.finite(), v.minValue(0.1), v.maxValue(3600));
 
 export const settingsSchema = v.strictObject({
+  metrics: v.nullable(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(255))),
   region: v.pipe(v.string(), v.maxLength(64)),
   customGPerKwh: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(5000))),
   theme: v.picklist(['system', 'light', 'dark']),

@@ -14,6 +14,8 @@ export interface Option {
   short?: string;
   /** Name of the value in the help: `DIR`. */
   value?: string;
+  /** What the option means where it is given without a value. */
+  implied?: string;
   help: string;
 }
 
@@ -42,8 +44,15 @@ const common: Record<string, Option> = {
 };
 
 /** @throws UsageError on an unknown option. */
-export function readLine(command: Command, argv: string[]): Line & { help: boolean } {
+export function readLine(command: Command, line: string[]): Line & { help: boolean } {
   const described = { ...command.options, ...common };
+  const argv = line.map((word, i) => {
+    const implied = word.startsWith('--') ? described[word.slice(2)]?.implied : undefined;
+    const next = line[i + 1];
+    return implied !== undefined && (next === undefined || next.startsWith('-'))
+      ? `${word}=${implied}`
+      : word;
+  });
   const options: ParseArgsOptionsConfig = Object.fromEntries(
     Object.entries(described).map(([name, { type, short }]) => [
       name,

@@ -28,6 +28,7 @@ import { createEvents, type EventBus } from './events.ts';
 import { createHandlers } from './handlers.ts';
 import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
+import { createMetrics, type Metrics } from './metrics/index.ts';
 import type { PrintPdf } from './print.ts';
 import type { RunContext } from './runs/context.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
@@ -68,6 +69,8 @@ export interface Host {
   readonly events: EventBus;
   /** The file behind a path of the page's origin (`ModelFile.url`); null where that is none. */
   readonly download: ModelExports['find'];
+  /** Serves the metrics of this program to Prometheus, whatever the setting says. */
+  readonly serveMetrics: Metrics['serve'];
   /** What happened to the data on opening that the person should know; null when all was well. */
   readonly remark: string | null;
   /** The run that trains now. */
@@ -231,6 +234,24 @@ export async function createHost(options: HostOptions): Promise<Host> {
     });
     undo.unshift(() => models.close());
 
+    const metrics = createMetrics({
+      store,
+      metering,
+      samples,
+      events,
+      version: options.appVersion,
+    });
+    undo.unshift(() => metrics.close());
+    /** A short command serves nothing: its port would be gone in a second. */
+    const serveMetrics = async (address: string | null): Promise<void> => {
+      if (!background) return;
+      const served = await metrics.serve(address);
+      if (!served) return;
+      log(`Metrics are at ${served.url}`);
+      if (served.warning)
+        events.emit('notice', { level: 'warning', message: served.warning, hint: null });
+    };
+
     const handlers = createHandlers({
       options,
       calibrator,
@@ -245,6 +266,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       metering,
       settings: () => settings,
       changeSettings: async (next) => {
+        // a port that is taken is no setting
+        if (next.metrics !== settings.metrics) await serveMetrics(next.metrics);
         await store.remember({ settings: next });
         settings = next;
         metering.configure(meterSettings());
@@ -272,6 +295,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     if (background) {
       engines.detect();
       void metering.known;
+      await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
       await adoptQueue(store, queue);
     }
 
@@ -280,6 +304,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       handlers,
       events,
       download: models.find,
+      serveMetrics: metrics.serve,
       remark: remarkOn(store.opened),
       get activeRun() {
         return queue.active;

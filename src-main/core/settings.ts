@@ -2,9 +2,11 @@
 import * as v from 'valibot';
 import { AppError, settingsSchema, type Region, type Settings } from '../contract.ts';
 import { customRegion, findRegion, worldAverage } from './energy/regions.ts';
+import { metricsAddress } from './metrics/listener.ts';
 import type { Store } from './store/store.ts';
 
 export const defaultSettings: Settings = {
+  metrics: null,
   region: 'world',
   customGPerKwh: null,
   theme: 'system',
@@ -29,6 +31,7 @@ export async function loadSettings(store: Pick<Store, 'recall'>): Promise<Settin
 
 /** @throws AppError BAD_INPUT when the region is not known or has no figure, or memory has no watts. */
 export function checkSettings(settings: Settings): void {
+  if (settings.metrics !== null) metricsAddress(settings.metrics);
   if (settings.ramMode === 'constant' && settings.ramWatts === null)
     throw new AppError('BAD_INPUT', 'Memory at a constant power needs that power in watts.');
   if (settings.region === 'custom') {

@@ -18,7 +18,7 @@ import { AppError, answer, parseCall, type Handlers } from '../contract.ts';
 import type { EventBus } from '../core/events.ts';
 import type { Host } from '../core/host.ts';
 import { pageFile } from '../core/page.ts';
-import { hostAllowed, originAllowed, sameToken } from './guard.ts';
+import { hostAllowed, originAllowed, sameToken } from '../core/request-guard.ts';
 
 export interface ServerOptions {
   handlers: Handlers;

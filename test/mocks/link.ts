@@ -916,6 +916,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     dimms: null,
     ramMode: 'dimms',
     ramWatts: null,
+    metrics: null,
   };
   let calibration: Calibration = calibrated;
   const asked: MockLink['asked'] = [];

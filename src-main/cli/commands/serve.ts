@@ -1,3 +1,5 @@
+import type { AppError } from '../../contract.ts';
+import { defaultMetricsPort, metricsAddress } from '../../core/metrics/index.ts';
 import { startServer } from '../../server/main.ts';
 import { ensureBuilt, pageDir } from '../build.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
@@ -6,17 +8,31 @@ import { lastingHost } from '../session.ts';
 
 export const serve: Command = {
   name: 'serve',
-  usage: '[--port N] [--host ADDRESS]',
+  usage: '[--port N] [--host ADDRESS] [--metrics [PORT|HOST:PORT]]',
   summary: 'Serves the interface to a browser; for machines without a screen.',
   details: `Only this computer can connect, with the token in the printed address. From another computer use
-an SSH tunnel: ssh -L 8765:127.0.0.1:8765 MACHINE. Ctrl-C ends it; a run stops with a checkpoint.`,
+an SSH tunnel: ssh -L 8765:127.0.0.1:8765 MACHINE. Ctrl-C ends it; a run stops with a checkpoint.
+--metrics serves joules, watts and runs to Prometheus as OpenMetrics text, to this computer only and without a
+token; give another address (0.0.0.0:${defaultMetricsPort}) to let others read it.`,
   options: {
     port: { type: 'string', value: 'N', help: 'default 8765, or the next free one; 0: any' },
     host: { type: 'string', value: 'ADDRESS', help: 'default 127.0.0.1; others are not encrypted' },
+    metrics: {
+      type: 'string',
+      value: '[PORT|HOST:PORT]',
+      implied: String(defaultMetricsPort),
+      help: `metrics for Prometheus, default 127.0.0.1:${defaultMetricsPort}`,
+    },
   },
   run: async ({ positionals, text, json }) => {
     if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
-    await serveInterface({ port: portOf(text('port')), address: text('host'), json });
+    const metrics = text('metrics');
+    try {
+      if (metrics !== undefined) metricsAddress(metrics);
+    } catch (cause) {
+      throw new UsageError(`${(cause as AppError).message} ${(cause as AppError).hint}`);
+    }
+    await serveInterface({ port: portOf(text('port')), address: text('host'), metrics, json });
     return exitCode.ok;
   },
 };
@@ -32,10 +48,13 @@ function portOf(text: string | undefined): number | undefined {
 export async function serveInterface({
   port,
   address,
+  metrics,
   json,
 }: {
   port?: number;
   address?: string;
+  /** Where to serve metrics; where left out, the setting decides. */
+  metrics?: string;
   json: boolean;
 }): Promise<void> {
   await ensureBuilt('page', 'report');
@@ -43,6 +62,7 @@ export async function serveInterface({
   try {
     const { handlers, events, download } = host;
     let { remark } = host;
+    const served = metrics === undefined ? null : await host.serveMetrics(metrics);
     const server = await startServer({
       handlers,
       events,
@@ -56,8 +76,18 @@ export async function serveInterface({
       ...(port !== undefined && { port }),
       ...(address !== undefined && { address }),
     });
-    if (json) printJson({ url: server.url, port: server.port, token: server.token });
-    else console.log(`HuggingGreen is at ${server.url}`);
+    if (json)
+      printJson({
+        url: server.url,
+        port: server.port,
+        token: server.token,
+        metrics: served?.url ?? null,
+      });
+    else {
+      console.log(`HuggingGreen is at ${server.url}`);
+      if (served) console.log(`Metrics are at ${served.url}`);
+    }
+    if (served?.warning) console.error(served.warning);
     await signalled();
     await server.close();
   } finally {
