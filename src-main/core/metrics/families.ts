@@ -144,13 +144,13 @@ function meterFamilies({ components, latest }: MeterState, now: number): Family[
       'hugginggreen_throttled',
       undefined,
       '1 while the clock is held down by heat or a power cap, else 0.',
-      ({ throttled }) => Number(throttled),
+      ({ throttled }, { kind }) => (kind === 'gpu' ? Number(throttled) : null),
     ),
     gauge(
       'hugginggreen_foreign_process',
       undefined,
       '1 while a process of somebody else computes on the card, else 0.',
-      ({ foreign }) => Number(foreign),
+      ({ foreign }, { kind }) => (kind === 'gpu' ? Number(foreign) : null),
     ),
   ];
 }
