@@ -50,18 +50,54 @@ interface Ticks {
   total: number;
 }
 
+const space = 32;
+const lineFeed = 10;
+const startOfStat = Buffer.from('cpu ');
+
 /**
  * The first line of `/proc/stat`: `cpu user nice system idle iowait irq softirq steal ...`. Guest time
- * is already in `user`. Null when the line is not there or is cut off.
+ * is already in `user`. Null when the line is not there or is cut off. Reads bytes: a string, its parts
+ * and an array for each second would be most of what this costs.
  */
-export function parseProcStat(text: string): Ticks | null {
-  const end = text.indexOf('\n');
-  const fields = text.slice(0, end).split(/\s+/);
-  if (end < 0 || fields[0] !== 'cpu' || fields.length < 5) return null;
-  const times = fields.slice(1, 9).map(Number);
-  if (!times.every(Number.isFinite)) return null;
-  const total = times.reduce((sum, time) => sum + time, 0);
-  return { busy: total - times[3]! - (times[4] ?? 0), total };
+export function parseProcStat(line: Uint8Array): Ticks | null {
+  for (let at = 0; at < startOfStat.length; at++) if (line[at] !== startOfStat[at]) return null;
+  let fields = 0;
+  let total = 0;
+  let idle = 0;
+  let value = -1;
+  for (let at = startOfStat.length; at < line.length; at++) {
+    const byte = line[at]!;
+    if (byte >= 48 && byte <= 57) {
+      value = 10 * Math.max(0, value) + byte - 48;
+      continue;
+    }
+    if (byte !== space && byte !== lineFeed) return null;
+    if (value >= 0 && fields < 8) {
+      total += value;
+      if (fields === 3 || fields === 4) idle += value;
+      fields++;
+    }
+    value = -1;
+    if (byte === lineFeed) return fields >= 4 ? { busy: total - idle, total } : null;
+  }
+  return null;
+}
+
+const startOfAvailable = Buffer.from('MemAvailable:');
+
+/** Kibibytes of `MemAvailable` in `/proc/meminfo`; null where the kernel does not say (before 3.14). */
+export function parseMemAvailable(text: Buffer): number | null {
+  let at = text.indexOf(startOfAvailable);
+  if (at < 0) return null;
+  at += startOfAvailable.length;
+  while (text[at] === space) at++;
+  let value = -1;
+  for (; at < text.length; at++) {
+    const digit = text[at]! - 48;
+    if (digit < 0 || digit > 9) return value < 0 ? null : value;
+    value = 10 * Math.max(0, value) + digit;
+  }
+  return null;
 }
 
 function osTicks(): Ticks {
@@ -109,7 +145,7 @@ export class CpuLoad {
   #ticks(): Ticks | null {
     if (this.#file === null) return availableParallelism() > 0 ? osTicks() : null;
     try {
-      return parseProcStat(this.#file.read().toString('latin1'));
+      return parseProcStat(this.#file.read());
     } catch {
       return null;
     }
@@ -123,6 +159,8 @@ export class CpuLoad {
 /** Memory in use, in MB (10^6 bytes), without what the kernel can give back at once. */
 export class MemoryUse {
   #file: KernelFile | null = null;
+  /** Asked once: on Linux each question opens `/proc/meminfo` anew. */
+  readonly #total = totalmem();
 
   constructor() {
     try {
@@ -133,13 +171,13 @@ export class MemoryUse {
   }
 
   usedMb(): number {
-    return (totalmem() - this.#available()) / 1e6;
+    return (this.#total - this.#available()) / 1e6;
   }
 
   #available(): number {
     try {
-      const kib = /^MemAvailable:\s+(\d+) kB$/m.exec(this.#file?.read().toString('latin1') ?? '');
-      return kib === null ? freemem() : Number(kib[1]) * 1024;
+      const kib = this.#file === null ? null : parseMemAvailable(this.#file.read());
+      return kib === null ? freemem() : kib * 1024;
     } catch {
       return freemem();
     }

@@ -1,7 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CpuLoad, KernelFile, MemoryUse, parseProcStat } from '../../src-main/meter/load.ts';
+import {
+  CpuLoad,
+  KernelFile,
+  MemoryUse,
+  parseMemAvailable,
+  parseProcStat,
+} from '../../src-main/meter/load.ts';
 import { temporaryFolder } from './fakes.ts';
 
 const folder = temporaryFolder();
@@ -12,7 +18,7 @@ const tick = (user: number, idle: number, iowait = 0) =>
 
 describe('processor load', () => {
   it('counts everything but idle and waiting for disks as busy, and guests once', () => {
-    expect(parseProcStat('cpu  10 20 30 400 50 1 2 3 7 7\nintr\n')).toEqual({
+    expect(parseProcStat(Buffer.from('cpu  10 20 30 400 50 1 2 3 7 7\nintr\n'))).toEqual({
       busy: 66,
       total: 516,
     });
@@ -20,7 +26,7 @@ describe('processor load', () => {
 
   it.each(['', 'cpu  1 2 3 4', 'intr 5\n', 'cpu  1 x 3 4 5\n'])(
     'makes nothing of the garbled line %j',
-    (text) => expect(parseProcStat(text)).toBeNull(),
+    (text) => expect(parseProcStat(Buffer.from(text))).toBeNull(),
   );
 
   it('is the busy share of the time since the last question', () => {
@@ -46,6 +52,16 @@ describe('processor load', () => {
     expect(load.busyShare() ?? 0).toBeLessThanOrEqual(1);
     load.close();
   });
+});
+
+it.each([
+  ['MemTotal:       100 kB\nMemAvailable:    5432 kB\nBuffers: 1 kB\n', 5432],
+  ['MemAvailable:', null],
+  ['MemAvailable: 54', null],
+  ['MemAvailable: kB\n', null],
+  ['MemTotal: 5 kB\n', null],
+])('memory that can be had, of %j: %s kB', (text, kib) => {
+  expect(parseMemAvailable(Buffer.from(text))).toBe(kib);
 });
 
 describe('kernel files', () => {
