@@ -129,7 +129,7 @@ export class ProcessTree {
 
   #ticks(): { busy: number; total: number } | null {
     try {
-      const ticks = parseProcStat(this.#stat?.read().toString('latin1') ?? '');
+      const ticks = parseProcStat(this.#stat?.read() ?? Buffer.alloc(0));
       if (ticks === null) return null;
       this.#busy = ticks.busy;
       this.#total = ticks.total;

@@ -91,41 +91,51 @@ export const field = {
   instantPower: 186,
 } as const;
 
-/** Space for `fields`, their ids and scopes filled in; the driver fills in the rest. */
-export function fieldBuffer(fields: readonly { id: number; scope: number }[]): Buffer {
-  const buffer = Buffer.alloc(field.bytes * Math.max(1, fields.length));
-  fields.forEach(({ id, scope }, index) => {
-    buffer.writeUInt32LE(id, field.bytes * index);
-    buffer.writeUInt32LE(scope, field.bytes * index + 4);
-  });
-  return buffer;
+/** Space for some fields, seen as bytes, words and doubles: reading a word is one look into an array. */
+export interface FieldBatch {
+  readonly bytes: Buffer;
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
 }
 
-export const fieldResult = (buffer: Buffer, index: number): number =>
-  buffer.readInt32LE(field.bytes * index + 28);
+const wordsPerField = field.bytes / 4;
+
+/** Space for `fields`, their ids and scopes filled in; the driver fills in the rest. */
+export function fieldBatch(fields: readonly { id: number; scope: number }[]): FieldBatch {
+  const memory = new ArrayBuffer(field.bytes * Math.max(1, fields.length));
+  const words = new Uint32Array(memory);
+  fields.forEach(({ id, scope }, index) => {
+    words[wordsPerField * index] = id;
+    words[wordsPerField * index + 1] = scope;
+  });
+  return { bytes: Buffer.from(memory), words, doubles: new Float64Array(memory) };
+}
+
+export const fieldResult = ({ words }: FieldBatch, index: number): number =>
+  words[wordsPerField * index + 7]! | 0;
 
 /** Unsigned 64 bits as a number: exact up to 2^53 mJ, which is 2.5 GWh. */
 export const readU64 = (buffer: Buffer, offset: number): number =>
   buffer.readUInt32LE(offset + 4) * 2 ** 32 + buffer.readUInt32LE(offset);
 
-export function fieldValue(buffer: Buffer, index: number): number {
-  const at = field.bytes * index;
-  const value = at + 32;
-  switch (buffer.readUInt32LE(at + 24)) {
+export function fieldValue({ bytes, words, doubles }: FieldBatch, index: number): number {
+  const at = wordsPerField * index;
+  const low = words[at + 8]!;
+  switch (words[at + 6]) {
     case 0:
-      return buffer.readDoubleLE(value);
+      return doubles[at / 2 + 4]!;
     case 1:
-      return buffer.readUInt32LE(value);
+      return low;
     case 2: // unsigned long: 32 bits under Windows
-      return process.platform === 'win32' ? buffer.readUInt32LE(value) : readU64(buffer, value);
+      return process.platform === 'win32' ? low : words[at + 9]! * 2 ** 32 + low;
     case 3:
-      return readU64(buffer, value);
+      return words[at + 9]! * 2 ** 32 + low;
     case 4:
-      return Number(buffer.readBigInt64LE(value));
+      return Number(bytes.readBigInt64LE(4 * at + 32));
     case 5:
-      return buffer.readInt32LE(value);
+      return low | 0;
     case 6:
-      return buffer.readUInt16LE(value);
+      return low & 0xffff;
     default:
       return NaN;
   }

@@ -16,7 +16,7 @@ import type { PowerMeaning } from './nvidia-generations.ts';
 import {
   code,
   field,
-  fieldBuffer,
+  fieldBatch,
   fieldResult,
   fieldValue,
   libraryPaths,
@@ -27,7 +27,7 @@ import {
   processBytes,
   readU64,
 } from './nvml-library.ts';
-import type { Handle, Nvml, Outcome } from './nvml-library.ts';
+import type { FieldBatch, Handle, Nvml, Outcome } from './nvml-library.ts';
 import { NvmlShares } from './nvml-shares.ts';
 import { probeRefresh, refreshWords } from './refresh.ts';
 import type { Probed } from './refresh.ts';
@@ -132,7 +132,7 @@ class Card implements Component {
   #power: PowerEnergy | null = null;
 
   /** The one call of a tick; null where the driver is too old for it. */
-  #batch: Buffer | null = null;
+  #batch: FieldBatch | null = null;
   #batchFields: number[] = [];
   #averageScope: number | null = null;
   /** Field 186 answers too; it is never mixed in. */
@@ -142,6 +142,8 @@ class Card implements Component {
   readonly #use = new NvmlShares();
 
   #slowAt = -Infinity;
+  /** 0..1: which part of each second is this card's turn for all that is asked once a second. */
+  #turn = 0;
   #slowFlags = 0;
   #pausedUntil = -Infinity;
   #pause = firstPauseMicros;
@@ -174,6 +176,11 @@ class Card implements Component {
     };
     this.#probe();
     this.info = this.#describe();
+  }
+
+  /** Not all cards in one tick: a driver takes up to milliseconds for each call. */
+  takeTurn(turn: number): void {
+    this.#turn = turn;
   }
 
   get alive(): boolean {
@@ -217,9 +224,9 @@ class Card implements Component {
   }
 
   #answers(wanted: { id: number; scope: number }): boolean {
-    const trial = fieldBuffer([wanted]);
+    const trial = fieldBatch([wanted]);
     return (
-      this.#driver.nvml.fields(this.#handle, 1, trial) === code.ok &&
+      this.#driver.nvml.fields(this.#handle, 1, trial.bytes) === code.ok &&
       fieldResult(trial, 0) === code.ok &&
       plausibleMilliwatts(fieldValue(trial, 0)) !== null
     );
@@ -252,10 +259,10 @@ class Card implements Component {
     if (this.#counter !== null) wanted.push({ id: field.energy, scope: 0 });
     if (this.#averageScope !== null)
       wanted.push({ id: field.averagePower, scope: this.#averageScope });
-    const trial = fieldBuffer(wanted);
+    const trial = fieldBatch(wanted);
     const answers =
       wanted.length > 0 &&
-      this.#driver.nvml.fields(this.#handle, wanted.length, trial) === code.ok &&
+      this.#driver.nvml.fields(this.#handle, wanted.length, trial.bytes) === code.ok &&
       wanted.every((_, index) => fieldResult(trial, index) === code.ok);
     this.#batch = answers ? trial : null;
     this.#batchFields = answers ? wanted.map(({ id }) => id) : [];
@@ -300,8 +307,10 @@ class Card implements Component {
     this.#raw = null;
     this.#watts = null;
     this.#readPower();
-    if (this.alive && now >= this.#pausedUntil && (exact || now - this.#slowAt >= slowMicros)) {
-      this.#slowAt = now;
+    const due = now - this.#slowAt >= slowMicros;
+    if (this.alive && now >= this.#pausedUntil && (exact || due)) {
+      // after the first time each card has its own moment of the second, which a mark does not move
+      if (due) this.#slowAt = this.#slowAt === -Infinity ? now - this.#turn * slowMicros : now;
       this.#readSlow();
     }
     if (!this.alive || now < this.#pausedUntil) {
@@ -320,7 +329,9 @@ class Card implements Component {
     const { nvml } = this.#driver;
     let powerAsked = false;
     if (this.#batch !== null) {
-      if (this.#heed(nvml.fields(this.#handle, this.#batchFields.length, this.#batch), null)) {
+      if (
+        this.#heed(nvml.fields(this.#handle, this.#batchFields.length, this.#batch.bytes), null)
+      ) {
         this.#well();
         for (let index = 0; index < this.#batchFields.length; index++) {
           const energy = this.#batchFields[index] === field.energy;
@@ -756,6 +767,7 @@ function open(context: SourceContext): Source {
       persistence = false;
     cards.push(new Card(driver, handle, uuid, name, version));
   }
+  cards.forEach((card, index) => card.takeTurn(index / cards.length));
   assess();
 
   const giveUp = probeRefresh(cards.flatMap(({ probes }) => probes));
