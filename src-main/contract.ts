@@ -28,9 +28,11 @@ import type {
   PhaseName,
   StepMetrics,
 } from './trainer/messages.ts';
+import type { ActionId } from './actions.ts';
 import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
 import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 
+export * from './actions.ts';
 export * from './experiment-config.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
@@ -89,6 +91,8 @@ export class AppError extends Error {
 
 export interface AppInfo {
   version: string;
+  /** Of what runs beneath: `Node`, `Electron`, `Chromium`. */
+  versions: Record<string, string>;
   contractVersion: number;
   shell: 'electron' | 'server';
   dataDir: string;
@@ -925,6 +929,8 @@ export interface Events {
   };
   /** Work without a step count: preparing data, compiling. */
   'run.progress': { id: number; label: string; fraction: number | null };
+  /** An action was taken in the native menu. */
+  action: { id: ActionId };
   /** Energy of the running run so far, about once a second. */
   'run.energy': {
     id: number;

@@ -174,6 +174,7 @@ export function createHandlers(shop: Workshop): Handlers {
   return {
     'app.info': () => ({
       version: options.appVersion,
+      versions: versionsBeneath(),
       contractVersion,
       shell: options.shell,
       dataDir: options.home,
@@ -287,6 +288,14 @@ export function createHandlers(shop: Workshop): Handlers {
       return result;
     },
   };
+}
+
+/** Of what this program runs on; in a browser's own words it would be the browser's. */
+function versionsBeneath(): Record<string, string> {
+  const { node, electron, chrome } = process.versions;
+  const known = { Electron: electron, Chromium: chrome, Node: node };
+  const named = Object.entries(known).filter((entry): entry is [string, string] => !!entry[1]);
+  return Object.fromEntries([...named, ['System', `${process.platform} ${process.arch}`]]);
 }
 
 /** No machine that trains has less. */

@@ -116,8 +116,9 @@ async function start(): Promise<void> {
   let host: Host | null = null;
   servePage(join(mainDir, '..', 'renderer'), () => host?.download ?? null);
   denyPermissions();
-  setMenu();
   host = await startCore();
+  const { events } = host;
+  setMenu((id) => events.emit('action', { id }));
   connectIpc(host.handlers, host.events);
   stayAwake(host);
   closeInOrder(host);

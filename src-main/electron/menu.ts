@@ -1,15 +1,43 @@
-/** The menu: what every program has, and nothing that the page's own buttons do better. */
+/** The menu: what every program has, and the actions of the table with their keys. */
 import { app, Menu, type MenuItemConstructorOptions } from 'electron';
+import { actions, type ActionId, type ActionWords } from '../actions.ts';
 
-export function setMenu(): void {
+/** Electron's name of a key combination; a key without Ctrl or Cmd is the page's alone. */
+const accelerator = (keys: string | null): string | undefined =>
+  keys?.startsWith('Mod+') ? keys.replace('Mod', 'CmdOrCtrl') : undefined;
+
+/** @param take does an action in the page */
+export function setMenu(take: (id: ActionId) => void): void {
   const isMac = process.platform === 'darwin';
+  const items = (group: ActionWords['group']): MenuItemConstructorOptions[] =>
+    actions
+      .filter((action) => action.group === group)
+      .map(({ id, title, keys }) => ({
+        id,
+        label: title,
+        accelerator: accelerator(keys),
+        // the page hears the key itself; the menu only shows it
+        registerAccelerator: false,
+        click: () => take(id),
+      }));
   const template: MenuItemConstructorOptions[] = [
     ...(isMac ? [{ role: 'appMenu' } as const] : []),
-    { label: 'File', submenu: [isMac ? { role: 'close' } : { role: 'quit' }] },
+    {
+      label: 'File',
+      submenu: [
+        ...items('Experiment'),
+        { type: 'separator' },
+        isMac ? { role: 'close' } : { role: 'quit' },
+      ],
+    },
     { role: 'editMenu' },
+    { label: 'Go', submenu: items('Go to') },
+    { label: 'Run', submenu: items('Run') },
     {
       label: 'View',
       submenu: [
+        ...items('View'),
+        { type: 'separator' },
         { role: 'resetZoom' },
         { role: 'zoomIn' },
         { role: 'zoomOut' },
@@ -25,6 +53,7 @@ export function setMenu(): void {
       ],
     },
     { role: 'windowMenu' },
+    { role: 'help', submenu: items('Help') },
   ];
   Menu.setApplicationMenu(Menu.buildFromTemplate(template));
 }

@@ -932,6 +932,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
   const handlers: Handlers = {
     'app.info': () => ({
       version: '0.1.0',
+      versions: { Node: '24.21.0' },
       contractVersion: 1,
       shell: 'electron',
       dataDir: '/home/ada/.local/share/HuggingGreen',

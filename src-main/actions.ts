@@ -1,0 +1,85 @@
+/**
+ * Every action that a person can take by key, menu or command palette, once: the palette, the sheet of
+ * keys (`?`), Electron's menu and the keyboard all read this table, so none of them can be wrong about
+ * another. What an action does is bound by the page (`lib/shell/actions.svelte.ts`).
+ */
+
+/** `Mod` is Cmd on macOS and Ctrl elsewhere. Keys without a modifier do nothing while a person types. */
+export interface ActionWords {
+  id: string;
+  title: string;
+  group: 'Go to' | 'Experiment' | 'Run' | 'View' | 'Help';
+  /** `Mod+K`, `?`, `Shift+Delete`; null: by menu and palette only. */
+  keys: string | null;
+  /** Other words by which a person may look for it. */
+  words?: string;
+}
+
+export const actions = [
+  {
+    id: 'go.machine',
+    title: 'Machine',
+    group: 'Go to',
+    keys: '1',
+    words: 'hardware sensors power',
+  },
+  {
+    id: 'go.new',
+    title: 'New experiment',
+    group: 'Go to',
+    keys: '2',
+    words: 'train preset matrix',
+  },
+  { id: 'go.live', title: 'Live', group: 'Go to', keys: '3', words: 'running now' },
+  { id: 'go.runs', title: 'Runs', group: 'Go to', keys: '4', words: 'history table' },
+  { id: 'go.compare', title: 'Compare', group: 'Go to', keys: '5', words: 'difference statistics' },
+  { id: 'go.data', title: 'Data', group: 'Go to', keys: '6', words: 'datasets download' },
+  {
+    id: 'go.settings',
+    title: 'Settings',
+    group: 'Go to',
+    keys: '7',
+    words: 'preferences region theme',
+  },
+  {
+    id: 'go.about',
+    title: 'About HuggingGreen',
+    group: 'Help',
+    keys: null,
+    words: 'version licences',
+  },
+  { id: 'experiment.example', title: 'Run the example', group: 'Experiment', keys: null },
+  {
+    id: 'machine.probe',
+    title: 'Look for sensors and engines again',
+    group: 'Experiment',
+    keys: null,
+  },
+  { id: 'run.stop', title: 'Stop the active run with a checkpoint', group: 'Run', keys: 'Mod+.' },
+  { id: 'run.open', title: 'Open the active run', group: 'Run', keys: null },
+  { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
+  {
+    id: 'palette',
+    title: 'Search actions and runs',
+    group: 'View',
+    keys: 'Mod+K',
+    words: 'command',
+  },
+  { id: 'search', title: 'Search in this view', group: 'View', keys: '/' },
+  {
+    id: 'theme',
+    title: 'Switch between light, dark and the system’s look',
+    group: 'View',
+    keys: null,
+  },
+  { id: 'keys', title: 'Keys', group: 'Help', keys: '?', words: 'keyboard shortcuts' },
+  {
+    id: 'tour',
+    title: 'Show the tour again',
+    group: 'Help',
+    keys: null,
+    words: 'help first start',
+  },
+] as const satisfies readonly ActionWords[];
+
+export type ActionId = (typeof actions)[number]['id'];

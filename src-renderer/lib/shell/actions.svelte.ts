@@ -1,0 +1,49 @@
+/** What the actions of the table do here and now. */
+import { untrack } from 'svelte';
+import { actions, type ActionId, type ActionWords } from '../../../src-main/contract.ts';
+import { isTyped } from './keys.ts';
+
+export type Behaviour = () => unknown;
+export type Behaviours = Partial<Record<ActionId, Behaviour | null>>;
+
+export class Actions {
+  /** The frame's, then those of the view that is shown. */
+  #bound = $state.raw<readonly Behaviours[]>([]);
+
+  /** @returns its undoing: `$effect(() => actions.bind({ ... }))`. */
+  bind(behaviours: Behaviours): () => void {
+    // called in effects, which must not run again because of what they bind
+    untrack(() => (this.#bound = [...this.#bound, behaviours]));
+    return () => {
+      this.#bound = this.#bound.filter((other) => other !== behaviours);
+    };
+  }
+
+  /** Null where the action has no meaning at present. */
+  behaviour(id: ActionId): Behaviour | null {
+    return this.#bound.findLast((behaviours) => behaviours[id] !== undefined)?.[id] ?? null;
+  }
+
+  /** Those that can be taken now. */
+  get available(): (ActionWords & { id: ActionId })[] {
+    return actions.filter(({ id }) => this.behaviour(id) !== null);
+  }
+
+  /** False where it has no meaning at present. */
+  take(id: ActionId): boolean {
+    const act = this.behaviour(id);
+    act?.();
+    return act !== null;
+  }
+
+  /** Takes the action of a key; one without Ctrl or Cmd only while nobody types. */
+  press(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    const typing = target.closest?.('input, select, textarea, [contenteditable], [role="dialog"]');
+    for (const { id, keys } of actions) {
+      if (keys === null || (typing && !keys.startsWith('Mod+')) || !isTyped(keys, event)) continue;
+      if (this.take(id)) event.preventDefault();
+      return;
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { render } from 'vitest-browser-svelte';
+import { userEvent } from 'vitest/browser';
+import App from '../../src-renderer/App.svelte';
+import { actions } from '../../src-main/contract.ts';
+import { createApi } from '../../src-renderer/api.ts';
+import { isTyped, parseKeys } from '../../src-renderer/lib/shell/keys.ts';
+import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import '../../src-renderer/lib/ui/tokens.css';
+import '../../src-renderer/lib/ui/base.css';
+import { mockLink } from '../mocks/link.ts';
+
+beforeEach(() => {
+  location.hash = '#/machine';
+  localStorage.clear();
+});
+afterEach(() => localStorage.clear());
+
+async function open(link = mockLink()) {
+  const session = new Session(createApi(link));
+  const screen = await render(App, { session });
+  await expect.element(screen.getByRole('heading', { level: 1 })).toBeVisible();
+  return { link, session, screen };
+}
+
+describe('the table of actions', () => {
+  it('gives no key and no id to two actions', () => {
+    const keys = actions.flatMap(({ keys }) => keys ?? []);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(new Set(actions.map(({ id }) => id)).size).toBe(actions.length);
+  });
+
+  it('tells combinations apart', () => {
+    const typed = (key: string, rest: Partial<KeyboardEvent> = {}) => ({
+      key,
+      ctrlKey: false,
+      metaKey: false,
+      shiftKey: false,
+      altKey: false,
+      ...rest,
+    });
+    expect(parseKeys('Mod+Shift+P')).toEqual({ key: 'P', mod: true, shift: true, alt: false });
+    expect(isTyped('Mod+K', typed('k', { ctrlKey: true }))).toBe(true);
+    expect(isTyped('Mod+K', typed('k'))).toBe(false);
+    expect(isTyped('Mod+K', typed('k', { ctrlKey: true, altKey: true }))).toBe(false);
+    // a question mark needs Shift on most keyboards, and none on some
+    expect(isTyped('?', typed('?', { shiftKey: true }))).toBe(true);
+    expect(isTyped('?', typed('?'))).toBe(true);
+    expect(isTyped('M', typed('m', { shiftKey: true }))).toBe(false);
+  });
+});
+
+describe('the palette', () => {
+  it('takes an action by a few letters', async () => {
+    const { screen } = await open();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    const box = screen.getByRole('combobox');
+    await expect.element(box).toBeVisible();
+    await userEvent.keyboard('prefer');
+    await userEvent.keyboard('{Enter}');
+    await expect.poll(() => location.hash).toBe('#/settings');
+    await expect.element(box).not.toBeInTheDocument();
+  });
+
+  it('finds a run by its name', async () => {
+    const { screen, session } = await open();
+    const run = session.runs!.at(-1)!;
+    await screen.getByRole('button', { name: 'Search' }).click();
+    await userEvent.keyboard(run.name);
+    await screen.getByRole('option', { name: new RegExp(run.name) }).click();
+    await expect.poll(() => location.hash).toBe(`#/run/${run.id}`);
+  });
+
+  it('says when nothing is called that, and offers no stop where nothing runs', async () => {
+    const { screen } = await open(mockLink({ runs: [] }));
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('stop the active');
+    await expect.element(screen.getByText('Nothing is called that.')).toBeVisible();
+  });
+});
+
+describe('keys', () => {
+  it('shows the sheet, and closes it', async () => {
+    const { screen } = await open();
+    await userEvent.keyboard('?');
+    await expect.element(screen.getByRole('dialog', { name: 'Keys' })).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(screen.getByRole('dialog')).not.toBeInTheDocument();
+  });
+
+  it('an action of the native menu arrives', async () => {
+    const { link } = await open();
+    link.emit('action', { id: 'go.about' });
+    await expect.poll(() => location.hash).toBe('#/about');
+  });
+});
+
+describe('the tour', () => {
+  it('comes by itself on a first start, once', async () => {
+    const { screen } = await open(mockLink({ runs: [] }));
+    await expect.element(screen.getByRole('region', { name: 'Tour, step 1 of 3' })).toBeVisible();
+    await screen.getByRole('button', { name: 'Next' }).click();
+    await screen.getByRole('button', { name: 'Next' }).click();
+    await screen.getByRole('button', { name: 'Close' }).click();
+    await expect.element(screen.getByRole('region', { name: /^Tour/ })).not.toBeInTheDocument();
+    screen.unmount();
+    const again = await open(mockLink({ runs: [] }));
+    await expect
+      .element(again.screen.getByRole('region', { name: /^Tour/ }))
+      .not.toBeInTheDocument();
+  });
+
+  it('does not come where there are runs', async () => {
+    const { screen } = await open();
+    await expect.element(screen.getByRole('region', { name: /^Tour/ })).not.toBeInTheDocument();
+  });
+});
+
+describe('about', () => {
+  it('names versions, data and packages', async () => {
+    location.hash = '#/about';
+    const { screen } = await open();
+    await expect.element(screen.getByText('24.21.0')).toBeVisible();
+    await expect
+      .element(screen.getByText('Ember and Energy Institute', { exact: false }))
+      .toBeVisible();
+    await expect.element(screen.getByRole('cell', { name: 'chart.js' })).toBeVisible();
+  });
+});
