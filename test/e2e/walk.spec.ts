@@ -70,6 +70,14 @@ test('the first page shows this machine and one button', async () => {
   await expect(page.getByRole('button', { name: 'Run the example' })).toHaveCount(1);
   await expect(page.getByText('ONNX Runtime, processor')).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText('modelled').first()).toBeVisible();
+  // a first start shows around; once it is closed it stays away
+  await expect(page.getByRole('region', { name: 'Tour, step 1 of 3' })).toBeVisible();
+  await shot('tour');
+  await accessible('Tour');
+  await page.getByRole('button', { name: 'Skip' }).click();
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Machine' })).toBeVisible();
+  await expect(page.getByRole('region', { name: /^Tour/ })).toHaveCount(0);
   await shots('machine');
 });
 
@@ -132,6 +140,16 @@ test('every view opens without an error and without an accessibility violation',
     await shots(heading.toLowerCase().replace(' ', '-'));
     await accessible(heading);
   }
+  await page.locator('body').press('Control+k');
+  await page.keyboard.type('about');
+  await accessible('Palette');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'About' })).toBeVisible();
+  await accessible('About');
+  await page.locator('body').press('?');
+  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible();
+  await accessible('Keys');
+  await page.keyboard.press('Escape');
   await page.goto(`${program.url.replace(/#.*/, '')}#/run/2`);
   await expect(page.getByRole('heading', { level: 1, name: 'Run 2' })).toBeVisible();
   await page.waitForTimeout(500);
