@@ -153,9 +153,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
           samples.push(batch);
           events.emit('power', traceOf([batch]));
         },
-        notice: (level, message, hint) => {
+        notice: (level, message, hint, _key, at) => {
           events.emit('notice', { level, message, hint });
-          if (queue.active !== null && level !== 'error') noteActive(level, message);
+          if (queue.active !== null && level !== 'error') noteActive(level, message, at);
         },
         restartMs: options.timing?.meterRestartMs,
       }),
@@ -197,10 +197,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       closing.abort();
       return queue.close('Stopped because the program was closed.');
     });
-    const noteActive = (level: 'info' | 'warning', message: string): void => {
+    const noteActive = (
+      level: 'info' | 'warning',
+      message: string,
+      at = monotonicMicros(),
+    ): void => {
       if (queue.active !== null)
         void store
-          .addNote(queue.active, { at: monotonicMicros(), level, message })
+          .addNote(queue.active, { at, level, message })
           .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
     };
 

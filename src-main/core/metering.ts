@@ -30,6 +30,8 @@ export interface MeteringOptions {
     message: string,
     hint: string | null,
     key?: string | null,
+    /** When it happened, monotonic microseconds; now where left out. */
+    at?: number,
   ) => void;
   /** First pause before a restart in ms; doubled at every crash that follows soon. Default 1000. */
   restartMs?: number;
@@ -108,7 +110,7 @@ export function startMetering(options: MeteringOptions): Metering {
         settleMark(message.id, message.at);
         break;
       case 'event':
-        options.notice(message.level, message.message, null, message.key);
+        options.notice(message.level, message.message, null, message.key, message.at);
     }
   };
 

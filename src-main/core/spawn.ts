@@ -24,22 +24,26 @@ export interface Worker<In> {
   readonly exited: Promise<Exit>;
 }
 
-/** Starts the script `entry` as a process of its own, called `name` where the system shows names. */
+/**
+ * Starts the script `entry` as a process of its own, called `name` where the system shows names.
+ * `env` goes on top of this process's own environment.
+ */
 export type Spawn = <In, Out>(
   entry: string,
   name: string,
   hear: (message: Out) => void,
+  env?: Record<string, string>,
 ) => Worker<In>;
 
 /** Runs the file with the same Node as this process; a `.ts` entry needs no build (type stripping). */
-export const spawnNode: Spawn = (entry, name, hear) => {
+export const spawnNode: Spawn = (entry, name, hear, env = {}) => {
   const child = fork(entry, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     execArgv: [],
     // Ctrl-C in a terminal goes to the whole group; a worker is stopped by its host, with a checkpoint
     detached: process.platform !== 'win32',
-    env: { ...process.env, HUGGINGGREEN_PROCESS: name },
+    env: { ...process.env, ...env, HUGGINGGREEN_PROCESS: name },
   });
   const log = tail(child.stdout, child.stderr);
   child.on('message', (message) => hear(message as Parameters<typeof hear>[0]));

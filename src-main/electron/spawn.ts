@@ -3,11 +3,11 @@ import { utilityProcess } from 'electron';
 import type { Readable } from 'node:stream';
 import { tail, type Spawn } from '../core/spawn.ts';
 
-export const spawnUtility: Spawn = (entry, name, hear) => {
+export const spawnUtility: Spawn = (entry, name, hear, env = {}) => {
   const child = utilityProcess.fork(entry, [], {
     serviceName: `HuggingGreen ${name}`,
     stdio: 'pipe',
-    env: { ...process.env, HUGGINGGREEN_PROCESS: name },
+    env: { ...process.env, ...env, HUGGINGGREEN_PROCESS: name },
   });
   const log = tail(child.stdout as Readable | null, child.stderr as Readable | null);
   let alive = true;

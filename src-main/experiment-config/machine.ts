@@ -23,6 +23,19 @@ export const compute = v.pipe(
         },
       }),
     ),
+    gpu: v.pipe(
+      v.optional(
+        v.nullable(
+          v.pipe(v.string(), v.trim(), v.minLength(1, 'must not be empty'), v.maxLength(100)),
+        ),
+        null,
+      ),
+      v.title('GPU'),
+      v.description(
+        'Card to train on, by its UUID or a unique beginning of it; only that card is counted. Empty: the cards that CUDA_VISIBLE_DEVICES names, else all. On the processor (cpu, wasm) all cards count, since they draw idle power',
+      ),
+      hints({ advanced: true }),
+    ),
     threads: v.pipe(
       v.optional(v.nullable(integer(1, 1024)), null),
       v.title('CPU threads'),

@@ -176,7 +176,11 @@ function fromFile(name: string, cells: Record<string, string> | null): Cell {
 function runRow(run: RunDetail): Row {
   const { summary, circumstances, energy } = run;
   const { machine } = circumstances;
-  const gpus = machine?.gpus ?? [];
+  const unused = new Set(
+    energy?.components.filter(({ counted }) => !counted).map(({ key }) => key),
+  );
+  // the cards of the run, not of the machine
+  const gpus = (machine?.gpus ?? []).filter(({ uuid }) => !unused.has(`gpu:${uuid}`));
   const place = energy && placeOf(energy.emissions.regionCode, energy.emissions.regionName);
   const validation = run.evaluations.findLast(({ result }) => result.split === 'validation');
   const scored = run.evaluations.findLast(({ result }) => result.split === summary.f1Split);

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, wireError, type RunDetail, type RunSummary } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import { utcOf } from '../clock.ts';
+import { cardsOf, countsIn, runCards } from '../energy/cards.ts';
 import { socketWh } from '../energy/account.ts';
 import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
@@ -145,21 +146,25 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (!config)
       throw new AppError('CONFLICT', `Run ${id} was imported: there is nothing to train.`);
     const resume = resumePoint(detail, context.runDir(id));
+    const { gpu, engine } = config.compute;
     return {
+      compute: { gpu, engine },
       energy: config.energy,
       resumed: resume !== null,
-      create: (): Driver => trainerDriver(course, config, resume),
+      create: (env: Record<string, string>): Driver => trainerDriver(course, config, resume, env),
     };
   };
 
   const live = async (): Promise<Ending> => {
     const detail = await store.getRun(id);
     const { summary } = detail;
-    const { energy: terms, resumed, create } = work(detail);
+    const { compute, energy: terms, resumed, create } = work(detail);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
     // whatever could not be told apart before is not this run's
     metering.watch([]);
+    const cards = runCards(compute, process.env, cardsOf(metering.inventory, metering.components));
+    const counted = resumed ? withEarlier(cards.counted, detail) : cards.counted;
     const { region, warning } = context.priceOf({ energy: terms });
     const wall = context.wall();
     machineKnown = metering.inventory !== null;
@@ -170,9 +175,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       intensity: region,
       pue: terms.pue,
       wall,
+      counted,
     });
     await announce();
-    const energy = new LiveEnergy();
+    const energy = new LiveEnergy(countsIn({ counted }));
     const stopSampling = context.samples.listen((batch) =>
       energy.append(batch, metering.components),
     );
@@ -189,6 +195,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       if (!abort.signal.aborted) await store.updateRun(id, { status: 'running' });
       await announce();
       if (warning) note('warning', warning);
+      if (cards.note) note('warning', cards.note);
       ticker = setInterval(() => {
         const { readWh, ...figures } = energy.since(from, summary, region, terms.pue);
         const time = timeOf(monotonicMicros());
@@ -205,7 +212,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       );
       const hostBefore = process.cpuUsage();
       if (abort.signal.aborted) return { status: 'stopped' };
-      const own = create();
+      const own = create(cards.env);
       driver = own;
       const ending = await own.drive(timeOf);
       stopWatching();
@@ -289,4 +296,13 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     .then(end);
 
   return { id, stop, stopByHand, ended };
+}
+
+/** A run that goes on on another card keeps what it took of the first. */
+function withEarlier(counted: string[] | null, { energy }: RunDetail): string[] | null {
+  if (counted === null) return null;
+  const before = (energy?.components ?? []).filter(
+    ({ kind, counted }) => kind === 'gpu' && counted,
+  );
+  return [...new Set([...counted, ...before.map(({ key }) => key)])];
 }

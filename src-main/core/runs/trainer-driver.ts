@@ -7,11 +7,15 @@ import type { Course, Driver, Ending, Problem } from './driver.ts';
 /** Between the trainer's last word and the end of its process. */
 const exitPatienceMs = 5000;
 
-/** @param resume checkpoint to go on from, or null */
+/**
+ * @param resume checkpoint to go on from, or null
+ * @param env for the trainer, on top of this program's
+ */
 export function trainerDriver(
   course: Course,
   config: ExperimentConfig,
   resume: string | null,
+  env: Record<string, string> = {},
 ): Driver {
   const { id, context, recorder, stopped, note, announce, announceProgress } = course;
   const { store, metering, events } = context;
@@ -118,6 +122,7 @@ export function trainerDriver(
         context.trainerEntry,
         `trainer ${id}`,
         (message) => hear(message, timeOf),
+        env,
       );
       worker = own;
       void own.started.then((pid) => pid !== null && course.started(pid));

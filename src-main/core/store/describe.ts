@@ -161,7 +161,13 @@ function unusual(section: object, plain: object | undefined): string[] {
 
 /** Twelve hexadecimal digits: the same for configs that differ in nothing but name and seed. */
 export function groupOf(config: ExperimentConfig): string {
-  const same = { ...config, name: '', train: { ...config.train, seed: 0 } };
+  const same = {
+    ...config,
+    name: '',
+    train: { ...config.train, seed: 0 },
+    // which of a machine's cards it ran on makes it no other experiment, as another machine does not
+    compute: { ...config.compute, gpu: undefined },
+  };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);
 }
 

@@ -66,8 +66,8 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
   };
 }
 
-async function queued(name: string, baselineSeconds = 0): Promise<number> {
-  const parsed = parseExperimentConfig(config(name, baselineSeconds));
+async function queued(name: string, baselineSeconds = 0, more: object = {}): Promise<number> {
+  const parsed = parseExperimentConfig({ ...config(name, baselineSeconds), ...more });
   if (!parsed.ok) throw new Error('the config of the test is wrong');
   return store.createRun({
     name,
@@ -124,6 +124,42 @@ test('a region that is not known is said in the run itself', async () => {
   await startRun(context({ priceOf: () => ({ region: worldAverage, warning }) }), id).ended;
   const { notes } = await store.getRun(id);
   expect(notes).toMatchObject([{ level: 'warning', message: warning }]);
+});
+
+const twoCards = (['GPU-one', 'GPU-two'] as const).map((uuid): ComponentInfo => ({
+  ...{ key: `gpu:${uuid}`, kind: 'gpu', name: uuid, source: 'nvml', provenance: 'counted' },
+  ...{ uncertaintyPercent: 5, uncertaintyWatts: null, method: 'a test' },
+}));
+
+test('the card that the config names is what the trainer sees and the run counts', async () => {
+  const samples = sampleHub();
+  let joules = 0;
+  const mark = (): Promise<number> => {
+    const at = monotonicMicros();
+    const series = twoCards.map(({ key }) => ({
+      ...{ key, joules: [(joules += 3600)], watts: [10], flags: [0] },
+      ...{ utilPercent: [null], memoryMb: [null], tempC: [null] },
+    }));
+    samples.push({ session: 'a', t: [at], series });
+    return Promise.resolve(at);
+  };
+  const metering = { ...noSensors, components: twoCards, mark };
+  const id = await queued('tells its cards', 0, { compute: { gpu: 'GPU-tw' } });
+  await startRun(context({ metering, samples }), id).ended;
+  const { notes, energy, summary } = await store.getRun(id);
+  expect(notes[0]!.message).toBe('GPU-two PCI_BUS_ID');
+  expect(energy!.components.map(({ key, counted }) => [key, counted])).toEqual([
+    ['gpu:GPU-one', false],
+    ['gpu:GPU-two', true],
+  ]);
+  expect(summary.wh).toBe(energy!.components[1]!.wh);
+
+  const none = await queued('works', 0, { compute: { gpu: 'GPU-three' } });
+  await startRun(context({ metering, samples }), none).ended;
+  expect((await store.getRun(none)).summary).toMatchObject({
+    status: 'failed',
+    error: { code: 'BAD_INPUT', hint: expect.stringContaining('GPU-one') },
+  });
 });
 
 /** A machine whose processor is as busy as that, read at every mark. */
