@@ -6,6 +6,7 @@ import { parse } from 'csv-parse/sync';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
+import type { SensorReport } from '../../src-main/cli/sensor-report.ts';
 import type { MatrixResults } from '../../src-main/cli/matrix-results.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
 import { vitOf } from '../fixtures/vit.ts';
@@ -357,9 +358,18 @@ test('a trained model leaves as ONNX and as safetensors; what cannot is refused'
 });
 
 test('doctor says what can be measured and trained with', async () => {
-  const findings = await json<{ healthy: boolean; machine: { autoEngine: string } }>('doctor');
+  const findings = await json<{
+    healthy: boolean;
+    machine: { autoEngine: string };
+    energy: SensorReport;
+  }>('doctor');
   expect(findings.healthy).toBe(true);
   expect(findings.machine.autoEngine).not.toBeNull();
+  // the power of now was waited for, and each path says what it is
+  expect(findings.energy.total!.watts).toBeGreaterThan(0);
+  expect(findings.energy.sources.every(({ reads, gives }) => reads !== '' && gives !== '')).toBe(
+    true,
+  );
 });
 
 /** A page as the server sees it; resolves with the first notice. */

@@ -118,7 +118,14 @@ const run = {
   step: 40,
   uncertaintyWh: null,
 } as RunSummary;
-const program = { version: '1.2.3', cpuSeconds: 4.5, startedAt: 1.7e9, residentBytes: 1e8 };
+const overhead = { cores: 0.02, residentBytes: 3e8, watts: { cpu: 0.5, ram: null }, seconds: 30 };
+const program = {
+  version: '1.2.3',
+  overhead,
+  cpuSeconds: 4.5,
+  startedAt: 1.7e9,
+  residentBytes: 1e8,
+};
 
 function page(change: { session?: string; now?: number } = {}) {
   const latest = latestReadings();
@@ -197,6 +204,8 @@ it('tells every component in base units, with the label of its kind of value', (
   expect(values('hugginggreen_power_uncertainty_watts')).toEqual([30]);
   expect(values('hugginggreen_program_energy_joules')?.[0]).toBe(0.25);
   expect(values('hugginggreen_source_reading')).toEqual([1, 0]);
+  expect(values('hugginggreen_program_cpu_ratio')).toEqual([0.02]);
+  expect(values('hugginggreen_program_power_watts')).toEqual([0.5]);
 });
 
 it('tells runs, and leaves out what is missing', () => {

@@ -1,29 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatasetState, Machine } from '../../contract.ts';
 import { dataHome } from '../../core/data-home.ts';
 import { findBrowser } from '../../core/print.ts';
 import { exitCode, printJson, type Command } from '../command.ts';
+import { sensorReport, type SensorReport } from '../sensor-report.ts';
 import { appVersion, withSession, type Session } from '../session.ts';
-import { bytes, table } from '../text.ts';
+import { bytes, number, table, withUnit } from '../text.ts';
 
 export const doctor: Command = {
   name: 'doctor',
   usage: '',
-  summary: 'Says what can be measured here, with which engine, and how to fix what cannot.',
-  details: 'Exit code: 0 when a training could be run and measured, 1 otherwise.',
+  summary:
+    'Says what can be measured here, how well, with which engine, and how to mend what cannot.',
+  details: `Every sensor path of this system is explained: what it reads, the label and band of its numbers, why it
+is not read, and the fix with its risk. Nothing is changed.
+Exit code: 0 when a training could be run and measured, 1 otherwise.`,
   options: {},
   run: async ({ json }) =>
     withSession('doctor', async (session) => {
-      const machine = await examined(session);
+      await examined(session);
+      const watts = await meanWatts(session);
+      const machine = await withOverhead(session);
+      const calibration = await session.call('calibration.get', {});
       const datasets = await session.call('datasets.list', {});
       const browser = await findBrowser();
       const able = machine.engines.some(({ available }) => available);
       const measuring = machine.components.length > 0;
-      const findings = {
+      const findings: Findings = {
         version: appVersion(),
         node: process.versions.node,
         dataDir: dataHome(),
         through: session.through,
         machine,
+        energy: sensorReport(machine, watts, calibration.kept !== null),
         datasets,
         pdf: browser,
         healthy: able && measuring,
@@ -33,6 +42,18 @@ export const doctor: Command = {
       return findings.healthy ? exitCode.ok : exitCode.failed;
     }),
 };
+
+interface Findings {
+  version: string;
+  node: string;
+  dataDir: string;
+  through: string | null;
+  machine: Machine;
+  energy: SensorReport;
+  datasets: DatasetState[];
+  pdf: string | null;
+  healthy: boolean;
+}
 
 /** Sensors and engines take some seconds to be found. */
 async function examined(session: Session): Promise<Machine> {
@@ -49,64 +70,159 @@ async function examined(session: Session): Promise<Machine> {
   }
 }
 
-function describe(findings: {
-  version: string;
-  node: string;
-  dataDir: string;
-  through: string | null;
-  machine: Machine;
-  datasets: DatasetState[];
-  pdf: string | null;
-}): string {
-  const { machine, datasets } = findings;
-  const { inventory } = machine;
-  const mark = (fine: boolean): string => (fine ? 'yes' : 'no');
-  const fixes = [...machine.sources, ...machine.engines, ...datasets].flatMap((entry) =>
-    entry.fix ? [`- ${'label' in entry ? entry.label : entry.title}: ${entry.fix}`] : [],
+/** Seconds over which the power of now is taken, after the search for engines has ended. */
+const seconds = 3;
+
+async function meanWatts(session: Session): Promise<Record<string, number | null>> {
+  await sleep(seconds * 1000);
+  const { watts } = await session.call('machine.power', { seconds });
+  return Object.fromEntries(
+    Object.entries(watts).map(([key, column]) => {
+      const read = column.filter((value) => value !== null);
+      return [key, read.length === 0 ? null : read.reduce((a, b) => a + b) / read.length];
+    }),
   );
+}
+
+/** The program's own use is told every few seconds; where it is not, the rest is worth more than waiting. */
+async function withOverhead(session: Session): Promise<Machine> {
+  for (let tries = 1; ; tries++) {
+    const machine = await session.call('machine.get', {});
+    if (machine.overhead || tries >= 8) return machine;
+    await sleep(1000);
+  }
+}
+
+function describe({ machine, energy, datasets, ...findings }: Findings): string {
   return [
     `HuggingGreen ${findings.version} on Node ${findings.node}; data in ${findings.dataDir}${findings.through ? ` (asked through ${findings.through})` : ''}`,
-    inventory
-      ? [
-          `${inventory.hostname}: ${inventory.os}${inventory.virtual ? ', virtual machine' : ''}`,
-          `${inventory.cpu.brand}, ${inventory.cpu.cores} threads, ${bytes(inventory.memory.totalBytes)} memory`,
-          ...inventory.gpus.map(({ name, memoryBytes }) => `${name}, ${bytes(memoryBytes)}`),
-        ].join('\n')
-      : 'The inventory of this machine could not be taken.',
-    machine.components.length > 0
-      ? table(
-          ['what is measured', 'source', 'kind of value', '±', 'how'],
-          machine.components.map((c) => [
-            c.name,
-            c.source,
-            c.provenance,
-            c.uncertaintyPercent !== null
-              ? `${c.uncertaintyPercent} %`
-              : c.uncertaintyWatts !== null
-                ? `${c.uncertaintyWatts.toFixed(1)} W`
-                : '',
-            c.method,
-          ]),
-        )
-      : 'Nothing can be measured here.',
-    table(
-      ['sensor', 'state', 'detail'],
-      machine.sources.map(({ label, state, detail }) => [label, state, detail]),
-    ),
+    hardware(machine),
+    heading('What is measured'),
+    measured(energy),
+    overhead(machine),
+    heading('What nobody counts'),
+    energy.notCounted.map((line) => bullet(line)).join('\n'),
+    heading('Sensor paths, best first'),
+    energy.sources.map(sourceText).join('\n'),
+    heading('Engines'),
     table(
       ['engine', 'works', 'auto', 'detail'],
       machine.engines.map(({ name, label, available, detail }) => [
         label,
-        mark(available),
+        available ? 'yes' : 'no',
         name === machine.autoEngine ? '*' : '',
         detail,
       ]),
     ),
+    heading('Datasets'),
     table(
       ['dataset', 'state', 'detail'],
       datasets.map(({ title, state, detail }) => [title, state, detail]),
     ),
     `PDF: ${findings.pdf ? `printed by ${findings.pdf}` : 'no Chromium, Chrome or Edge found; the HTML report prints from any browser (or set CHROMIUM_PATH)'}`,
-    ...(fixes.length > 0 ? [`What would help:\n${fixes.join('\n')}`] : []),
+    ...fixes([...machine.engines, ...datasets]),
+    findings.healthy
+      ? 'A training can be run and measured here.'
+      : machine.components.length === 0
+        ? 'A training cannot be measured here: no sensor and no model works.'
+        : 'A training cannot be run here: no engine works.',
   ].join('\n\n');
 }
+
+const heading = (text: string): string => text.toUpperCase();
+
+function hardware({ inventory }: Machine): string {
+  if (!inventory) return 'The inventory of this machine could not be taken.';
+  return [
+    `${inventory.hostname}: ${inventory.os}${inventory.virtual ? ', virtual machine' : ''}`,
+    `${inventory.cpu.brand}, ${inventory.cpu.cores} threads, ${bytes(inventory.memory.totalBytes)} memory`,
+    ...inventory.gpus.map(
+      ({ name, memoryBytes, driver }) =>
+        `${name}, ${bytes(memoryBytes)}${driver ? `, driver ${driver}` : ''}`,
+    ),
+  ].join('\n');
+}
+
+function measured({ components, total }: SensorReport): string {
+  if (components.length === 0) return 'Nothing: no sensor of this machine can be read.';
+  const lines = components.flatMap(({ name, label, band, watts, source, method, better }) => [
+    `${name}: ${label}${band ? `, ${band}` : ''}${watts === null ? '' : `; now ${number(watts)} W`}`,
+    ...indented(`${source}: ${method}`),
+    ...(better ? indented(`Better: ${better}`) : []),
+  ]);
+  if (total)
+    lines.push(
+      ...wrapped(
+        `Together now ${number(total.watts)} W${total.bandWatts === null ? '' : `, ± ${number(total.bandWatts, 2)} W`} (mean of ${seconds} s; the bands of the parts taken as independent).`,
+        '',
+        '',
+      ),
+    );
+  return lines.join('\n');
+}
+
+function overhead({ overhead }: Machine): string {
+  if (!overhead)
+    return 'What this program takes itself cannot be told here: it needs the process list of Linux.';
+  const watts = Object.entries(overhead.watts).flatMap(([kind, value]) =>
+    value === null ? [] : [`${withUnit(value, 'W', 2)} of the ${kind.toUpperCase()}`],
+  );
+  const share = watts.length > 0 ? `, by its share of use ${watts.join(', ')}` : '';
+  return wrapped(
+    `This program itself, as this command runs it, takes ${number(overhead.cores * 100, 2)} % of one core and ${bytes(overhead.residentBytes)} of memory${share} (mean of ${Math.round(overhead.seconds)} s; the search for engines is in it).`,
+    '',
+    '',
+  ).join('\n');
+}
+
+const stateWords = {
+  reading: 'read',
+  unavailable: 'NOT READ',
+  failed: 'FAILED',
+  unused: 'not needed',
+} as const;
+
+function sourceText({
+  label,
+  state,
+  reads,
+  gives,
+  detail,
+  fix,
+}: SensorReport['sources'][number]): string {
+  return [
+    `${label}: ${stateWords[state]}`,
+    ...indented(`What: ${reads}. Gives: ${gives}.`),
+    ...(detail ? indented(`${state === 'reading' ? 'Here' : 'Why'}: ${detail}`) : []),
+    ...(fix ? fix.split('\n').flatMap((line, i) => indented(i === 0 ? `Fix: ${line}` : line)) : []),
+  ].join('\n');
+}
+
+function fixes(entries: readonly (Machine['engines'][number] | DatasetState)[]): string[] {
+  const lines = entries.flatMap((entry) =>
+    entry.fix ? [`- ${'label' in entry ? entry.label : entry.title}: ${entry.fix}`] : [],
+  );
+  return lines.length === 0 ? [] : [`What would help:\n${lines.join('\n')}`];
+}
+
+/** Lines of a terminal; a command that is to be copied has no break in it. */
+const columns = 100;
+
+function wrapped(text: string, first: string, others: string): string[] {
+  if (/`|sudo |[|>&]{1,2} /.test(text)) return [first + text];
+  const lines: string[] = [];
+  let line = first;
+  let empty = true;
+  for (const word of text.replace(/(\d) (%|W|J|s)(?![\w])/g, '$1\u00a0$2').split(' ')) {
+    if (!empty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = others;
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line];
+}
+const indented = (text: string): string[] => wrapped(text, '    ', '      ');
+const bullet = (text: string): string => wrapped(text, '- ', '  ').join('\n');

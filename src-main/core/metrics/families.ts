@@ -1,5 +1,5 @@
 /** What the program knows now, as OpenMetrics families in base units: joules, watts, seconds, ratios. */
-import type { Energy, PowerComponent, RunSummary, SourceStatus } from '../../contract.ts';
+import type { Energy, Overhead, PowerComponent, RunSummary, SourceStatus } from '../../contract.ts';
 import type { Family, Labels } from './exposition.ts';
 import type { Latest, LatestReading } from './latest.ts';
 
@@ -19,6 +19,8 @@ export interface RunState {
 
 export interface ProgramState {
   version: string;
+  /** Of all processes of this program, where the meter can tell. */
+  overhead: Overhead | null;
   /** Of this process, the host; the meter and the training are processes of their own. */
   cpuSeconds: number;
   /** Seconds since 1970. */
@@ -227,10 +229,35 @@ function runFamilies(runs: readonly RunState[]): Family[] {
 
 const programFamilies = ({
   version,
+  overhead,
   cpuSeconds,
   startedAt,
   residentBytes,
 }: ProgramState): Family[] => [
+  {
+    name: 'hugginggreen_program_cpu_ratio',
+    type: 'gauge',
+    unit: 'ratio',
+    help: 'Processors that all processes of this program keep busy, its overhead; 1 is one core all the time.',
+    samples: [{ labels: {}, value: overhead?.cores ?? null }],
+  },
+  {
+    name: 'hugginggreen_program_resident_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Resident memory of all processes of this program but the training.',
+    samples: [{ labels: {}, value: overhead?.residentBytes ?? null }],
+  },
+  {
+    name: 'hugginggreen_program_power_watts',
+    type: 'gauge',
+    unit: 'watts',
+    help: 'Power that falls to this program by its share of use, mean of the last seconds.',
+    samples: Object.entries(overhead?.watts ?? {}).map(([kind, value]) => ({
+      labels: { kind },
+      value,
+    })),
+  },
   {
     name: 'hugginggreen_host_cpu_seconds',
     type: 'counter',

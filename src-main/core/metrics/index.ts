@@ -29,7 +29,7 @@ export function createMetrics({
   version,
 }: {
   store: Pick<Store, 'listRuns' | 'getRun'>;
-  metering: Pick<Metering, 'components' | 'sources'>;
+  metering: Pick<Metering, 'components' | 'sources' | 'overhead'>;
   samples: SampleHub;
   events: EventBus;
   version: string;
@@ -67,6 +67,7 @@ export function createMetrics({
     return exposition(
       families({ components: metering.components, sources: metering.sources, latest }, states, {
         version,
+        overhead: metering.overhead,
         cpuSeconds: (user + system) / 1e6,
         startedAt,
         residentBytes: process.memoryUsage.rss(),
