@@ -23,6 +23,7 @@ import { matrix } from './commands/matrix.ts';
 import { options } from './commands/options.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
+import { settings } from './commands/settings.ts';
 import { show } from './commands/show.ts';
 import { appVersion } from './session.ts';
 
@@ -35,6 +36,7 @@ const commands: Command[] = [
   exportRuns,
   importRuns,
   serve,
+  settings,
   doctor,
   demo,
   options,

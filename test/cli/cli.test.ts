@@ -470,3 +470,34 @@ test.runIf(process.platform === 'linux')(
     while (await alive()) await new Promise((resolve) => setTimeout(resolve, 50));
   },
 );
+
+test('settings are shown, changed and refused on the command line', async () => {
+  const changed = await start(
+    'settings',
+    'ramMode=constant',
+    'ramWatts=9.5',
+    'cpuTdpWatts=95',
+    'region=FRA',
+    'cpuCurve={"idle":0.15,"span":0.75,"exponent":1}',
+    '--json',
+  ).ended;
+  expect(JSON.parse(changed.stdout)).toMatchObject({
+    ramMode: 'constant',
+    ramWatts: 9.5,
+    cpuTdpWatts: 95,
+    region: 'FRA',
+    cpuCurve: { idle: 0.15, span: 0.75, exponent: 1 },
+  });
+  for (const [word, why] of [
+    ['ramMod=off', 'did you mean ramMode?'],
+    ['cpuTdpWatts=0', 'cpuTdpWatts: '],
+    ['ramMode', 'is not NAME=VALUE'],
+  ] as const) {
+    const { code, stderr } = await start('settings', word).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain(why);
+  }
+  const { code, stdout } = await start('settings', 'ramWatts=null', 'ramMode=off').ended;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/ramMode +off/);
+});

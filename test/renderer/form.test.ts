@@ -329,3 +329,42 @@ describe('a region', () => {
       .toMatchObject({ region: 'custom', customGPerKwh: 120 });
   });
 });
+
+describe('memory and processor without a counter', () => {
+  const show = async () => {
+    const link = mockLink();
+    const session = new Session(createApi(link));
+    const screen = await render(Settings, { session });
+    await expect.element(screen.getByRole('button', { name: 'per module' })).toBeVisible();
+    return { link, session, screen };
+  };
+
+  it('memory of one’s own is saved with its watts, and may be left out', async () => {
+    const { link, session, screen } = await show();
+    await screen.getByRole('button', { name: 'own figure', exact: true }).click();
+    expect(link.asked.some(({ name }) => name === 'settings.set')).toBe(false);
+    await screen.getByLabelText('Memory power').fill('9.5');
+    await userEvent.keyboard('{Tab}');
+    await expect.poll(() => session.settings).toMatchObject({ ramMode: 'constant', ramWatts: 9.5 });
+    await screen.getByRole('button', { name: 'off', exact: true }).click();
+    await expect.poll(() => session.settings?.ramMode).toBe('off');
+    expect(screen.getByLabelText('Memory power').elements()).toEqual([]);
+  });
+
+  it('the curve is saved whole, refused out of bounds, and cleared by clearing it', async () => {
+    const { session, screen } = await show();
+    const exponent = screen.getByLabelText('CPU curve, exponent');
+    await exponent.fill('3');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(screen.getByText('exponent must be a number from 0.1 to 2')).toBeVisible();
+    expect(session.settings?.cpuCurve).toBeNull();
+    await exponent.fill('1');
+    await userEvent.keyboard('{Tab}');
+    await expect
+      .poll(() => session.settings?.cpuCurve)
+      .toEqual({ idle: 0.1, span: 0.7, exponent: 1 });
+    await exponent.fill('');
+    await userEvent.keyboard('{Tab}');
+    await expect.poll(() => session.settings?.cpuCurve).toBeNull();
+  });
+});
