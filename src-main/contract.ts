@@ -288,7 +288,7 @@ export interface Emissions {
   source: string;
   basis: string;
   pue: number;
-  /** Intensity hour by hour instead of the yearly figure; null where the year's figure was taken. */
+  /** Intensity hour by hour instead of the yearly figure; null where that was not asked for. */
   hourly: {
     /** `Electricity Maps, DK-DK1`, `profile office.csv`. */
     name: string;
@@ -311,14 +311,43 @@ export interface Pricing {
   embodied: { kgCO2e: number; years: number } | null;
 }
 
+/** Where hourly carbon intensity can come from: a file, or a service that is asked over the network. */
+export const intensityProviders = ['profile', 'electricity-maps', 'uk'] as const;
+export type IntensityProvider = (typeof intensityProviders)[number];
+
 /** gCO2e per kWh by the hour. */
 export interface HourlyIntensity {
   kind: 'profile' | 'live';
+  provider: IntensityProvider;
+  /** Name of the profile, zone of Electricity Maps, outward postcode (empty: all of Great Britain). */
+  zone: string;
+  /** For people: `Electricity Maps, DK-DK1`. */
   name: string;
   source: string;
+  basis: string;
   /** Start of each step, ms since 1970, ascending, and its value; a step lasts until the next, an hour at most. */
   at: number[];
   gPerKwh: number[];
+}
+
+/** A profile of hourly intensity that was read from a CSV file. */
+export interface IntensityProfile {
+  name: string;
+  /** `day`: 24 values by the local hour of the day; `hours`: values with their dates. */
+  kind: 'day' | 'hours';
+  steps: number;
+  /** Milliseconds since 1970; null for a day. */
+  from: number | null;
+  to: number | null;
+  meanGPerKwh: number;
+}
+
+/** What is there to price by the hour with. */
+export interface IntensityState {
+  providers: { name: IntensityProvider; label: string; network: boolean; needsKey: boolean }[];
+  /** Last characters of the key of Electricity Maps; the key itself never leaves the host. */
+  keyEnd: string | null;
+  profiles: IntensityProfile[];
 }
 
 export interface Energy {
@@ -371,6 +400,8 @@ export interface RunSummary {
   method: string;
   /** The matrix that this run is part of; null for a run on its own. */
   matrix: RunPlace | null;
+  /** The run whose joules this re-priced copy shares; null for a run of its own. */
+  copyOf: number | null;
   engine: string | null;
   seed: number | null;
   epoch: number | null;
@@ -601,8 +632,24 @@ export interface Settings {
   /** Where Prometheus finds the metrics, `127.0.0.1:9797`; null: nowhere. */
   metrics: string | null;
   region: string;
-  /** Used when `region` is `custom`. */
+  /** Used when `region` is `custom`: the figure, what it is called, where it is from, of which year. */
   customGPerKwh: number | null;
+  customName: string | null;
+  customSource: string | null;
+  customYear: number | null;
+  /** Power usage effectiveness of the building; a config may have its own, as for the next three. */
+  pue: number;
+  /** Water per kWh; null: not told. */
+  waterLPerKwh: number | null;
+  /** Manufacture of the machine in kgCO2e and the years over which it is spread; null: not told. */
+  embodiedKg: number | null;
+  embodiedYears: number | null;
+  /** Who gives the intensity by the hour; null: the year's figure of the region. */
+  hourly: IntensityProvider | null;
+  /** Profile, zone or postcode. */
+  hourlyZone: string | null;
+  /** Codes of the regions in which a run is shown as if it had taken place there. */
+  elsewhere: string[];
   theme: 'system' | 'light' | 'dark';
   /** Samples per second of the meter. */
   hz: number;
@@ -635,6 +682,8 @@ export interface Comparison {
   runs: RunSummary[];
   /** Asked for and left out: warm-ups beside other runs. */
   warmUps: { id: number; name: string }[];
+  /** Compared, and left out of the statistics: copies at another price, which measured nothing anew. */
+  copies: { id: number; name: string; copyOf: number }[];
   rows: ComparisonRow[];
   /** Null where no three of the runs are repeats of each other. */
   repeats: RepeatedRuns | null;
@@ -708,10 +757,54 @@ const plugAddress = v.strictObject({
 /** Seconds. */
 const stretch = v.pipe(v.number(), v.finite(), v.minValue(0.1), v.maxValue(3600));
 
+const between = (low: number, high: number) =>
+  v.pipe(v.number(), v.finite(), v.minValue(low), v.maxValue(high));
+const gPerKwh = between(0, 5000);
+const pue = between(1, 5);
+const waterLPerKwh = between(0, 1000);
+const embodiedKg = between(0, 1e7);
+const embodiedYears = between(0.1, 100);
+const year = v.pipe(v.number(), v.integer(), v.minValue(1990), v.maxValue(2100));
+const shortText = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200));
+const zone = v.pipe(v.string(), v.trim(), v.maxLength(100));
+
+/** Another price for a run's joules; what is left out stays as the run has it. */
+export const repriceSchema = v.strictObject({
+  /** Code of a preset, or `custom` with the figure below. */
+  region: v.optional(v.pipe(v.string(), v.maxLength(64))),
+  custom: v.optional(
+    v.strictObject({
+      gPerKwh,
+      name: v.optional(shortText),
+      year: v.optional(year),
+      source: v.optional(shortText),
+    }),
+  ),
+  pue: v.optional(pue),
+  waterLPerKwh: v.optional(v.nullable(waterLPerKwh)),
+  embodied: v.optional(v.nullable(v.strictObject({ kgCO2e: embodiedKg, years: embodiedYears }))),
+  /** By the hour; dropped where left out and the region changes. */
+  hourly: v.optional(
+    v.nullable(v.strictObject({ provider: v.picklist(intensityProviders), zone })),
+  ),
+  name: v.optional(shortText),
+});
+export type RepriceChoice = v.InferOutput<typeof repriceSchema>;
+
 export const settingsSchema = v.strictObject({
   metrics: v.nullable(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(255))),
   region: v.pipe(v.string(), v.maxLength(64)),
-  customGPerKwh: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(5000))),
+  customGPerKwh: v.nullable(gPerKwh),
+  customName: v.nullable(shortText),
+  customSource: v.nullable(shortText),
+  customYear: v.nullable(year),
+  pue,
+  waterLPerKwh: v.nullable(waterLPerKwh),
+  embodiedKg: v.nullable(embodiedKg),
+  embodiedYears: v.nullable(embodiedYears),
+  hourly: v.nullable(v.picklist(intensityProviders)),
+  hourlyZone: v.nullable(zone),
+  elsewhere: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(24)),
   theme: v.picklist(['system', 'light', 'dark']),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
@@ -796,6 +889,30 @@ export const calls = {
   'settings.get': define<Settings>()(nothing),
   'settings.set': define<Settings>()(v.partial(settingsSchema)),
 
+  'intensity.get': define<IntensityState>()(nothing),
+  /** The user's own key of Electricity Maps; null removes it. */
+  'intensity.setKey': define<IntensityState>()(
+    v.strictObject({
+      key: v.nullable(
+        v.pipe(v.string(), v.trim(), v.minLength(8), v.maxLength(200), v.regex(/^[\x21-\x7e]+$/)),
+      ),
+    }),
+  ),
+  /** Asks the source of the settings for this hour, over the network where it needs that. */
+  'intensity.check': define<{ name: string; at: number; gPerKwh: number }>()(nothing),
+  /** Hours with a UTC offset, or 24 values by the hour of the day; replaces a profile of the same name. */
+  'intensity.import': define<{
+    profile: IntensityProfile;
+    taken: number;
+    refused: { row: number; reason: string }[];
+  }>()(
+    v.strictObject({
+      name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(100)),
+      csv: v.pipe(v.string(), v.maxLength(16_000_000)),
+    }),
+  ),
+  'intensity.remove': define<IntensityState>()(v.strictObject({ name: v.string() })),
+
   'datasets.list': define<DatasetState[]>()(nothing),
   'datasets.download': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
   'datasets.cancel': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
@@ -858,6 +975,10 @@ export const calls = {
       format: v.picklist(['runs', 'samples', 'metrics', 'report', 'pdf']),
     }),
   ),
+  /** A copy of a run that is over, with the same joules at another price. */
+  'runs.reprice': define<{ id: number }>()(v.strictObject({ id, choice: repriceSchema })),
+  /** Asks for the hours that a run priced by the hour lacks; hours that it has stay as they are. */
+  'runs.fetchHours': define<RunDetail>()(byId),
   /**
    * The trained model as a file: its inference graph (`onnx`) or its weights (`safetensors`), of the best
    * checkpoint where there is one, else of the last, or of the one that is named.

@@ -14,6 +14,7 @@ import {
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
+import { besideRegion } from './energy/account.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
 import {
@@ -34,12 +35,13 @@ import {
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
 import { presentIdle } from './runs/idle.ts';
+import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
-import { checkSettings, priceOf } from './settings.ts';
+import { checkSettings, pricingOf } from './settings.ts';
 import { groupOf } from './store/describe.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
-  const { options, store, events, datasets, queue, metering, calibrator } = shop;
+  const { options, store, events, datasets, queue, metering, calibrator, intensity } = shop;
 
   const machine = async (): Promise<Machine> => {
     const { idle } = await store.recall(['idle']);
@@ -98,14 +100,16 @@ export function createHandlers(shop: Workshop): Handlers {
     const ids: number[] = [];
     try {
       for (const [i, config] of configs.entries()) {
+        const { pricing } = pricingOf(config, shop.settings());
         const id = await store.createRun({
           name: config.name,
           config,
           machine: metering.inventory,
           appVersion: options.appVersion,
           node: process.versions.node,
-          intensity: priceOf(config.energy.region, shop.settings()).region,
-          pue: config.energy.pue,
+          intensity: pricing.region,
+          pue: pricing.pue,
+          pricing: besideRegion(pricing),
           forecast: forecast(config),
           hz: shop.settings().hz,
           place: places[i],
@@ -205,6 +209,30 @@ export function createHandlers(shop: Workshop): Handlers {
       return next;
     },
 
+    'intensity.get': () => intensity.state(),
+    'intensity.setKey': async ({ key }) => {
+      await intensity.setKey(key);
+      return intensity.state();
+    },
+    'intensity.check': () => {
+      const { hourly, hourlyZone } = shop.settings();
+      if (hourly === null)
+        throw new AppError('CONFLICT', 'No source of hourly intensity is chosen in the settings.');
+      return intensity.now({ provider: hourly, zone: hourlyZone ?? '' });
+    },
+    'intensity.import': ({ name, csv }) => intensity.importProfile(name, csv),
+    'intensity.remove': async ({ name }) => {
+      const { hourly, hourlyZone } = shop.settings();
+      if (hourly === 'profile' && hourlyZone === name)
+        throw new AppError(
+          'CONFLICT',
+          `The profile "${name}" prices new runs.`,
+          'Choose another source of intensity first.',
+        );
+      await intensity.removeProfile(name);
+      return intensity.state();
+    },
+
     'datasets.list': () => datasets.list(),
     'datasets.download': ({ id }) => datasets.download(id),
     'datasets.cancel': ({ id }) => datasets.cancel(id),
@@ -244,6 +272,12 @@ export function createHandlers(shop: Workshop): Handlers {
       const { status } = run.summary;
       if (!['stopped', 'failed', 'interrupted'].includes(status))
         throw new AppError('CONFLICT', `Run ${id} cannot be resumed: it is ${status}.`);
+      if (run.summary.copyOf !== null)
+        throw new AppError(
+          'CONFLICT',
+          `Run ${id} is a copy at another price: there is nothing to go on from.`,
+          `Resume run ${run.summary.copyOf}.`,
+        );
       resumePoint(run, shop.runDir(id));
       await store.updateRun(id, { status: 'queued' });
       events.emit('run', await store.getSummary(id));
@@ -268,6 +302,16 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.export': ({ ids, format }) => exportFile(ids, format),
+    'runs.reprice': async ({ id, choice }) => {
+      const copy = await repriceRun(shop, id, choice);
+      events.emit('run', await store.getSummary(copy));
+      return { id: copy };
+    },
+    'runs.fetchHours': async ({ id }) => {
+      const detail = await fetchHours(shop, id);
+      events.emit('run', detail.summary);
+      return detail;
+    },
     'runs.exportModel': async ({ id, format, checkpoint }) => {
       const file = await shop.models.write(await store.getRun(id), {
         format,

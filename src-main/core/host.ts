@@ -23,6 +23,7 @@ import { serveControl } from './control.ts';
 import { lockHome } from './data-home.ts';
 import { createDatasets, type Datasets } from './datasets.ts';
 import { createCalibrator, type Calibrator, type LoadRuns } from './energy/calibration.ts';
+import { createIntensity, type IntensityService } from './energy/intensity/index.ts';
 import { detectEngines } from './engines.ts';
 import { createEvents, type EventBus } from './events.ts';
 import { createHandlers } from './handlers.ts';
@@ -33,7 +34,7 @@ import type { PrintPdf } from './print.ts';
 import type { RunContext } from './runs/context.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
 import { sampleHub } from './runs/samples.ts';
-import { loadSettings, priceOf } from './settings.ts';
+import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
 import { openStore, type Opened, type Store } from './store/store.ts';
 
@@ -95,6 +96,7 @@ export interface Workshop {
   readonly calibrator: Calibrator;
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
+  readonly intensity: IntensityService;
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
@@ -133,6 +135,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     let settings = await loadSettings(store);
     await mendCrash(store);
 
+    const intensity = createIntensity(store);
     const samples = sampleHub();
     const meterSettings = () => ({
       ...defaultMeterSettings(options.resourcesDir),
@@ -180,7 +183,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       dataDir,
       runDir,
       hz: () => settings.hz,
-      priceOf: (config) => priceOf(config.energy.region, settings),
+      priceOf: (config) => pricingOf(config, settings),
+      intensity,
       notice: (notice) => events.emit('notice', notice),
       log,
       quiet: engines.quiet,
@@ -261,6 +265,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       calibrator,
       loads: (how) => (loads = how),
       models,
+      intensity,
       store,
       events,
       datasets,

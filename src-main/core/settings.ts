@@ -1,14 +1,32 @@
 /** What the person chose, kept in the store and completed with defaults. */
 import * as v from 'valibot';
-import { AppError, settingsSchema, type Region, type Settings } from '../contract.ts';
+import {
+  AppError,
+  settingsSchema,
+  type ExperimentConfig,
+  type Pricing,
+  type Region,
+  type Settings,
+} from '../contract.ts';
 import { customRegion, findRegion, worldAverage } from './energy/regions.ts';
 import { metricsAddress } from './metrics/listener.ts';
+import type { IntensityChoice } from './energy/intensity/index.ts';
 import type { Store } from './store/store.ts';
 
 export const defaultSettings: Settings = {
   metrics: null,
   region: 'world',
   customGPerKwh: null,
+  customName: null,
+  customSource: null,
+  customYear: null,
+  pue: 1,
+  waterLPerKwh: null,
+  embodiedKg: null,
+  embodiedYears: null,
+  hourly: null,
+  hourlyZone: null,
+  elsewhere: ['world', 'EU27', 'SWE', 'FRA', 'DEU', 'USA', 'CHN', 'IND'],
   theme: 'system',
   hz: 2,
   cpuTdpWatts: null,
@@ -57,11 +75,41 @@ export function priceOf(
   if (code !== 'custom') return findRegion(code);
   if (settings.customGPerKwh !== null)
     return {
-      region: customRegion(settings.customGPerKwh, new Date().getFullYear()),
+      region: customRegion({
+        gPerKwh: settings.customGPerKwh,
+        name: settings.customName,
+        year: settings.customYear,
+        source: settings.customSource,
+      }),
       warning: null,
     };
   return {
     region: worldAverage,
     warning: `The region is a figure of your own, but the settings have none: emissions use the world average of ${worldAverage.gPerKwh} g/kWh (${worldAverage.year}).`,
+  };
+}
+
+/** How a run is priced by its config, else by the settings; hours are fetched while it runs. */
+export function pricingOf(
+  { energy }: Pick<ExperimentConfig, 'energy'>,
+  settings: Settings,
+): { pricing: Pricing; warning: string | null; hourly: IntensityChoice | null } {
+  const { region, warning } = priceOf(energy.region, settings);
+  const kgCO2e = energy.embodiedKg ?? settings.embodiedKg;
+  const years = energy.embodiedYears ?? settings.embodiedYears;
+  return {
+    pricing: {
+      region,
+      pue: energy.pue ?? settings.pue,
+      hourly: null,
+      waterLPerKwh: energy.waterLPerKwh ?? settings.waterLPerKwh,
+      embodied: kgCO2e === null || years === null ? null : { kgCO2e, years },
+    },
+    warning,
+    // a region that the config names is another place than the one of the settings
+    hourly:
+      settings.hourly === null || energy.region !== null
+        ? null
+        : { provider: settings.hourly, zone: settings.hourlyZone ?? '' },
   };
 }

@@ -56,10 +56,28 @@ export const energy = v.pipe(
       ),
     ),
     pue: v.pipe(
-      v.optional(real(1, 5), 1),
+      v.optional(v.nullable(real(1, 5)), null),
       v.title('PUE'),
-      v.description('Power usage effectiveness of the building; 1 for a desk'),
+      v.description('Power usage effectiveness of the building; empty: that of the settings'),
       hints({ advanced: true }),
+    ),
+    waterLPerKwh: v.pipe(
+      v.optional(v.nullable(real(0, 1000)), null),
+      v.title('Water'),
+      v.description('A line of its own beside emissions; empty: that of the settings'),
+      hints({ unit: 'L/kWh', advanced: true }),
+    ),
+    embodiedKg: v.pipe(
+      v.optional(v.nullable(real(0, 1e7)), null),
+      v.title('Embodied carbon'),
+      v.description('Manufacture of the machine; empty: that of the settings'),
+      hints({ unit: 'kgCO2e', advanced: true }),
+    ),
+    embodiedYears: v.pipe(
+      v.optional(v.nullable(real(0.1, 100)), null),
+      v.title('Life of the machine'),
+      v.description('Over which its manufacture is spread; empty: that of the settings'),
+      hints({ unit: 'years', advanced: true }),
     ),
     baselineSeconds: v.pipe(
       v.optional(integer(0, 600), 10),

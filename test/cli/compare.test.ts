@@ -21,6 +21,7 @@ const comparison: Comparison = {
     row('trainMacs', null, 3_210_000_000, 1_605_000_000),
   ],
   warmUps: [],
+  copies: [],
   repeats: null,
 };
 const lineOf = (text: string, key: string): string =>

@@ -20,6 +20,8 @@ import {
   type Events,
   type ExperimentConfig,
   type Forecast,
+  type IntensityProfile,
+  type IntensityState,
   type Handlers,
   type Machine,
   type Matrix,
@@ -403,6 +405,7 @@ interface Story {
   topF1: number;
   minutesAgo: number;
   place?: RunSummary['matrix'];
+  copyOf?: number;
 }
 const now = Date.UTC(2026, 10, 22, 21, 0);
 
@@ -469,6 +472,7 @@ function summaryOf(story: Story): RunSummary {
     selection: config.selection.mode === 'off' ? 'none' : 'drop, keep 0.5',
     method: 'standard',
     matrix: story.place ?? null,
+    copyOf: story.copyOf ?? null,
     engine: begun ? 'webgpu' : null,
     seed: config.train.seed,
     epoch: begun ? Math.floor(config.train.epochs * done) : null,
@@ -789,6 +793,7 @@ function compareStories(asked: Story[]): Comparison {
   return {
     runs,
     warmUps: left.map(summaryOf).map(({ id, name }) => ({ id, name })),
+    copies: [],
     repeats: null,
     rows: [
       row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),
@@ -909,6 +914,16 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
   let settings: Settings = {
     region: 'DEU',
     customGPerKwh: null,
+    customName: null,
+    customSource: null,
+    customYear: null,
+    pue: 1,
+    waterLPerKwh: null,
+    embodiedKg: null,
+    embodiedYears: null,
+    hourly: null,
+    hourlyZone: null,
+    elsewhere: ['world', 'FRA', 'IND'],
     theme: 'system',
     hz: 10,
     cpuTdpWatts: null,
@@ -919,6 +934,15 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     metrics: null,
   };
   let calibration: Calibration = calibrated;
+  let intensity: IntensityState = {
+    providers: [
+      { name: 'profile', label: 'Profile from a file', network: false, needsKey: false },
+      { name: 'electricity-maps', label: 'Electricity Maps', network: true, needsKey: true },
+      { name: 'uk', label: 'UK Carbon Intensity API', network: true, needsKey: false },
+    ],
+    keyEnd: null,
+    profiles: [],
+  };
   const asked: MockLink['asked'] = [];
   const hearers = new Set<(event: WireEvent) => void>();
   let seq = 0;
@@ -964,6 +988,26 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'regions.list': () => regions,
     'settings.get': () => settings,
     'settings.set': (change) => (settings = { ...settings, ...change }),
+    'intensity.get': () => intensity,
+    'intensity.setKey': ({ key }) => (intensity = { ...intensity, keyEnd: key?.slice(-3) ?? null }),
+    'intensity.check': () => ({ name: 'Electricity Maps, DK-DK1', at: now, gPerKwh: 88 }),
+    'intensity.import': ({ name }) => {
+      const profile: IntensityProfile = {
+        name,
+        kind: 'hours',
+        steps: 48,
+        from: now - 172_800_000,
+        to: now,
+        meanGPerKwh: 212,
+      };
+      intensity = { ...intensity, profiles: [...intensity.profiles, profile] };
+      return { profile, taken: 48, refused: [{ row: 7, reason: '"x" is no number' }] };
+    },
+    'intensity.remove': ({ name }) =>
+      (intensity = {
+        ...intensity,
+        profiles: intensity.profiles.filter((profile) => profile.name !== name),
+      }),
     'datasets.list': () => datasets,
     'datasets.download': () => undefined,
     'datasets.cancel': () => undefined,
@@ -1004,6 +1048,8 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       mime: 'text/csv',
       base64: btoa('run_id\n1\n'),
     }),
+    'runs.reprice': () => ({ id: 1 }),
+    'runs.fetchHours': ({ id }) => detailOf(one(id)),
     'runs.exportModel': ({ id, format, checkpoint = 'best' }) => ({
       name: `run-${id}-${checkpoint}.${format}`,
       bytes: 1_234_567,

@@ -276,7 +276,7 @@ export function priced(
     regionName: region.name,
     year: region.year,
     source: region.source,
-    basis: region.basis,
+    basis: basisOf(pricing, hourly?.coverage ?? 0),
     pue,
     hourly:
       hourly && pricing.hourly
@@ -290,7 +290,20 @@ export function priced(
   };
 }
 
+/** Hours and the year's figure may count different things; where both were taken, both are told. */
+function basisOf({ region, hourly }: Pricing, coverage: number): string {
+  if (!hourly || coverage === 0 || hourly.basis === region.basis) return region.basis;
+  return coverage >= 1 ? hourly.basis : `${hourly.basis}; where no hour was known: ${region.basis}`;
+}
+
 const yearSeconds = 365.25 * 86_400;
+
+/** What the store keeps of a price beside region and PUE, which have columns of their own. */
+export const besideRegion = ({
+  hourly,
+  waterLPerKwh,
+  embodied,
+}: Pricing): Omit<Pricing, 'region' | 'pue'> => ({ hourly, waterLPerKwh, embodied });
 
 /** A pricing of nothing but a yearly figure. */
 export const plainPricing = (region: Region, pue: number): Pricing => ({
@@ -324,10 +337,6 @@ function wallEnergy(
   const wh = read === null || components.length === 0 ? null : socketWh(calibration, seconds, read);
   return { ...calibration, wh, uncertaintyWh: wh === null ? null : (wh * wallPercent) / 100 };
 }
-
-/** gCO2e of an energy in Wh; null stays null. */
-export const emissions = (wh: number | null, region: Region, pue: number): number | null =>
-  wh === null ? null : (wh / 1000) * pue * region.gPerKwh;
 
 function componentEnergy(
   {

@@ -52,14 +52,24 @@ export const worldAverage: Region = byCode.get('world')!;
 /** World and EU averages first, then all 419 presets in order of kind and code. */
 export const regions = (): Region[] => [...byCode.values()];
 
-/** A figure typed in by the person, from a contract or a meter of their own. */
-export const customRegion = (gPerKwh: number, year: number): Region => ({
+/** A figure typed in by the person, from a contract or a meter of their own, with its own origin. */
+export const customRegion = ({
+  gPerKwh,
+  name,
+  year,
+  source,
+}: {
+  gPerKwh: number;
+  name?: string | null;
+  year?: number | null;
+  source?: string | null;
+}): Region => ({
   code: 'custom',
-  name: 'Own figure',
+  name: name ?? 'Own figure',
   kind: 'custom',
   gPerKwh,
-  year,
-  source: 'typed in',
+  year: year ?? new Date().getFullYear(),
+  source: source ?? 'typed in',
   basis: 'as typed in',
 });
 

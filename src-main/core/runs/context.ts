@@ -1,6 +1,7 @@
 /** What the parts of a run's life need of the host. */
-import type { ExperimentConfig, Events, Region } from '../../contract.ts';
+import type { ExperimentConfig, Events, Pricing } from '../../contract.ts';
 import type { WallCalibration } from '../energy/account.ts';
+import type { IntensityChoice, IntensityService } from '../energy/intensity/index.ts';
 import type { EventBus } from '../events.ts';
 import type { Metering } from '../metering.ts';
 import type { Spawn } from '../spawn.ts';
@@ -21,8 +22,13 @@ export interface RunContext {
   runDir(id: number): string;
   /** Samples per second of the meter, now. */
   hz(): number;
-  /** The factor that prices a run, and what is doubtful about it. */
-  priceOf(config: Pick<ExperimentConfig, 'energy'>): { region: Region; warning: string | null };
+  /** How a run is priced, who knows the hours of it, and what is doubtful about it. */
+  priceOf(config: Pick<ExperimentConfig, 'energy'>): {
+    pricing: Pricing;
+    hourly: IntensityChoice | null;
+    warning: string | null;
+  };
+  intensity: Pick<IntensityService, 'hours' | 'nothingYet'>;
   /** The calibration of the whole machine that holds now; null without one. */
   wall(): WallCalibration | null;
   /** Resolves when the program does nothing else that takes power. */

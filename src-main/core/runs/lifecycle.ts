@@ -11,11 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, wireError, type RunDetail, type RunSummary } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import { utcOf } from '../clock.ts';
+import { besideRegion, socketWh } from '../energy/account.ts';
 import { cardsOf, countsIn, runCards } from '../energy/cards.ts';
-import { socketWh } from '../energy/account.ts';
 import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
+import { hourlyPrice, type HourlyPrice } from './hourly-price.ts';
 import { rememberedIdle } from './idle.ts';
 import { LiveEnergy } from './live-energy.ts';
 import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
@@ -47,6 +48,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   let machineKnown = false;
   /** The processes whose trees do the work. */
   let processes: number[] = [];
+  /** From the moment at which it is known how the run is priced. */
+  let price: HourlyPrice | null = null;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
 
@@ -157,7 +160,6 @@ export function startRun(context: RunContext, id: number): ActiveRun {
 
   const live = async (): Promise<Ending> => {
     const detail = await store.getRun(id);
-    const { summary } = detail;
     const { compute, energy: terms, resumed, create } = work(detail);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
@@ -165,18 +167,24 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     metering.watch([]);
     const cards = runCards(compute, process.env, cardsOf(metering.inventory, metering.components));
     const counted = resumed ? withEarlier(cards.counted, detail) : cards.counted;
-    const { region, warning } = context.priceOf({ energy: terms });
+    const { warning, hourly: choice, ...own } = context.priceOf({ energy: terms });
+    const earlier = (await store.pricingOf(id))?.hourly ?? null;
+    price = hourlyPrice(store, context.intensity, id, { ...own, choice, earlier }, note);
+    const { pricing } = price;
     const wall = context.wall();
     machineKnown = metering.inventory !== null;
     await store.updateRun(id, {
       status: 'baseline',
       machine: metering.inventory,
       hz: context.hz(),
-      intensity: region,
-      pue: terms.pue,
+      intensity: pricing.region,
+      pue: pricing.pue,
+      pricing: besideRegion(pricing),
       wall,
       counted,
     });
+    // its figures so far, at the price of now
+    const before = await store.getSummary(id);
     await announce();
     const energy = new LiveEnergy(countsIn({ counted }));
     const stopSampling = context.samples.listen((batch) =>
@@ -197,7 +205,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       if (warning) note('warning', warning);
       if (cards.note) note('warning', cards.note);
       ticker = setInterval(() => {
-        const { readWh, ...figures } = energy.since(from, summary, region, terms.pue);
+        const { readWh, ...figures } = energy.since(from, before, price!.pricing);
+        price!.tick();
         const time = timeOf(monotonicMicros());
         const wallWh = wall && readWh !== null ? socketWh(wall, time, readWh) : null;
         events.emit('run.energy', { id, time, ...figures, wallWh });
@@ -265,6 +274,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     // all samples up to this moment have been handed on before it is told
     const at = await metering.mark();
     if (processes.length > 0) metering.watch([]);
+    // a note of hours that are missing is of the run still
+    await price?.settle();
     recorder.close();
     // taking stock of the hardware may have lasted longer than the start of the run
     if (metering.inventory)

@@ -2,9 +2,11 @@
  * Energy of the run that is going on, from the samples as they come: the page's counter and the idle
  * baseline. The lasting figures are the store's; both are differences of the same cumulative joules.
  */
-import type { ComponentKind, Region, RunSummary } from '../../contract.ts';
+import type { ComponentKind, Pricing, RunSummary } from '../../contract.ts';
 import type { ComponentInfo, SampleBatch } from '../../meter/messages.ts';
-import { EnergyAccount, emissions, joulesPerWh } from '../energy/account.ts';
+import { utcOf } from '../clock.ts';
+import { EnergyAccount, joulesPerWh, priced } from '../energy/account.ts';
+import { weightedIntensity } from '../energy/intensity/steps.ts';
 
 export interface LiveFigures {
   wh: number | null;
@@ -17,7 +19,7 @@ export interface LiveFigures {
   byKind: Partial<Record<ComponentKind, number | null>>;
 }
 
-type Before = Pick<RunSummary, 'wh' | 'whByKind'>;
+type Before = Pick<RunSummary, 'wh' | 'gCO2e' | 'whByKind'>;
 
 export class LiveEnergy {
   readonly #isCounted: (key: string, kind: ComponentKind) => boolean;
@@ -55,10 +57,10 @@ export class LiveEnergy {
   }
 
   /** Energy from a moment to the last sample, on top of what the run took `before` (a resume). */
-  since(from: number, before: Before, region: Region, pue: number): LiveFigures {
+  since(from: number, before: Before, pricing: Pricing): LiveFigures {
     const byKind: LiveFigures['byKind'] = { ...before.whByKind };
-    let wh = before.wh;
     let readWh = before.wh;
+    let own: number | null = null;
     if (this.#lastAt > from)
       for (const [key, { kind, account }] of this.#accounts) {
         const { joules } = account.between(from, this.#lastAt);
@@ -66,9 +68,36 @@ export class LiveEnergy {
         readWh = add(readWh, joules / joulesPerWh);
         if (!this.#isCounted(key, kind)) continue;
         byKind[kind] = (byKind[kind] ?? 0) + joules / joulesPerWh;
-        wh = add(wh, joules / joulesPerWh);
+        own = add(own, joules / joulesPerWh);
       }
-    return { wh, readWh, gCO2e: emissions(wh, region, pue), watts: this.#watts, byKind };
+    const { gCO2e } = priced(own, 0, pricing, this.#intensity(from, pricing));
+    return {
+      wh: add(before.wh, own),
+      readWh,
+      gCO2e: add(before.gCO2e, gCO2e),
+      watts: this.#watts,
+      byKind,
+    };
+  }
+
+  /** Mean over the hours since a moment, by their energy; null where the run is not priced by the hour. */
+  #intensity(
+    from: number,
+    { hourly, region }: Pricing,
+  ): { gPerKwh: number; coverage: number } | null {
+    if (!hourly) return null;
+    const utc = utcOf(from);
+    const micros = (at: number): number => from + (at - utc) * 1000;
+    const since = [{ from: utc, to: utcOf(Math.max(from, this.#lastAt)) }];
+    return weightedIntensity(hourly, since, region.gPerKwh, (_, start, end) => {
+      let wh: number | null = null;
+      for (const [key, { kind, account }] of this.#accounts) {
+        if (!this.#isCounted(key, kind)) continue;
+        const { joules } = account.between(micros(start), Math.max(micros(start), micros(end)));
+        wh = add(wh, joules === null ? null : joules / joulesPerWh);
+      }
+      return wh;
+    });
   }
 }
 

@@ -22,8 +22,11 @@ export function compareRuns(all: RunDetail[]): Comparison {
   const { kept: runs, warmUps } = withoutWarmUps(all);
   return {
     warmUps: warmUps.map(({ id, name }) => ({ id, name })),
+    copies: runs.flatMap(({ summary: { id, name, copyOf } }) =>
+      copyOf === null ? [] : [{ id, name, copyOf }],
+    ),
     runs: runs.map(({ summary }) => summary),
-    rows: [...quantityRows(runs), ...configRows(runs)],
+    rows: [...withinBases(quantityRows(runs), runs), ...configRows(runs)],
     repeats: repeatsOf(runs.map(({ summary }) => summary)),
   };
 }
@@ -33,6 +36,13 @@ const quantityRows = (runs: RunDetail[]): ComparisonRow[] =>
   quantities
     .filter(({ optional, of }) => !optional || runs.some((run) => of(run) !== null))
     .map((quantity) => quantityRow(quantity, runs));
+
+/** Emissions of different bases count different things: none of them is better than another. */
+function withinBases(rows: ComparisonRow[], runs: RunDetail[]): ComparisonRow[] {
+  const bases = new Set(runs.flatMap(({ energy }) => energy?.emissions.basis ?? []));
+  if (bases.size < 2) return rows;
+  return rows.map((row) => (row.key === 'gCO2e' ? { ...row, better: null } : row));
+}
 
 interface Quantity extends Pick<ComparisonRow, 'key' | 'label' | 'unit' | 'group' | 'better'> {
   of: (run: RunDetail) => Cell;
@@ -249,6 +259,40 @@ const quantities: Quantity[] = [
     group: 'energy',
     better: null,
     of: ({ energy }) => energy?.emissions.gPerKwh ?? null,
+  },
+  {
+    key: 'basis',
+    label: 'Basis of the carbon intensity',
+    unit: null,
+    group: 'energy',
+    better: null,
+    of: ({ energy }) => energy?.emissions.basis ?? null,
+  },
+  {
+    key: 'pue',
+    label: 'PUE',
+    unit: null,
+    group: 'energy',
+    better: null,
+    of: ({ energy }) => energy?.emissions.pue ?? null,
+  },
+  {
+    key: 'waterL',
+    label: 'Water',
+    unit: 'L',
+    group: 'energy',
+    better: 'lower',
+    optional: true,
+    of: ({ energy }) => energy?.emissions.waterL ?? null,
+  },
+  {
+    key: 'embodiedG',
+    label: 'Embodied carbon',
+    unit: 'gCO2e',
+    group: 'energy',
+    better: 'lower',
+    optional: true,
+    of: ({ energy }) => energy?.emissions.embodiedG ?? null,
   },
 ];
 

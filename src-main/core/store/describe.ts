@@ -159,14 +159,19 @@ function unusual(section: object, plain: object | undefined): string[] {
   });
 }
 
-/** Twelve hexadecimal digits: the same for configs that differ in nothing but name and seed. */
+/**
+ * Twelve hexadecimal digits: the same for configs that differ in nothing but name and seed. How the energy
+ * is priced beyond region and PUE changes no training: it is left out, as configs once had no such options.
+ */
 export function groupOf(config: ExperimentConfig): string {
+  const { region, pue, baselineSeconds } = config.energy;
   const same = {
     ...config,
     name: '',
     train: { ...config.train, seed: 0 },
     // which of a machine's cards it ran on makes it no other experiment, as another machine does not
     compute: { ...config.compute, gpu: undefined },
+    energy: { region, pue: pue ?? 1, baselineSeconds },
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);
 }

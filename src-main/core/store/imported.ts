@@ -41,7 +41,7 @@ export function importedEnergy(run: ImportedRun): Energy {
       energy: { joules: run.wh[kind]! * joulesPerWh, coverage: run.coverage ?? 1, gaps: 0 },
       idleWatts: kind === 'ram' ? null : run.idleWatts[kind],
     })),
-    pricing: plainPricing(run.intensity, run.pue),
+    pricing: { ...plainPricing(run.intensity, run.pue), ...run.pricing, hourly: null },
   });
   // the file's own emissions stand; its factor may have changed while it ran
   const { uncertaintyPercent: percent = null } = run;

@@ -1,8 +1,18 @@
 /** Everything that can be asked of the store, by name. Reads get a connection that cannot write. */
 import * as comparison from './comparison.ts';
+import * as copying from './copies.ts';
+import * as intensity from './intensity.ts';
+import * as intensityWriting from './intensity-writes.ts';
+import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
 import * as thinned from './series.ts';
 import * as writing from './writes.ts';
 
-export const reads = { ...reading, ...thinned, compare: comparison.compare };
-export const operations = { ...reads, ...writing };
+export const reads = {
+  ...reading,
+  ...thinned,
+  ...intensity,
+  ...pricing,
+  compare: comparison.compare,
+};
+export const operations = { ...reads, ...writing, ...intensityWriting, ...copying };

@@ -54,6 +54,7 @@ interface SummaryRow {
   arm_baseline: string | null;
   repeat: number | null;
   warm_up: number;
+  copy_of: number | null;
   engine: string | null;
   seed: number | null;
   epoch: number | null;
@@ -79,7 +80,7 @@ interface SummaryRow {
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
   r.model, r.selection, r.method, r.matrix, x.key as matrix_key, x.title as matrix_title,
-  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error,
@@ -127,6 +128,7 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
     selection: row.selection,
     method: row.method,
     matrix: placeOf(row),
+    copyOf: row.copy_of,
     engine: row.engine,
     seed: row.seed,
     epoch: row.epoch,

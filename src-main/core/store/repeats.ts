@@ -26,11 +26,15 @@ export const repeatKey = ({ status, group }: RunSummary): string =>
 /**
  * Groups by everything in the config but name and seed. The group of the first run is the baseline. Only runs of one
  * start of a matrix took place in turn on one machine: only they are compared in pairs of a seed.
- * @returns null where no group has three runs that ended as they should.
+ * Copies at another price are left out. @returns null where no group has three runs that ended as they should.
  */
 export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
   const counted = runs.filter(
-    (run) => (run.status === 'done' || run.status === 'imported') && !isWarmUp(run),
+    (run) =>
+      (run.status === 'done' || run.status === 'imported') &&
+      !isWarmUp(run) &&
+      // the same joules once more are no repeat
+      run.copyOf === null,
   );
   const groups = [...Map.groupBy(counted, repeatKey).values()].map((members) => ({
     name: nameOf(members),

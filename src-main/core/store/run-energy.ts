@@ -1,24 +1,20 @@
 /** Energy of a run and of its phases, computed from raw joules each time it is asked for. */
-import type { Energy, PhaseEnergy, Pricing, Region } from '../../contract.ts';
-import { plainPricing, runEnergy, type WallCalibration } from '../energy/account.ts';
+import type { Energy, PhaseEnergy, Pricing } from '../../contract.ts';
+import { joulesPerWh, runEnergy, type WallCalibration } from '../energy/account.ts';
+import { endOf, weightedIntensity } from '../energy/intensity/steps.ts';
 import type { ReadableDb } from './database.ts';
+import { pricingOf } from './pricing.ts';
 import {
   countedOf,
+  plus,
   readingsFor,
   runSeconds,
   segmentsOf,
+  utcOf,
   type Interval,
+  type RunReadings,
   type Segment,
 } from './readings.ts';
-
-/** The factor that a run was priced with. */
-export function regionOf(db: ReadableDb, run: number): Region | undefined {
-  return db.get<Region>(
-    `select i.code, i.name, i.kind, i.g_per_kwh as gPerKwh, i.year, i.source, i.basis
-     from run r join intensity i on i.id = r.intensity where r.id = ?`,
-    run,
-  );
-}
 
 /**
  * Over the active time of a run, pauses left out. Null before its first start.
@@ -26,22 +22,17 @@ export function regionOf(db: ReadableDb, run: number): Region | undefined {
  */
 export function energyOf(db: ReadableDb, run: number, now?: number): Energy | null {
   const segments = segmentsOf(db, run, now);
-  const region = regionOf(db, run);
-  if (segments.length === 0 || !region) return null;
+  const pricing = pricingOf(db, run);
+  if (segments.length === 0 || !pricing) return null;
   const known = db.get<{
     idle: string | null;
-    pue: number;
-    pricing: string | null;
     wall: string | null;
-  }>('select idle, pue, pricing, wall from run where id = ?', run)!;
+  }>('select idle, wall from run where id = ?', run)!;
   const idleWatts = parsed<Record<string, number | null>>(known.idle) ?? {};
   const isCounted = countedOf(db, run);
-  const pricing: Pricing = {
-    ...plainPricing(region, known.pue),
-    ...parsed<Omit<Pricing, 'region' | 'pue'>>(known.pricing),
-  };
   const active = segments.map(whole);
-  const readings = readingsFor(db, active);
+  const hours = hoursOf(segments, pricing);
+  const readings = readingsFor(db, [...active, ...hours]);
   return runEnergy({
     seconds: segments.reduce((sum, { from, to }) => sum + (to - from), 0) / 1e6,
     components: readings.components.map((info) => {
@@ -56,7 +47,54 @@ export function energyOf(db: ReadableDb, run: number, now?: number): Energy | nu
       };
     }),
     pricing,
+    hourly: hourlyMean(segments, pricing, readings, isCounted),
     wall: parsed<WallCalibration>(known.wall),
+  });
+}
+
+/** Monotonic µs of a moment in ms since 1970, on a segment's clock. */
+const microsOf = (segment: Segment, utc: number): number =>
+  segment.from + (utc - segment.utcMs) * 1000;
+
+/** The moments of a segment, in ms since 1970. */
+const timesOf = (segment: Segment): { from: number; to: number } => ({
+  from: segment.utcMs,
+  to: utcOf({ segment, t: segment.to }),
+});
+
+/** Between `from` and `to`, in ms since 1970, and no further than the segment. */
+const cut = (segment: Segment, from: number, to: number): Interval => ({
+  segment,
+  from: Math.max(segment.from, microsOf(segment, from)),
+  to: Math.min(segment.to, microsOf(segment, to)),
+});
+
+/** The segments cut at the edges of the hours that price them: readings are needed there. */
+function hoursOf(segments: readonly Segment[], { hourly }: Pricing): Interval[] {
+  if (!hourly) return [];
+  return segments.flatMap((segment) =>
+    hourly.at
+      .map((start, i) => cut(segment, start, endOf(hourly, i)))
+      .filter(({ from, to }) => from < to),
+  );
+}
+
+/** Energy-weighted mean over the hours; null where the run is not priced by the hour. */
+function hourlyMean(
+  segments: readonly Segment[],
+  { hourly, region }: Pricing,
+  readings: RunReadings,
+  isCounted: ReturnType<typeof countedOf>,
+): { gPerKwh: number; coverage: number } | null {
+  if (!hourly) return null;
+  const own = readings.components.filter(isCounted);
+  return weightedIntensity(hourly, segments.map(timesOf), region.gPerKwh, (i, from, to) => {
+    const interval = cut(segments[i]!, from, to);
+    const joules = own.reduce<number | null>(
+      (sum, { key }) => plus(sum, readings.of(key, [interval]).joules),
+      null,
+    );
+    return joules === null ? null : joules / joulesPerWh;
   });
 }
 

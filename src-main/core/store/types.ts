@@ -25,6 +25,8 @@ export interface NewRun {
   /** The factor that prices this run; kept with it. */
   intensity: Region;
   pue: number;
+  /** Beside region and PUE. */
+  pricing?: Omit<Pricing, 'region' | 'pue'>;
   forecast: Forecast | null;
   /** Samples per second of the meter. */
   hz: number | null;
@@ -124,6 +126,8 @@ export interface ImportedRun {
   gCO2e: number | null;
   intensity: Region;
   pue: number;
+  /** Of a copy at another price; a file says nothing of water and manufacture that we would know. */
+  pricing?: Omit<Pricing, 'region' | 'pue'>;
   appVersion: string;
   hz: number | null;
   samples: number;

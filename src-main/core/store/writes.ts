@@ -52,6 +52,7 @@ export function createRun(db: WritableDb, run: NewRun): number {
     seed: run.config.train.seed,
     epochs: run.config.train.epochs,
     pue: run.pue,
+    pricing: run.pricing ? JSON.stringify(run.pricing) : null,
     app_version: run.appVersion,
     node: run.node,
     hz: run.hz,
@@ -223,6 +224,15 @@ export function deleteRuns(db: WritableDb, ids: number[]): void {
   const launches = db.all<{ launch: number }>(
     `select distinct launch from segment where run in (select value from json_each(?))`,
     list,
+  );
+  // of several copies of a run that goes, the first stands for it from now on
+  db.run(
+    `with heir (original, id) as (
+       select copy_of, min(id) from run where copy_of in (select value from json_each(@list))
+         and id not in (select value from json_each(@list)) group by copy_of)
+     update run set copy_of = nullif((select heir.id from heir where original = copy_of), run.id)
+     where copy_of in (select original from heir)`,
+    { list },
   );
   db.run('delete from run where id in (select value from json_each(?))', list);
   db.run(

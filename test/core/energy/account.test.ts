@@ -264,8 +264,11 @@ describe('energy of a run', () => {
   it('prices by the hour, with water and manufacture as lines of their own', () => {
     const hourly = {
       kind: 'profile',
+      provider: 'profile',
+      zone: 'office',
       name: 'office.csv',
       source: 'typed in',
+      basis: 'as in the profile',
       at: [],
       gPerKwh: [],
     } as const;

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AppError, type EventName, type RunSummary } from '../../../src-main/contract.ts';
 import { parseExperimentConfig } from '../../../src-main/experiment-config.ts';
+import { plainPricing } from '../../../src-main/core/energy/account.ts';
+import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
 import { worldAverage } from '../../../src-main/core/energy/regions.ts';
 import type { Metering } from '../../../src-main/core/metering.ts';
 import type { RunContext } from '../../../src-main/core/runs/context.ts';
@@ -13,6 +15,8 @@ import { openStore, type Store } from '../../../src-main/core/store/store.ts';
 import type { ComponentInfo } from '../../../src-main/meter/messages.ts';
 import { monotonicMicros } from '../../../src-main/port.ts';
 import { config, removeHome, temporaryHome } from '../../fixtures/host.ts';
+
+const pricing = plainPricing(worldAverage, 1);
 
 let home: string;
 let store: Store;
@@ -53,7 +57,8 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
     dataDir: home,
     runDir: (id) => join(home, String(id)),
     hz: () => 2,
-    priceOf: () => ({ region: worldAverage, warning: null }),
+    priceOf: () => ({ pricing, warning: null, hourly: null }),
+    intensity: createIntensity(store),
     wall: () => null,
     quiet: () => Promise.resolve(),
     notice: ({ message }) => void told.push(message),
@@ -121,7 +126,7 @@ test('a trainer that cannot be started', async () => {
 test('a region that is not known is said in the run itself', async () => {
   const id = await queued('works');
   const warning = 'There is no region "x": emissions use the world average.';
-  await startRun(context({ priceOf: () => ({ region: worldAverage, warning }) }), id).ended;
+  await startRun(context({ priceOf: () => ({ pricing, warning, hourly: null }) }), id).ended;
   const { notes } = await store.getRun(id);
   expect(notes).toMatchObject([{ level: 'warning', message: warning }]);
 });

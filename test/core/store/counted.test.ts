@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { SampleFlag } from '../../../src-main/meter/messages.ts';
 import { runsCsv } from '../../../src-main/core/report/csv.ts';
+import { plainPricing } from '../../../src-main/core/energy/account.ts';
 import { LiveEnergy } from '../../../src-main/core/runs/live-energy.ts';
 import { batch, cpu, gpu, meter, newRun, openScene, seconds, steady, utc, world } from './scene.ts';
 
@@ -52,7 +53,7 @@ it('adds a card that the run does not use to no figure, and still lists it', asy
     batch('a', 0, 20, { [gpu.key]: steady(100), [other.key]: steady(50), cpu: steady(10) }),
     [gpu, other, cpu],
   );
-  const figures = live.since(0, { wh: null, whByKind: {} }, world, 1);
+  const figures = live.since(0, { wh: null, gCO2e: null, whByKind: {} }, plainPricing(world, 1));
   expect(figures).toMatchObject({ watts: 110, wh: expect.closeTo(wh(2200), 9) });
   expect(figures.byKind.gpu).toBeCloseTo(wh(2000), 9);
 });

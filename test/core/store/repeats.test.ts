@@ -15,6 +15,7 @@ const run = (group: string, seed: number, wh: number | null, more: Partial<RunSu
     wh,
     macroF1: 0.6 + 0.01 * seed,
     matrix: null,
+    copyOf: null,
     ...more,
   }) as RunSummary;
 
