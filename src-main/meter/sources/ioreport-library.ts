@@ -1,9 +1,10 @@
 /**
  * IOReport's "Energy Model" through koffi: energy that macOS keeps for each part of an Apple chip.
  *
- * The library is private to Apple: signatures are those that macmon and OSHI use alike. Objects of functions with Create or Copy in their name are ours to release, all others belong
- * to the object that they were taken from. No blocks are needed: a sample is a dictionary whose
- * "IOReportChannels" is an array with one dictionary per channel.
+ * The library is private to Apple: signatures are those that macmon and OSHI use alike. Objects of
+ * functions with Create or Copy in their name are ours to release, all others belong to the object that
+ * they were taken from. No blocks are needed: a sample is a dictionary whose "IOReportChannels" is an
+ * array with one dictionary per channel.
  */
 import koffi from 'koffi';
 

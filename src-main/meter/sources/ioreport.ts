@@ -5,7 +5,8 @@
  * A counter must be seen to move before it is believed: under macOS 27 the counters of processor and
  * memory are brought up to date every five minutes or never, while that of the graphics still moves (seen
  * on M2, M3 Max, M4 Max and M5 by the makers of macmon and others). What does not move is left to the next
- * source. The Neural Engine is not counted, because nothing here computes on it.
+ * source. The Neural Engine may rest, so its counter is believed where
+ * the processor's is, which the same part of the system keeps.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMicros } from '../../port.ts';
@@ -36,6 +37,7 @@ const maxWatts = 500;
 const totals: Record<AppleKey, readonly RegExp[]> = {
   cpu: [/^(DIE_\d+_)?CPU Energy$/, /^(DIE_\d+_)?([EPM]CPU|[EPM]ACC_?\d*_CPU)$/],
   'gpu:apple': [/^(DIE_\d+_)?GPU Energy$/, /^(DIE_\d+_)?GPU\d*(_\d+)?$/],
+  'gpu:ane': [/^(DIE_\d+_)?ANE\d*(_\d+)?$/],
   ram: [/^(DIE_\d+_)?DRAM\d*(_\d+)?$/],
 };
 
@@ -111,7 +113,9 @@ async function watch(
 ): Promise<Set<AppleKey>> {
   const moved = new Set<AppleKey>();
   const until = monotonicMicros() + patienceMs * 1000;
-  while (moved.size < parts.size && monotonicMicros() < until) {
+  // accelerators may rest: the wait is for the others
+  const awaited = [...parts.keys()].filter((key) => !key.startsWith('gpu'));
+  while (!awaited.every((key) => moved.has(key)) && monotonicMicros() < until) {
     await sleep(lookMs);
     model.gains(gains);
     for (const [key, part] of parts) {
@@ -152,7 +156,8 @@ async function open(context: SourceContext): Promise<Source> {
     model.close();
     return idleSource('unavailable', `IOReport cannot be read: ${messageOf(cause)}.`);
   }
-  // graphics that rest may stand still: their total in nanojoules is kept by its driver
+  // graphics that rest may stand still: their driver keeps their counter
+  if (moved.has('cpu')) moved.add('gpu:ane');
   const still = [...parts.keys()].filter((key) => !moved.has(key) && key !== 'gpu:apple');
   const components = [...parts]
     .filter(([key]) => !still.includes(key))
@@ -181,6 +186,8 @@ async function open(context: SourceContext): Promise<Source> {
   }
 
   const list = components.map(({ part }) => part);
+  const processor = list.find(({ info }) => info.key === 'cpu');
+  const engine = list.find(({ info }) => info.key === 'gpu:ane');
   const well: Health = {
     state: 'reading',
     detail:
@@ -214,7 +221,7 @@ async function open(context: SourceContext): Promise<Source> {
       return health;
     },
     components: list,
-    gpus: list.some(({ info }) => info.kind === 'gpu') ? [appleGpu(context.inventory)] : [],
+    gpus: list.some(({ info }) => info.key === 'gpu:apple') ? [appleGpu(context.inventory)] : [],
     read(now) {
       try {
         model.gains(gains);
@@ -228,6 +235,7 @@ async function open(context: SourceContext): Promise<Source> {
           places.reduce((sum, place) => sum + gains[place]!, 0),
           now,
         );
+      if (processor?.failure != null) engine?.lose();
       figures.show(list, now);
       heed(null);
     },

@@ -38,6 +38,7 @@ export function macmonLine(line: string): PowerValue[] {
     tempC: numberIn(temp.gpu_temp_avg),
     utilPercent: share === null ? null : 100 * share,
   });
+  add('gpu:ane', 'ane_power');
   add('ram', 'ram_power');
   return values;
 }

@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { monotonicMicros } from '../../port.ts';
-import type { ComponentInfo, SourceName } from '../messages.ts';
+import type { ComponentInfo, ComponentKind, SourceName } from '../messages.ts';
 import { MachineFigures } from './machine-figures.ts';
 import { PowerChannel, plausibleWatts } from './power-channel.ts';
 import type { PowerValue } from './power-channel.ts';
@@ -39,6 +39,7 @@ export interface PowerCommand {
   describe(key: string): Omit<ComponentInfo, 'key' | 'source'> | null;
   /** What would make the command available; null: nothing to say. */
   fix: string | null;
+  /** The card that stands for `gpu:apple` in the inventory. */
   gpu?: Gpu;
 }
 
@@ -75,7 +76,7 @@ class CommandSource implements Source {
 
   get gpus(): Gpu[] {
     const { gpu } = this.#spec;
-    return gpu !== undefined && this.components.some(({ info }) => info.kind === 'gpu')
+    return gpu !== undefined && this.components.some(({ info }) => info.key === 'gpu:apple')
       ? [gpu]
       : [];
   }
@@ -152,11 +153,19 @@ class CommandSource implements Source {
     if (known !== undefined || !this.#opening) return known ?? null;
     const described = this.#spec.describe(value.key);
     if (described === null || plausibleWatts(described.kind, value.watts) === null) return null;
-    if (!isLeftToRead(described.kind, this.#context)) return null;
+    if (this.#isRead(value.key, described.kind)) return null;
     const info: ComponentInfo = { key: value.key, source: name, ...described };
     const channel = new PowerChannel(this.#context, info, periodMs * 1000);
     this.components.push(channel);
     return channel;
+  }
+
+  /** Accelerators are told apart by their keys; of processors and memory there is one source. */
+  #isRead(key: string, kind: ComponentKind): boolean {
+    if (kind !== 'gpu') return !isLeftToRead(kind, this.#context);
+    return this.#context.earlier.some(({ source }) =>
+      source.components.some(({ info }) => info.key === key),
+    );
   }
 
   #ended(spawnError: NodeJS.ErrnoException | null, how: string): void {
@@ -220,10 +229,7 @@ export async function openCommand(context: SourceContext, spec: PowerCommand): P
 }
 
 /** Why there is nothing left for a source of these kinds to read; null: there is. */
-export function allRead(
-  context: SourceContext,
-  kinds: readonly ComponentInfo['kind'][],
-): Source | null {
+export function allRead(context: SourceContext, kinds: readonly ComponentKind[]): Source | null {
   const readers = kinds.map((kind) => readerOf(kind, context));
   if (readers.some((reader) => reader === undefined)) return null;
   const labels = new Set(readers.map((reader) => reader!.definition.label));

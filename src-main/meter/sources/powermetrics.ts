@@ -6,6 +6,7 @@
  * by zero bytes. Apple chips print `CPU Power: 823 mW`, Intel Macs the power of the whole package.
  */
 import { appleGpu, appleInfo } from './apple-parts.ts';
+import type { AppleKey } from './apple-parts.ts';
 import type { PowerValue } from './power-channel.ts';
 import { allRead, openCommand } from './power-command.ts';
 import { idleSource } from './source.ts';
@@ -13,7 +14,12 @@ import type { Source, SourceContext, SourceDefinition } from './source.ts';
 
 const periodMs = 1000;
 
-const keys: Record<string, string> = { CPU: 'cpu', GPU: 'gpu:apple', DRAM: 'ram' };
+const keys: Record<string, AppleKey> = {
+  CPU: 'cpu',
+  GPU: 'gpu:apple',
+  ANE: 'gpu:ane',
+  DRAM: 'ram',
+};
 
 /** Reads the reports of one process. The power of the GPU stands twice in a report: the first counts. */
 export function powermetricsParser(): (line: string) => PowerValue[] {
@@ -21,7 +27,7 @@ export function powermetricsParser(): (line: string) => PowerValue[] {
   return (line) => {
     if (/^\*\*\* Sampled system activity/.test(line)) seen.clear();
     const match =
-      /^(?:(CPU|GPU|DRAM) Power|Intel energy model derived (package) power[^:]*):\s*(\d+(?:\.\d+)?)\s*(mW|W)\s*$/.exec(
+      /^(?:(CPU|GPU|ANE|DRAM) Power|Intel energy model derived (package) power[^:]*):\s*(\d+(?:\.\d+)?)\s*(mW|W)\s*$/.exec(
         line.trim(),
       );
     if (match === null) return [];

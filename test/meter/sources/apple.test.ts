@@ -25,16 +25,16 @@ afterEach(() => source?.close());
 
 const apple = { ...machine, cpu: { ...machine.cpu, brand: 'Apple M3 Pro', sockets: 1 } };
 /** A source that reads these components already. */
-const reading = (...kinds: ('cpu' | 'gpu' | 'ram')[]): OpenSource[] => [
+const reading = (...keys: ('cpu' | 'gpu:apple')[]): OpenSource[] => [
   {
     definition: ioreport,
     source: {
       health: { state: 'reading', detail: '', fix: null },
-      components: kinds.map((kind) => ({
+      components: keys.map((key) => ({
         info: {
-          key: kind,
-          kind,
-          name: kind,
+          key,
+          kind: key === 'cpu' ? 'cpu' : 'gpu',
+          name: key,
           source: 'ioreport' as const,
           provenance: 'counted' as const,
           uncertaintyPercent: 5,
@@ -60,6 +60,7 @@ describe('macmon', () => {
     expect(macmonLine(line)).toEqual([
       { key: 'cpu', watts: 5.25, tempC: 43.7 },
       { key: 'gpu:apple', watts: 0, tempC: 36.9, utilPercent: 9 },
+      { key: 'gpu:ane', watts: 0 },
       { key: 'ram', watts: 0.5 },
     ]));
   it.each(['', '{"cpu_power": 5', 'null', '[]', '{"sys_power":4}'])('no report: %j', (text) =>
@@ -90,13 +91,13 @@ describe('macmon', () => {
   });
 
   it('reads only what the counters do not', async () => {
-    await open(`echo '${line}'\nexec sleep 60`, reading('gpu'));
-    expect(source!.components.map(({ info }) => info.key)).toEqual(['cpu', 'ram']);
+    await open(`echo '${line}'\nexec sleep 60`, reading('gpu:apple'));
+    expect(source!.components.map(({ info }) => info.key)).toEqual(['cpu', 'gpu:ane', 'ram']);
     expect(source!.gpus).toEqual([]);
   });
 
   it('is not started where nothing is left', async () => {
-    await open('exit 1', reading('cpu', 'gpu'));
+    await open('exit 1', reading('cpu', 'gpu:apple'));
     expect(source!.health).toMatchObject({
       state: 'unused',
       detail: 'IOReport counters read the same.',
@@ -139,8 +140,10 @@ describe('powermetrics', () => {
     expect(valuesOf([...report, ...report])).toEqual([
       { key: 'cpu', watts: 0.823 },
       { key: 'gpu:apple', watts: 0.026 },
+      { key: 'gpu:ane', watts: 0.323 },
       { key: 'cpu', watts: 0.823 },
       { key: 'gpu:apple', watts: 0.026 },
+      { key: 'gpu:ane', watts: 0.323 },
     ]);
     expect(
       valuesOf([
@@ -176,6 +179,7 @@ describe('powermetrics', () => {
     source.read(stamp, false);
     expect(component(source, 'cpu').reading.watts).toBe(0.823);
     expect(component(source, 'gpu:apple').reading.watts).toBe(0.026);
+    expect(component(source, 'gpu:ane').info.name).toBe('Apple M3 Pro Neural Engine');
     expect(component(source, 'cpu').info.source).toBe('powermetrics');
   });
 });

@@ -20,7 +20,7 @@ describe('the channels of a part', () => {
     [
       'M1',
       ['ECPU', 'PCPU', 'ECPU0', 'PCPU0', 'GPU0', 'GPU SRAM0', 'DRAM0', 'ANE0'],
-      { cpu: ['ECPU', 'PCPU'], 'gpu:apple': ['GPU0'], ram: ['DRAM0'] },
+      { cpu: ['ECPU', 'PCPU'], 'gpu:apple': ['GPU0'], 'gpu:ane': ['ANE0'], ram: ['DRAM0'] },
     ],
     [
       'M1 Max, with its total',
@@ -33,6 +33,7 @@ describe('the channels of a part', () => {
       {
         cpu: ['DIE_0_CPU Energy', 'DIE_1_CPU Energy'],
         'gpu:apple': ['GPU Energy'],
+        'gpu:ane': ['ANE0_0'],
         ram: ['DRAM0_0', 'DRAM0_1'],
       },
     ],
@@ -84,7 +85,7 @@ describe.skipIf(library === null)('with the stub of macOS', () => {
 
   it('counts processor, graphics and memory, each in its unit', async () => {
     await open(all);
-    expect(keys()).toEqual(['cpu', 'gpu:apple', 'ram']);
+    expect(keys()).toEqual(['cpu', 'gpu:apple', 'gpu:ane', 'ram']);
     expect(component(source, 'cpu').info).toMatchObject({
       provenance: 'counted',
       uncertaintyPercent: 5,
@@ -102,6 +103,8 @@ describe.skipIf(library === null)('with the stub of macOS', () => {
     expect(read('cpu').watts).toBeCloseTo(5, 9);
     expect(read('gpu:apple').joules).toBeCloseTo(6, 9);
     expect(read('ram').joules).toBeCloseTo(1, 9);
+    // an engine at rest: its counter stands still beside one that moves
+    expect(read('gpu:ane')).toMatchObject({ joules: 0, watts: 0 });
     expect(read('ram').memoryMb).toBeGreaterThan(0);
   });
 
@@ -123,9 +126,10 @@ describe.skipIf(library === null)('with the stub of macOS', () => {
       channel('CPU Energy', 'mJ', 100_000, 0),
       channel('GPU Energy', 'nJ', 7e9, 3e9),
       channel('DRAM0', 'mJ', 4, 0),
+      channel('ANE0', 'mJ', 4, 0),
     ]);
     expect(keys()).toEqual(['gpu:apple']);
-    expect(source.health.detail).toContain('cpu (CPU Energy), ram (DRAM0)');
+    expect(source.health.detail).toContain('cpu (CPU Energy), gpu:ane (ANE0), ram (DRAM0)');
   });
 
   it('does not go on counting a processor whose counter stops', async () => {
