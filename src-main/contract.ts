@@ -661,6 +661,8 @@ export interface Settings {
   ramMode: 'dimms' | 'constant' | 'off';
   /** Used when `ramMode` is `constant`. */
   ramWatts: number | null;
+  /** Address of a LibreHardwareMonitor web server, `http://127.0.0.1:8085`; null: not asked. */
+  libreHardwareMonitor: string | null;
 }
 
 /** A line of a comparison: one quantity over all runs, the first run being the baseline. */
@@ -818,6 +820,16 @@ export const settingsSchema = v.strictObject({
   dimms: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(128))),
   ramMode: v.picklist(['dimms', 'constant', 'off']),
   ramWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2000))),
+  libreHardwareMonitor: v.nullable(
+    v.pipe(
+      v.string(),
+      v.maxLength(300),
+      v.check(
+        (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+        'The address of LibreHardwareMonitor begins with http:// or https://; usual is http://127.0.0.1:8085.',
+      ),
+    ),
+  ),
 });
 
 const seed = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));

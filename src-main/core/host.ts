@@ -144,6 +144,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       cpuCurve: settings.cpuCurve,
       dimms: settings.dimms,
       ram: { mode: settings.ramMode, watts: settings.ramWatts },
+      libreHardwareMonitor: settings.libreHardwareMonitor,
     });
     // the sensors of a program that only lists runs stay asleep until somebody asks for them
     const metering = lazyMetering(() =>

@@ -34,6 +34,7 @@ export const defaultSettings: Settings = {
   dimms: null,
   ramMode: 'dimms',
   ramWatts: null,
+  libreHardwareMonitor: null,
 };
 
 /** A value that an older or newer program left and that is not understood counts as not chosen. */

@@ -312,7 +312,17 @@ test('settings are kept, and a region that is not known is refused', async () =>
     witness.call('settings.set', { cpuCurve: { idle: 0.1, span: 0.7, exponent: 3 } }),
   ).rejects.toThrow();
   const cpuCurve = { idle: 0.15, span: 0.75, exponent: 1 };
-  await witness.call('settings.set', { ramMode: 'constant', ramWatts: 8, cpuCurve });
+  const libreHardwareMonitor = 'http://127.0.0.1:8085';
+  for (const wrong of ['file:///etc/passwd', '127.0.0.1:8085', ''])
+    await expect(witness.call('settings.set', { libreHardwareMonitor: wrong })).rejects.toThrow(
+      'begins with http',
+    );
+  await witness.call('settings.set', {
+    ramMode: 'constant',
+    ramWatts: 8,
+    cpuCurve,
+    libreHardwareMonitor,
+  });
   await restart();
   expect(await witness.call('settings.get', {})).toMatchObject({
     region: 'FRA',
@@ -320,6 +330,7 @@ test('settings are kept, and a region that is not known is refused', async () =>
     ramMode: 'constant',
     ramWatts: 8,
     cpuCurve,
+    libreHardwareMonitor,
   });
 });
 

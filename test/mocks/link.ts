@@ -99,7 +99,7 @@ const ram: PowerComponent = {
 };
 export const components = [gpu, cpu, ram];
 
-const machine: Machine = {
+export const machine: Machine = {
   inventory: {
     hostname: 'green-ws-1',
     os: 'Debian GNU/Linux 12, kernel 6.1.0',
@@ -931,6 +931,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     dimms: null,
     ramMode: 'dimms',
     ramWatts: null,
+    libreHardwareMonitor: null,
     metrics: null,
   };
   let calibration: Calibration = calibrated;

@@ -15,7 +15,7 @@ import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
 import Settings from '../../src-renderer/views/Settings.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
-import { completeConfig, forecastOf, mockLink } from '../mocks/link.ts';
+import { completeConfig, forecastOf, machine, mockLink } from '../mocks/link.ts';
 
 const { top, sections } = readForm();
 /** Which alternative of a section a default config with this dataset has. */
@@ -366,5 +366,36 @@ describe('memory and processor without a counter', () => {
     await exponent.fill('');
     await userEvent.keyboard('{Tab}');
     await expect.poll(() => session.settings?.cpuCurve).toBeNull();
+  });
+});
+
+describe('LibreHardwareMonitor', () => {
+  const show = async (os: string) => {
+    const inventory = { ...machine.inventory!, os };
+    const link = mockLink({ replace: { 'machine.get': () => ({ ...machine, inventory }) } });
+    const session = new Session(createApi(link));
+    const screen = await render(Settings, { session });
+    await expect.element(screen.getByLabelText('Sampling rate')).toBeVisible();
+    return { session, link, address: screen.getByLabelText('LibreHardwareMonitor'), screen };
+  };
+
+  it('is asked at an address that is one, where there is Windows', async () => {
+    const { session, link, address, screen } = await show('Microsoft Windows 11 Pro 10.0.26100');
+    await address.fill('127.0.0.1:8085');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(screen.getByText('must begin with http:// or https://')).toBeVisible();
+    expect(link.asked.some(({ name }) => name === 'settings.set')).toBe(false);
+    await address.fill('http://127.0.0.1:8085');
+    await userEvent.keyboard('{Tab}');
+    await expect.poll(() => session.settings?.libreHardwareMonitor).toBe('http://127.0.0.1:8085');
+    await address.fill('');
+    await userEvent.keyboard('{Tab}');
+    await expect.poll(() => session.settings?.libreHardwareMonitor).toBeNull();
+  });
+
+  it('is not offered elsewhere', async () => {
+    const { session, address } = await show('Debian GNU/Linux 12');
+    await expect.poll(() => session.machine?.inventory?.os).toBe('Debian GNU/Linux 12');
+    await expect.element(address).not.toBeInTheDocument();
   });
 });
