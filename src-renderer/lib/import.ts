@@ -23,10 +23,15 @@ export interface ImportResult {
 
 /** Of a file chooser; of one for folders with the way below the folder. */
 export const pickedFiles = (list: FileList | null): PickedFile[] =>
-  [...(list ?? [])].map((file) => ({
-    path: file.webkitRelativePath || file.name,
-    read: () => Promise.resolve(file),
-  }));
+  [...(list ?? [])]
+    .map((file) => ({
+      path: file.webkitRelativePath || file.name,
+      read: () => Promise.resolve(file),
+    }))
+    .sort((a, b) => inOrder(a.path, b.path));
+
+/** Run 2 before run 10. */
+const inOrder = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
 
 /**
  * What was dropped, folders searched to the bottom. The entries have to be asked for before the first
@@ -58,7 +63,7 @@ async function collect(entry: FileSystemEntry, into: PickedFile[]): Promise<void
     if (some.length === 0) break;
     inside.push(...some);
   }
-  inside.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  inside.sort((a, b) => inOrder(a.name, b.name));
   for (const one of inside) await collect(one, into);
 }
 

@@ -304,6 +304,7 @@ function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
     limits.push('No GPU power was read; where a GPU worked, its energy is missing.');
   limits.push(
     'Board, disks, fans, display and the losses of the power supply are not in the figures; only a meter at the wall sees them.',
+    'How a kWh comes about, from the sensor to this page, and which sensors were never tried on their hardware: src-main/meter/README.md in the source tree of the program.',
   );
   return limits;
 }
