@@ -1,5 +1,6 @@
 /** Every source, best first: an earlier one keeps later ones off the components that it reads. */
 import type { MeterSettings } from '../messages.ts';
+import { amdgpu } from './amdgpu.ts';
 import { cpuModel } from './cpu-model.ts';
 import { emi } from './emi.ts';
 import { ioreport } from './ioreport.ts';
@@ -24,6 +25,8 @@ const sensors: readonly SourceDefinition[] = [
   ioreport,
   macmon,
   powermetrics,
+  // after all that read the processor: an APU's power is the processor's too
+  amdgpu,
   cpuModel,
   ramModel,
 ];

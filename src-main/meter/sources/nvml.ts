@@ -11,6 +11,7 @@ import type { ComponentInfo, ComponentKind } from '../messages.ts';
 import { CardWatch, duration, throttleReasons } from './card-watch.ts';
 import type { Stranger } from './card-watch.ts';
 import { commandOf, Family } from './foreign.ts';
+import { LookAgain } from './look-again.ts';
 import { powerMeaning } from './nvidia-generations.ts';
 import type { PowerMeaning } from './nvidia-generations.ts';
 import {
@@ -50,17 +51,13 @@ import type {
   SourceContext,
   SourceDefinition,
 } from './source.ts';
+import { StillCounter } from './still-counter.ts';
 
 const slowMicros = 1_000_000;
-/** A counter that stands still this long while the card draws power does not count. */
-const frozenMicros = 5_000_000;
 const firstPauseMicros = 1_000_000;
 const longestPauseMicros = 30_000_000;
 const noteEveryMicros = 60_000_000;
 const joulesPerUnit = 1e-3;
-/** A card or driver that went away is looked for again after this long, then after twice as long each time. */
-const firstLookMicros = 30_000_000;
-const longestLookMicros = 600_000_000;
 /** Degrees that a slowdown temperature may be; anything else is a threshold that the card does not have. */
 const [coldestLimit, hottestLimit] = [50, 130];
 /** A Grace CPU and its GPU on one module: the counter covers both (zeus#172). */
@@ -150,8 +147,7 @@ class Card implements Component {
   #notedAt = -Infinity;
   /** The library was initialised again for this card, which has not answered since. */
   #restarted = false;
-  #lastRaw = -1;
-  #movedAt: number | null = null;
+  readonly #still = new StillCounter();
   #now = 0;
   #watts: number | null = null;
   #raw: number | null = null;
@@ -387,11 +383,7 @@ class Card implements Component {
   /** A counter that stands still under power is not believed; from here on, power is integrated. */
   #watchCounter(): void {
     if (this.#raw === null) return;
-    const still = this.#raw === this.#lastRaw && this.#watts !== null && this.#watts >= 1;
-    if (!still || this.#movedAt === null) {
-      this.#lastRaw = this.#raw;
-      this.#movedAt = this.#now;
-    } else if (this.#now - this.#movedAt >= frozenMicros)
+    if (this.#still.stands(this.#raw, this.#watts, this.#now))
       this.#withoutCounter('its energy counter stands still while it draws power');
   }
 
@@ -572,7 +564,7 @@ class Card implements Component {
     this.#handle = handle;
     this.#counter?.breakOff();
     this.#power?.breakOff();
-    this.#movedAt = null;
+    this.#still.reset();
   }
 
   get describesItself(): string {
@@ -707,21 +699,14 @@ function open(context: SourceContext): Source {
     },
   };
 
-  let lookAt: number | null = null;
-  let lookPause = firstLookMicros;
+  const look = new LookAgain();
   let looking = false;
   let closed = false;
   /** Looks for cards that went away, seldom and never at the others' cost. */
   const lookAgain = (now: number): void => {
     if (looking) return;
     const gone = cards.filter((card) => card.mayReturn);
-    if (gone.length === 0) {
-      lookAt = null;
-      lookPause = firstLookMicros;
-    } else if (lookAt === null) lookAt = now + lookPause;
-    else if (now >= lookAt) {
-      lookPause = Math.min(2 * lookPause, longestLookMicros);
-      lookAt = now + lookPause;
+    if (look.due(now, gone.length > 0)) {
       looking = true;
       void findAgain(gone, now).finally(() => (looking = false));
     }
