@@ -7,11 +7,12 @@
  * gCO2e. Null means missing.
  */
 import * as v from 'valibot';
-import type {
-  ConfigIssue,
-  DatasetConfig,
-  EngineName,
-  ExperimentConfig,
+import {
+  energySchema,
+  type ConfigIssue,
+  type DatasetConfig,
+  type EngineName,
+  type ExperimentConfig,
 } from './experiment-config.ts';
 import type {
   ComponentKind,
@@ -33,6 +34,7 @@ import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
 import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 
 export * from './actions.ts';
+export * from './command-line.ts';
 export * from './experiment-config.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
@@ -97,7 +99,13 @@ export interface AppInfo {
   shell: 'electron' | 'server';
   dataDir: string;
   /** What this shell can do beyond a browser. */
-  can: { pdf: boolean; revealInFolder: boolean; chooseFolder: boolean };
+  can: {
+    pdf: boolean;
+    revealInFolder: boolean;
+    chooseFolder: boolean;
+    /** Start commands of the person's own. */
+    commands: boolean;
+  };
 }
 
 export interface Machine {
@@ -402,6 +410,8 @@ export interface RunSummary {
   matrix: RunPlace | null;
   /** The run whose joules this re-priced copy shares; null for a run of its own. */
   copyOf: number | null;
+  /** As it would be typed; null where the run is a training of ours. */
+  command: string | null;
   engine: string | null;
   seed: number | null;
   epoch: number | null;
@@ -427,8 +437,11 @@ export interface RunSummary {
   error: { code: string; message: string; hint: string | null } | null;
 }
 
+/** Ours have names of a list; a command calls its phases as it likes. */
+export type PhaseLabel = PhaseName | 'baseline' | (string & {});
+
 export interface PhaseEnergy {
-  name: PhaseName | 'baseline';
+  name: PhaseLabel;
   epoch: number | null;
   /** Seconds since the start of the run (negative for the baseline). */
   from: number;
@@ -437,16 +450,52 @@ export interface PhaseEnergy {
   byKind: Partial<Record<ComponentKind, number | null>>;
 }
 
+/** What a run reported of an evaluation. A command may tell only some of it: null is not told. */
+export type ReportedResult = Omit<EvaluationResult, ReportedScore> &
+  Record<ReportedScore, number | null>;
+type ReportedScore = 'images' | 'loss' | 'accuracy' | 'microF1' | 'macroF1' | 'weightedF1';
+
+/** Steps as a run reported them: a command tells neither how long each took nor, always, its loss. */
+export type ReportedSteps = Omit<StepMetrics, 'loss' | 'lr' | 'stepMs' | 'waitMs'> &
+  Record<'loss' | 'lr' | 'stepMs' | 'waitMs', (number | null)[]>;
+
+/** A command of the person's own that was measured like a training of ours. */
+export interface RunCommand {
+  argv: string[];
+  /** Absolute. */
+  cwd: string;
+  /** Names of the variables that were set for it; their values are kept nowhere. */
+  env: string[];
+  /** Where it writes its metrics, besides its standard output; relative to `cwd`. */
+  watch: { jsonl: string | null; tensorboard: string | null };
+  energy: ExperimentConfig['energy'];
+  /** Null while it has not ended. */
+  exit: { code: number | null; signal: string | null } | null;
+}
+
+/** A line that a command wrote. */
+export interface LogLine {
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
 export interface RunDetail {
   summary: RunSummary;
-  /** Null for imported runs. */
+  /** Null for imported runs and for commands. */
   config: ExperimentConfig | null;
+  /** Null for all runs but commands. */
+  command: RunCommand | null;
+  /** Names of what a command reported and this program has no place for, in alphabetical order. */
+  scalars: string[];
+  /** Paths of what a command wrote; null for all runs but commands that were started. */
+  log: { stdout: string; stderr: string } | null;
   energy: Energy | null;
   /** Every phase in order. */
   phases: PhaseEnergy[];
   /** Summed over epochs by name. */
   phaseTotals: { name: PhaseEnergy['name']; seconds: number; wh: number | null }[];
-  evaluations: { epoch: number; step: number; at: number; result: EvaluationResult }[];
+  /** Epoch 0: a command that told none. */
+  evaluations: { epoch: number; step: number; at: number; result: ReportedResult }[];
   /** What the zero differences of the last evaluation are worth; null without delta attention. */
   skippedMacs: SkippedMacs | null;
   cost: Forecast | null;
@@ -852,6 +901,31 @@ export const matrixOrderSchema = v.strictObject({
 });
 export type MatrixOrder = v.InferOutput<typeof matrixOrderSchema>;
 
+const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096), v.excludes('\0'));
+const label = v.pipe(v.string(), v.trim(), v.maxLength(200));
+const word = v.pipe(v.string(), v.maxLength(131_072), v.excludes('\0'));
+const total = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e12));
+/** A command of the person's own, to be measured like a training of ours. No shell reads it. */
+export const commandOrderSchema = v.strictObject({
+  command: v.pipe(v.array(word), v.minLength(1), v.maxLength(10_000)),
+  /** Absolute. */
+  cwd: path,
+  /** Variables besides those of the program that runs it; they are kept in memory only. */
+  env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[^=\0]+$/)), word), {}),
+  /** `env` is the whole environment, that of the terminal which the command was typed into. */
+  wholeEnv: v.optional(v.boolean(), false),
+  name: v.optional(label),
+  dataset: v.optional(label),
+  model: v.optional(label),
+  seed: v.optional(seed),
+  /** Where it writes its metrics besides its output; relative to `cwd`. */
+  watch: v.optional(v.strictObject({ jsonl: v.optional(path), tensorboard: v.optional(path) }), {}),
+  energy: v.optional(energySchema, {}),
+  /** How much is to come, where it is known and the command does not tell. */
+  totals: v.optional(v.strictObject({ steps: v.optional(total), epochs: v.optional(total) }), {}),
+});
+export type CommandOrder = v.InferInput<typeof commandOrderSchema>;
+
 /** Starts what would be refused for its memory. */
 const force = v.optional(v.boolean(), false);
 
@@ -955,11 +1029,17 @@ export const calls = {
   'runs.start': define<{ ids: number[] }>()(
     v.strictObject({ configs: v.pipe(v.array(json), v.minLength(1), v.maxLength(500)), force }),
   ),
+  /** Queues a command. Refused where there is no such program or folder, and where commands are not allowed. */
+  'runs.command': define<{ ids: number[] }>()(commandOrderSchema),
+  /** The last lines that a command wrote. */
+  'runs.log': define<LogLine[]>()(
+    v.strictObject({ id, lines: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(500)) }),
+  ),
   /** The built-in example: plain against patch-dropping ViT on GreenSynth. */
   'runs.example': define<{ ids: number[] }>()(nothing),
   /**
-   * Finishes the step, writes a checkpoint, ends. A queued run just leaves the queue. Asked again after
-   * 3 seconds or more, it ends the training process at once.
+   * Finishes the step, writes a checkpoint, ends; a command gets SIGINT, and SIGTERM where it does not end.
+   * A queued run just leaves the queue. Asked again after 3 seconds or more, it ends the process at once.
    */
   'runs.stop': define<void>()(byId),
   /** Goes on from the last checkpoint. */
@@ -1043,7 +1123,7 @@ export interface Events {
   'run.removed': { ids: number[] };
   'run.steps': {
     id: number;
-    steps: StepMetrics;
+    steps: ReportedSteps;
     /** Seconds since the start of the run. */ time: number[];
   };
   'run.evaluation': {
@@ -1051,11 +1131,13 @@ export interface Events {
     epoch: number;
     step: number;
     time: number;
-    result: EvaluationResult;
+    result: ReportedResult;
   };
+  /** What a command wrote, some lines at a time; of a flood only the last. */
+  'run.log': { id: number; lines: LogLine[] };
   'run.phase': {
     id: number;
-    name: PhaseName | 'baseline';
+    name: PhaseLabel;
     epoch: number | null;
     edge: 'start' | 'end';
     time: number;

@@ -28,6 +28,7 @@ import { stageEpochs, type StageShares } from './stage-epochs.ts';
 import { routingActs } from './token-routing.ts';
 
 export { deltaOwn, type DeltaReference } from './experiment-config/attention.ts';
+export { energy as energySchema } from './experiment-config/machine.ts';
 export type { FieldHints } from './experiment-config/fields.ts';
 export type { PruningConfig, RoutingConfig };
 

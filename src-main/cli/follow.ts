@@ -3,7 +3,7 @@ import { AppError, type RunSummary } from '../contract.ts';
 import { onInterrupt } from './interrupt.ts';
 import { Progress, progressLine, type ProgressLine } from './progress.ts';
 import type { Session } from './session.ts';
-import { number } from './text.ts';
+import { missing, number } from './text.ts';
 
 export interface Followed {
   run: RunSummary;
@@ -110,4 +110,5 @@ function showCurrent(
   if (progress) line.show(progress.sentence(), progress.fraction, progress.topic);
 }
 
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+const percent = (share: number | null): string =>
+  share === null ? missing : `${(share * 100).toFixed(1)} %`;

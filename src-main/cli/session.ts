@@ -52,7 +52,12 @@ export async function nodeHost(program: string, options: Partial<HostOptions> = 
     appVersion: appVersion(),
     program,
     shell: 'server',
-    can: { pdf: (await findBrowser()) !== null, revealInFolder: false, chooseFolder: false },
+    can: {
+      pdf: (await findBrowser()) !== null,
+      revealInFolder: false,
+      chooseFolder: false,
+      commands: true,
+    },
     printPdf: (html) => printWithBrowser(html),
     ...options,
   });

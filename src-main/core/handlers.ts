@@ -1,8 +1,11 @@
 /** The host's answer to every call of the contract. */
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type * as v from 'valibot';
 import {
   AppError,
   contractVersion,
+  type commandOrderSchema,
   type ExperimentConfig,
   type ExportedFile,
   type Handlers,
@@ -34,11 +37,13 @@ import {
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
+import { executable, type Environment } from './runs/command/process-group.ts';
+import { logPath } from './runs/command/logs.ts';
 import { presentIdle } from './runs/idle.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, pricingOf } from './settings.ts';
-import { groupOf } from './store/describe.ts';
+import { describeCommand, groupOf } from './store/describe.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
   const { options, store, events, datasets, queue, metering, calibrator, intensity } = shop;
@@ -122,6 +127,42 @@ export function createHandlers(shop: Workshop): Handlers {
       queue.add(ids);
     }
     return { ids };
+  };
+
+  /** Queues a command. @throws AppError where it could not be started now either */
+  const enqueueCommand = async (order: v.InferOutput<typeof commandOrderSchema>) => {
+    const { command: argv, cwd, watch, energy, totals } = order;
+    const env: Environment = order.wholeEnv ? order.env : { ...process.env, ...order.env };
+    await folderToRunIn(cwd);
+    executable(argv[0]!, cwd, env);
+    const { pricing } = pricingOf({ energy }, shop.settings());
+    const id = await store.createCommandRun({
+      name: order.name || describeCommand(argv),
+      command: {
+        argv,
+        cwd,
+        // of a whole environment nobody chose the names
+        env: order.wholeEnv ? [] : Object.keys(order.env),
+        watch: { jsonl: watch.jsonl ?? null, tensorboard: watch.tensorboard ?? null },
+        energy,
+        exit: null,
+      },
+      dataset: order.dataset ?? '',
+      model: order.model ?? '',
+      seed: order.seed ?? null,
+      totals,
+      machine: metering.inventory,
+      appVersion: options.appVersion,
+      node: process.versions.node,
+      intensity: pricing.region,
+      pue: pricing.pue,
+      pricing: besideRegion(pricing),
+      hz: shop.settings().hz,
+    });
+    shop.commands.environments.set(id, env);
+    events.emit('run', await store.getSummary(id));
+    queue.add([id]);
+    return { ids: [id] };
   };
 
   const exportFile = async (
@@ -265,6 +306,8 @@ export function createHandlers(shop: Workshop): Handlers {
       if (!force) await refuseUnfit(configs);
       return enqueue(configs);
     },
+    'runs.command': enqueueCommand,
+    'runs.log': ({ id, lines }) => shop.commands.logs.tail(id, lines),
     'runs.example': () => enqueue(exampleConfigs()),
     'runs.stop': ({ id }) => stopRun(id),
     'runs.resume': async ({ id }) => {
@@ -277,6 +320,12 @@ export function createHandlers(shop: Workshop): Handlers {
           'CONFLICT',
           `Run ${id} is a copy at another price: there is nothing to go on from.`,
           `Resume run ${run.summary.copyOf}.`,
+        );
+      if (run.command)
+        throw new AppError(
+          'CONFLICT',
+          `Run ${id} is a command of your own: it cannot be resumed from here.`,
+          'Start the command again.',
         );
       resumePoint(run, shop.runDir(id));
       await store.updateRun(id, { status: 'queued' });
@@ -297,7 +346,13 @@ export function createHandlers(shop: Workshop): Handlers {
       for (const id of ids) await rm(shop.runDir(id), { recursive: true, force: true });
     },
     'runs.list': () => store.listRuns(),
-    'runs.get': ({ id }) => store.getRun(id),
+    'runs.get': async ({ id }) => {
+      const detail = await store.getRun(id);
+      const { startedAt, copyOf } = detail.summary;
+      if (!detail.command || startedAt === null || copyOf !== null) return detail;
+      const dir = shop.runDir(id);
+      return { ...detail, log: { stdout: logPath(dir, 'stdout'), stderr: logPath(dir, 'stderr') } };
+    },
     'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.compare': ({ ids }) => store.compare(ids),
@@ -340,6 +395,19 @@ function versionsBeneath(): Record<string, string> {
   const known = { Electron: electron, Chromium: chrome, Node: node };
   const named = Object.entries(known).filter((entry): entry is [string, string] => !!entry[1]);
   return Object.fromEntries([...named, ['System', `${process.platform} ${process.arch}`]]);
+}
+
+/** @throws AppError BAD_INPUT, NOT_FOUND */
+async function folderToRunIn(cwd: string): Promise<void> {
+  if (!isAbsolute(cwd))
+    throw new AppError(
+      'BAD_INPUT',
+      `The working folder "${cwd}" is relative.`,
+      'Give its whole path, from the root.',
+    );
+  const found = await stat(cwd).catch(() => null);
+  if (!found?.isDirectory())
+    throw new AppError('NOT_FOUND', `There is no folder ${cwd} to run the command in.`);
 }
 
 /** No machine that trains has less. */

@@ -31,6 +31,8 @@ import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
 import { createMetrics, type Metrics } from './metrics/index.ts';
 import type { PrintPdf } from './print.ts';
+import type { CommandDesk } from './runs/command/command-driver.ts';
+import { createCommandLogs } from './runs/command/logs.ts';
 import type { RunContext } from './runs/context.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
 import { sampleHub } from './runs/samples.ts';
@@ -59,6 +61,8 @@ export interface HostOptions {
    * on. Off, for a short command: sensors start when needed, the queue takes new runs only.
    */
   background?: boolean;
+  /** The terminal of commands of the person's own; default: no input, and no output but the log. */
+  terminal?: Partial<Pick<CommandDesk, 'echo' | 'stdin'>>;
   /** Takes a line now and then. Default: stderr. */
   log?: (line: string) => void;
   /** Tests shorten these. */
@@ -97,6 +101,7 @@ export interface Workshop {
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
   readonly intensity: IntensityService;
+  readonly commands: CommandDesk;
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
@@ -174,6 +179,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
       }),
     );
     const closing = new AbortController();
+    const commands: CommandDesk = {
+      logs: createCommandLogs(runDir),
+      environments: new Map(),
+      echo: null,
+      stdin: 'ignore',
+      ...options.terminal,
+    };
     const context: RunContext = {
       store,
       metering,
@@ -183,6 +195,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       trainerEntry: options.entries.trainer,
       dataDir,
       runDir,
+      commands,
       hz: () => settings.hz,
       priceOf: (config) => pricingOf(config, settings),
       intensity,
@@ -267,6 +280,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       loads: (how) => (loads = how),
       models,
       intensity,
+      commands,
       store,
       events,
       datasets,
@@ -360,10 +374,19 @@ async function mendCrash(store: Store): Promise<void> {
 }
 
 async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {
-  const runs = await store.listRuns();
+  const queued = (await store.listRuns()).filter(({ status }) => status === 'queued');
+  for (const { id } of queued.filter(({ command }) => command !== null)) {
+    await store.updateRun(id, { status: 'stopped' });
+    await store.addNote(id, {
+      at: monotonicMicros(),
+      level: 'info',
+      message:
+        'It waited in the queue when the program ended, and its environment was only in memory. Start it again.',
+    });
+  }
   queue.add(
-    runs
-      .filter(({ status }) => status === 'queued')
+    queued
+      .filter(({ command }) => command === null)
       .map(({ id }) => id)
       .sort((a, b) => a - b),
   );

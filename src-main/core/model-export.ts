@@ -13,6 +13,7 @@ import {
   AppError,
   type CallInput,
   type ErrorCode,
+  type EvaluationResult,
   type ModelFile,
   type RunDetail,
 } from '../contract.ts';
@@ -116,7 +117,7 @@ export function createModelExports(options: ModelExportOptions): ModelExports {
 
 /** @throws AppError */
 function checkpointOf(
-  { summary: { id, status, endedAt } }: RunDetail,
+  { summary: { id, status, endedAt }, command }: RunDetail,
   dir: string,
   wanted: 'best' | 'last' | null,
 ): 'best' | 'last' {
@@ -125,6 +126,11 @@ function checkpointOf(
   if (!wanted && there('last')) return 'last';
   if (status === 'imported')
     throw new AppError('NOT_FOUND', `Run ${id} was imported from a file: its model is not here.`);
+  if (command)
+    throw new AppError(
+      'NOT_FOUND',
+      `Run ${id} is a command of your own: its model is where the command wrote it.`,
+    );
   if (wanted === 'best' && there('last'))
     throw new AppError(
       'NOT_FOUND',
@@ -181,8 +187,9 @@ function factsOf({ summary, energy, evaluations }: RunDetail, version: string): 
     version,
     runId: summary.id,
     name: summary.name,
+    // only trainings of ours have models, and they report all of it
     evaluations: evaluations.map(({ epoch, step, result }) => {
-      const { split, loss, accuracy, microF1, macroF1, weightedF1 } = result;
+      const { split, loss, accuracy, microF1, macroF1, weightedF1 } = result as EvaluationResult;
       return { split, epoch, step, loss, accuracy, microF1, macroF1, weightedF1 };
     }),
     energy:

@@ -40,7 +40,7 @@ function startCore(): Promise<Host> {
     appVersion: app.getVersion(),
     program: 'desktop window',
     shell: 'electron',
-    can: { pdf: true, revealInFolder: false, chooseFolder: false },
+    can: { pdf: true, revealInFolder: false, chooseFolder: false, commands: true },
     printPdf: printWithElectron,
   });
 }

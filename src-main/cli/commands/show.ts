@@ -1,4 +1,4 @@
-import type { EvaluationResult, RunDetail } from '../../contract.ts';
+import type { ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { date, duration, missing, number, runsTable, table, withUnit } from '../text.ts';
@@ -80,7 +80,7 @@ function scores(evaluations: RunDetail['evaluations']): string {
     (split) => evaluations.findLast(({ result }) => result.split === split)?.result ?? [],
   );
   if (last.length === 0) return '';
-  const columns: [string, (result: EvaluationResult) => number | null | undefined][] = [
+  const columns: [string, (result: ReportedResult) => number | null | undefined][] = [
     ['accuracy', ({ accuracy }) => accuracy],
     ['top-5', ({ top5 }) => top5],
     ['micro F1', ({ microF1 }) => microF1],
@@ -102,7 +102,7 @@ function scores(evaluations: RunDetail['evaluations']): string {
     ['scores of', 'images', 'loss', ...measured.map(([label]) => label)],
     last.map((result) => [
       result.split,
-      String(result.images),
+      result.images === null ? missing : String(result.images),
       number(result.loss),
       ...measured.map(([, of]) => of(result)?.toFixed(3) ?? missing),
     ]),

@@ -223,7 +223,9 @@ function scores(runs: readonly RunDetail[]): string {
   const splits = distinct(
     runs.flatMap(({ evaluations, summary: { f1Split } }) => {
       const last = evaluations.findLast(({ result }) => result.split === f1Split);
-      return last ? `the ${f1Split} split of ${count(last.result.images, 'image')}` : [];
+      if (!last) return [];
+      const { images } = last.result;
+      return `the ${f1Split} split${images === null ? '' : ` of ${count(images, 'image')}`}`;
     }),
   );
   if (splits.length === 0) return '';

@@ -6,6 +6,7 @@ import type { EventBus } from '../events.ts';
 import type { Metering } from '../metering.ts';
 import type { Spawn } from '../spawn.ts';
 import type { Store } from '../store/store.ts';
+import type { CommandDesk } from './command/command-driver.ts';
 import type { SampleHub } from './samples.ts';
 
 export interface RunContext {
@@ -20,6 +21,8 @@ export interface RunContext {
   dataDir: string;
   /** Folder of one run's checkpoints; need not exist. */
   runDir(id: number): string;
+  /** What belongs to commands of the person's own. */
+  commands: CommandDesk;
   /** Samples per second of the meter, now. */
   hz(): number;
   /** How a run is priced, who knows the hours of it, and what is doubtful about it. */

@@ -8,12 +8,20 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, wireError, type RunDetail, type RunSummary } from '../../contract.ts';
+import {
+  AppError,
+  wireError,
+  type ExperimentConfig,
+  type RunDetail,
+  type RunSummary,
+} from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import { utcOf } from '../clock.ts';
 import { besideRegion, socketWh } from '../energy/account.ts';
-import { cardsOf, countsIn, runCards } from '../energy/cards.ts';
+import { cardsOf, countsIn, runCards, type Card, type RunCards } from '../energy/cards.ts';
 import type { RunEnd } from '../store/store.ts';
+import { commandDriver } from './command/command-driver.ts';
+import type { Environment } from './command/process-group.ts';
 import type { RunContext } from './context.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
 import { hourlyPrice, type HourlyPrice } from './hourly-price.ts';
@@ -37,6 +45,21 @@ export interface ActiveRun {
   readonly ended: Promise<void>;
 }
 
+interface Work {
+  /** Which of the machine's cards it computes on. */
+  cards(all: readonly Card[]): RunCards;
+  /** On which terms its energy is measured. */
+  terms: ExperimentConfig['energy'];
+  /** It goes on from a checkpoint. */
+  resumed: boolean;
+  /** @param env for the process that computes */
+  create(env: Record<string, string>): Driver;
+}
+
+/** Nothing is set for a command: where CUDA's own order cannot be known, every card counts. */
+const commandCards = (env: Environment, all: readonly Card[]): RunCards =>
+  runCards({ gpu: null, engine: null }, { CUDA_DEVICE_ORDER: 'FASTEST_FIRST', ...env }, all);
+
 const tickMs = 1000;
 
 export function startRun(context: RunContext, id: number): ActiveRun {
@@ -50,6 +73,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   let processes: number[] = [];
   /** From the moment at which it is known how the run is priced. */
   let price: HourlyPrice | null = null;
+  /** It is not ours to end when we cannot record it. */
+  let isCommand = false;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
 
@@ -58,14 +83,16 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     recordProblem = {
       code,
       message: `The run cannot be recorded any more: ${message}`,
-      hint: [hint, 'Then resume the run.'].filter(Boolean).join(' '),
+      hint: isCommand ? hint : [hint, 'Then resume the run.'].filter(Boolean).join(' '),
     };
     context.notice({
       level: 'error',
-      message: `Run ${id} is ended: ${recordProblem.message}`,
+      message: isCommand
+        ? `Run ${id}: ${recordProblem.message} The command goes on.`
+        : `Run ${id} is ended: ${recordProblem.message}`,
       hint: recordProblem.hint,
     });
-    stop();
+    if (!isCommand) stop();
   });
 
   const note = (level: 'info' | 'warning', message: string, at = monotonicMicros()): void =>
@@ -144,28 +171,36 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   };
 
   /** What is to be done, on which terms its energy is measured, and who does it. */
-  const work = (detail: RunDetail) => {
-    const { config } = detail;
+  const work = (detail: RunDetail): Work => {
+    const { config, command } = detail;
+    if (command)
+      return {
+        cards: (all) => commandCards(context.commands.environments.get(id) ?? {}, all),
+        terms: command.energy,
+        resumed: false,
+        create: () => commandDriver(course, command),
+      };
     if (!config)
       throw new AppError('CONFLICT', `Run ${id} was imported: there is nothing to train.`);
     const resume = resumePoint(detail, context.runDir(id));
     const { gpu, engine } = config.compute;
     return {
-      compute: { gpu, engine },
-      energy: config.energy,
+      cards: (all) => runCards({ gpu, engine }, process.env, all),
+      terms: config.energy,
       resumed: resume !== null,
-      create: (env: Record<string, string>): Driver => trainerDriver(course, config, resume, env),
+      create: (env) => trainerDriver(course, config, resume, env),
     };
   };
 
   const live = async (): Promise<Ending> => {
     const detail = await store.getRun(id);
-    const { compute, energy: terms, resumed, create } = work(detail);
+    const { cards: cardsFor, terms, resumed, create } = work(detail);
+    isCommand = detail.command !== null;
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
     // whatever could not be told apart before is not this run's
     metering.watch([]);
-    const cards = runCards(compute, process.env, cardsOf(metering.inventory, metering.components));
+    const cards = cardsFor(cardsOf(metering.inventory, metering.components));
     const counted = resumed ? withEarlier(cards.counted, detail) : cards.counted;
     const { warning, hourly: choice, ...own } = context.priceOf({ energy: terms });
     const earlier = (await store.pricingOf(id))?.hourly ?? null;

@@ -4,7 +4,7 @@ import {
   experimentConfigSchema,
   type Comparison,
   type ComparisonRow,
-  type EvaluationResult,
+  type ReportedResult,
   type RunDetail,
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
@@ -62,7 +62,7 @@ const lastTest = (run: RunDetail) =>
 function score(
   key: string,
   label: string,
-  share: (result: EvaluationResult) => number | null | undefined,
+  share: (result: ReportedResult) => number | null | undefined,
 ): Quantity {
   return {
     key,

@@ -2,13 +2,16 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import * as v from 'valibot';
+import { withoutSeed } from '../../command-line.ts';
 import {
   experimentConfigSchema,
   isPretrained,
   keptPatches,
   patchCount,
+  showCommand,
   type ExperimentConfig,
   type ModelConfig,
+  type RunCommand,
 } from '../../contract.ts';
 
 export function describeConfig(config: ExperimentConfig): {
@@ -174,6 +177,20 @@ export function groupOf(config: ExperimentConfig): string {
     energy: { region, pue: pue ?? 1, baselineSeconds },
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);
+}
+
+/** The same for commands that differ in nothing but their seed; the folder tells one `train.py` from another. */
+export const groupOfCommand = ({ argv, cwd }: Pick<RunCommand, 'argv' | 'cwd'>): string =>
+  createHash('sha256')
+    .update(canonical({ argv: withoutSeed(argv), cwd }))
+    .digest('hex')
+    .slice(0, 12);
+
+/** A command in the few words of a table row: `train.py --lr 0.1`. */
+export function describeCommand(argv: readonly string[]): string {
+  const [program, ...rest] = argv;
+  const text = showCommand([basename(program!), ...rest]);
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
 /** JSON with sorted keys: the order in which a config was written is no difference. */

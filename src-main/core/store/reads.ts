@@ -2,13 +2,15 @@
 import {
   AppError,
   parseExperimentConfig,
+  showCommand,
   type ComponentKind,
   type Energy,
-  type EvaluationResult,
   type ExperimentConfig,
   type Forecast,
   type Inventory,
   type PhaseEnergy,
+  type ReportedResult,
+  type RunCommand,
   type RunDetail,
   type RunPlace,
   type RunStatus,
@@ -55,6 +57,7 @@ interface SummaryRow {
   repeat: number | null;
   warm_up: number;
   copy_of: number | null;
+  command: string | null;
   engine: string | null;
   seed: number | null;
   epoch: number | null;
@@ -80,7 +83,7 @@ interface SummaryRow {
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
   r.model, r.selection, r.method, r.matrix, x.key as matrix_key, x.title as matrix_title,
-  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error,
@@ -129,6 +132,7 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
     method: row.method,
     matrix: placeOf(row),
     copyOf: row.copy_of,
+    command: row.command === null ? null : shownCommand(row.command),
     engine: row.engine,
     seed: row.seed,
     epoch: row.epoch,
@@ -154,6 +158,14 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
     f1PerWh: row.macro_f1 !== null && wh ? (row.macro_f1 * 100) / wh : null,
     error: row.error ? (JSON.parse(row.error) as RunSummary['error']) : null,
   };
+}
+
+/** Longer ones are arguments that no table has room for; the run's own page shows them. */
+const shownLength = 500;
+
+function shownCommand(json: string): string {
+  const text = showCommand((JSON.parse(json) as RunCommand).argv);
+  return text.length > shownLength ? `${text.slice(0, shownLength - 1)}…` : text;
 }
 
 function placeOf(row: SummaryRow): RunPlace | null {
@@ -198,6 +210,12 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
   return {
     summary: summary(db, row),
     config,
+    command: parsed<RunCommand>(row.command),
+    scalars: db
+      .all<{ name: string }>('select distinct name from scalar where run = ? order by name', id)
+      .map(({ name }) => name),
+    // the host knows the folder
+    log: null,
     energy: imported ? importedEnergy(imported) : energyOf(db, id),
     phases,
     phaseTotals: phaseTotals(phases),
@@ -271,8 +289,8 @@ function evaluations(db: ReadableDb, id: number): RunDetail['evaluations'] {
         attentionSupport: null,
         attentionIdle: null,
         deltaSparsity: null,
-        ...(JSON.parse(result) as Partial<EvaluationResult>),
-      } as EvaluationResult,
+        ...(JSON.parse(result) as Partial<ReportedResult>),
+      } as ReportedResult,
     }));
 }
 

@@ -52,15 +52,26 @@ const evaluationColumns: Record<string, string> = {
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
 const position: Record<XAxis, string> = {
   step: 'm.step',
-  epoch: 'ifnull(cast(m.step as real) / r.steps_per_epoch, m.epoch)',
+  // a command that tells no epochs has 0, which is no place on this axis
+  epoch: 'ifnull(cast(m.step as real) / r.steps_per_epoch, nullif(m.epoch, 0))',
   time: '(s.before_us + m.t - s.from_t) / 1e6',
   wh: '(s.before_us + m.t - s.from_t) / 1e6',
+};
+
+/** Before the names of what commands report. */
+const scalarPrefix = 'scalar.';
+/** Such a value has no epoch of its own: it has that of the latest step with one. */
+const scalarPosition: Record<XAxis, string> = {
+  ...position,
+  epoch: `ifnull(cast(m.step as real) / r.steps_per_epoch, (select nullif(e.epoch, 0) from metric e
+    where e.run = m.run and e.step <= m.step order by e.step desc limit 1))`,
 };
 
 /**
  * `loss`, `lr`, `tokens`, `stepMs`, `waitMs` of the steps; `validation.` or `test.` with `loss`,
  * `accuracy`, `microF1`, `macroF1`, `top5`, `meanIou`, `ap`, `ap50`, `patchRecall`,
- * `attentionSupport`, `attentionIdle`, `zeroDeltas`. Any other name gives an empty series.
+ * `attentionSupport`, `attentionIdle`, `zeroDeltas`; `scalar.` with any name of `RunDetail.scalars`. Any
+ * other name gives an empty series.
  * @param x step, epoch (with fraction), s of active time, or Wh since the start
  */
 export function series(
@@ -84,6 +95,12 @@ export function series(
 }
 
 function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: number): Point[] {
+  if (name.startsWith(scalarPrefix)) {
+    const points = `select ${scalarPosition[x]} as x, m.value as y, m.segment, m.t, m.step
+      from scalar m join segment s on s.id = m.segment join run r on r.id = m.run
+      where m.run = @run and m.name = @name and m.value is not null`;
+    return thinned(db, points, { run, name: name.slice(scalarPrefix.length) }, width);
+  }
   const [split, metric] = name.split('.') as [string, string | undefined];
   const ofSteps = metric === undefined && Object.hasOwn(stepColumns, name);
   const ofEvaluations =
@@ -97,15 +114,21 @@ function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: numbe
   const points = `select ${position[x]} as x, ${column} as y, m.segment, m.t, m.step
     from ${table} m join segment s on s.id = m.segment join run r on r.id = m.run
     where m.run = @run and ${column} is not null ${where}`;
-  return thinned(db, points, run, width);
+  return thinned(db, points, { run }, width);
 }
 
-function thinned(db: ReadableDb, points: string, run: number, width: number): Point[] {
+function thinned(
+  db: ReadableDb,
+  all: string,
+  values: { run: number; name?: string },
+  width: number,
+): Point[] {
+  const points = `select * from (${all}) where x is not null`;
   const span = db.get<{ n: number; low: number | null; high: number | null }>(
     `select count(*) as n, min(x) as low, max(x) as high from (${points})`,
-    { run },
+    values,
   )!;
-  if (span.n <= 2 * width) return db.all<Point>(`${points} order by m.step`, { run });
+  if (span.n <= 2 * width) return db.all<Point>(`${points} order by step`, values);
   const bucket = `group by min(@width - 1, cast((x - @low) * @width / @span as integer))`;
   return db.all<Point>(
     `with point as materialized (${points})
@@ -114,7 +137,7 @@ function thinned(db: ReadableDb, points: string, run: number, width: number): Po
        union
        select x, max(y) as y, segment, t, step from point ${bucket})
      order by step`,
-    { run, width, low: span.low!, span: span.high! - span.low! || 1 },
+    { ...values, width, low: span.low!, span: span.high! - span.low! || 1 },
   );
 }
 

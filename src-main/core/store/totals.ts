@@ -16,8 +16,11 @@ export function storeTotals(db: WritableDb, run: number): void {
   db.run(
     `update run set seconds = @seconds, wh = @wh, uncertainty_wh = @uncertainty, g_co2e = @gCO2e,
        wh_by_kind = @byKind, sample_facts = @facts,
-       images_per_second = (select json_extract(run.config, '$.train.batch') * 1000.0 / avg(step_ms)
-         from metric where metric.run = run.id)
+       images_per_second = iif(command is null,
+         (select json_extract(run.config, '$.train.batch') * 1000.0 / avg(step_ms)
+           from metric where metric.run = run.id),
+         images_seen * 1e6 / (select nullif(ifnull(sum(to_t - from_t), @seconds * 1e6), 0)
+           from phase where phase.run = run.id and phase.name = 'train' and to_t is not null))
      where id = @run`,
     {
       run,

@@ -7,6 +7,7 @@ import type {
   MatrixPreview,
   Pricing,
   Region,
+  RunCommand,
   RunPlace,
   RunStatus,
   RunSummary,
@@ -34,6 +35,27 @@ export interface NewRun {
   place?: Omit<RunPlace, 'id' | 'title'>;
 }
 
+/** A command that is to be measured. */
+export interface NewCommand extends Omit<NewRun, 'config' | 'status' | 'forecast' | 'place'> {
+  command: RunCommand;
+  /** Empty where it was not told. */
+  dataset: string;
+  /** Empty: the command itself. */
+  model: string;
+  /** Null: as the command's arguments say. */
+  seed: number | null;
+  totals: { steps?: number | undefined; epochs?: number | undefined };
+}
+
+/** Values that a command reported; all columns are equally long. */
+export interface Scalars {
+  /** Monotonic microseconds. */
+  t: number[];
+  step: number[];
+  name: string[];
+  value: (number | null)[];
+}
+
 /** One start of an experiment matrix. */
 export interface NewMatrix {
   id: string;
@@ -45,6 +67,7 @@ export interface NewMatrix {
 export interface RunPatch {
   name?: string;
   status?: RunStatus;
+  command?: RunCommand;
   machine?: Inventory | null;
   intensity?: Region;
   pue?: number;

@@ -5,14 +5,15 @@
  */
 import {
   AppError,
-  type EvaluationResult,
-  type PhaseName,
+  type PhaseLabel,
   type Region,
+  type ReportedResult,
+  type ReportedSteps,
   type RunStatus,
 } from '../../contract.ts';
 import { SampleFlag, type ComponentInfo, type SampleBatch } from '../../meter/messages.ts';
-import type { StepMetrics } from '../../trainer/messages.ts';
-import { describeConfig, groupOf } from './describe.ts';
+import { seedOf } from '../../command-line.ts';
+import { describeCommand, describeConfig, groupOf, groupOfCommand } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
 import { storeTotals } from './totals.ts';
@@ -20,10 +21,12 @@ import type {
   Checkpoint,
   ClockPair,
   ImportedRun,
+  NewCommand,
   NewMatrix,
   NewRun,
   RunEnd,
   RunPatch,
+  Scalars,
 } from './types.ts';
 
 // --- runs ----------------------------------------------------------------------------------------
@@ -65,6 +68,36 @@ export function createRun(db: WritableDb, run: NewRun): number {
   return insert(db, 'run', values);
 }
 
+/** Returns the id of the new run of a command of the person's own, which is queued. */
+export function createCommandRun(db: WritableDb, run: NewCommand): number {
+  const { command, seed, totals } = run;
+  const { argv } = command;
+  const { steps = null, epochs = null } = totals;
+  return insert(db, 'run', {
+    experiment: experiment(db, groupOfCommand(command), run.name),
+    machine: run.machine && machine(db, run.machine),
+    intensity: intensity(db, run.intensity),
+    name: run.name,
+    status: 'queued',
+    config: null,
+    command: JSON.stringify(command),
+    dataset: run.dataset,
+    model: run.model || describeCommand(argv),
+    selection: '',
+    method: '',
+    seed: seed ?? seedOf(argv),
+    steps,
+    epochs,
+    steps_per_epoch: steps !== null && epochs && steps % epochs === 0 ? steps / epochs : null,
+    pue: run.pue,
+    pricing: run.pricing ? JSON.stringify(run.pricing) : null,
+    app_version: run.appVersion,
+    node: run.node,
+    hz: run.hz,
+    created_ms: Date.now(),
+  });
+}
+
 /** Returns the number that the runs of this start share, their `place.group`. */
 export function createMatrix(db: WritableDb, { id, title, order }: NewMatrix): number {
   return insert(db, 'matrix', {
@@ -87,6 +120,7 @@ export function updateRun(db: WritableDb, id: number, patch: RunPatch): void {
   set('machine', patch.machine && machine(db, patch.machine));
   set('intensity', patch.intensity && intensity(db, patch.intensity));
   set('pue', patch.pue);
+  set('command', patch.command && JSON.stringify(patch.command));
   set('counted', patch.counted && JSON.stringify(patch.counted));
   set('pricing', patch.pricing && JSON.stringify(patch.pricing));
   set('wall', patch.wall && JSON.stringify(patch.wall));
@@ -197,6 +231,7 @@ function lastRecord(db: WritableDb, segment: SegmentRow): number {
     `select max(
        ifnull((select max(t) from metric where segment = @id), 0),
        ifnull((select max(t) from evaluation where segment = @id), 0),
+       ifnull((select max(t) from scalar where segment = @id), 0),
        ifnull((select max(max(from_t, ifnull(to_t, 0))) from phase where segment = @id), 0),
        ifnull((select max((select max(t) from power_sample p where p.component = c.id))
                from component c join session s on s.id = c.session
@@ -272,7 +307,7 @@ function dropUnusedSamples(db: WritableDb, launch: number): void {
 // --- what the trainer says -----------------------------------------------------------------------
 
 /** Steps of the running segment; a step that is there already is replaced. */
-export function addSteps(db: WritableDb, id: number, steps: StepMetrics): void {
+export function addSteps(db: WritableDb, id: number, steps: ReportedSteps): void {
   const segment = activeSegment(db, id);
   const { t, step, epoch, loss, lr, tokens, stepMs, waitMs } = steps;
   for (let i = 0; i < t.length; i++)
@@ -313,6 +348,17 @@ function progress(db: WritableDb, id: number): void {
      where id = @id`,
     { id },
   );
+  // a command tells its images itself; where it tells no epochs, its loss is that of its last step
+  if (db.get('select 1 from run where id = ? and config is null', id)) {
+    db.run(
+      `update run set loss = (select iif(run.epoch > 0, avg(loss),
+           (select loss from metric where run = @id and loss is not null order by step desc limit 1))
+         from metric where metric.run = run.id and metric.epoch = run.epoch)
+       where id = @id`,
+      { id },
+    );
+    return;
+  }
   db.run(
     `update run set
        (loss, images_per_second) = (select avg(loss), batch * 1000.0 / avg(step_ms) from metric
@@ -327,15 +373,27 @@ function progress(db: WritableDb, id: number): void {
   );
 }
 
+/** Values that a command reported, by name; one that is there already at its step is replaced. */
+export function addScalars(db: WritableDb, id: number, { t, step, name, value }: Scalars): void {
+  const segment = activeSegment(db, id);
+  for (let i = 0; i < t.length; i++)
+    db.run(
+      'insert or replace into scalar (run, name, step, segment, t, value) values (?, ?, ?, ?, ?, ?)',
+      id,
+      name[i]!,
+      step[i]!,
+      segment.id,
+      t[i]!,
+      finite(value[i]),
+    );
+  const last = step.reduce((most, one) => Math.max(most, one), 0);
+  db.run('update run set step = max(ifnull(step, 0), ?) where id = ?', last, id);
+}
+
 export function addEvaluation(
   db: WritableDb,
   id: number,
-  {
-    at,
-    epoch,
-    step,
-    result,
-  }: { at: number; epoch: number; step: number; result: EvaluationResult },
+  { at, epoch, step, result }: { at: number; epoch: number; step: number; result: ReportedResult },
 ): void {
   const segment = activeSegment(db, id);
   db.run(
@@ -372,7 +430,7 @@ function latestScores(db: WritableDb, id: number): void {
 export function startPhase(
   db: WritableDb,
   id: number,
-  name: PhaseName | 'baseline',
+  name: PhaseLabel,
   epoch: number | null,
   at: number,
 ): void {
@@ -391,7 +449,7 @@ export function startPhase(
 export function endPhase(
   db: WritableDb,
   id: number,
-  name: PhaseName | 'baseline',
+  name: PhaseLabel,
   epoch: number | null,
   at: number,
 ): void {

@@ -1,7 +1,8 @@
 /** The words of the field, written once: component kinds, provenance, run states, phases. */
 import type {
   ComponentKind,
-  PhaseEnergy,
+  PhaseLabel,
+  PhaseName,
   Provenance,
   RunStatus,
   RunSummary,
@@ -33,7 +34,7 @@ export const statusWords: Record<RunStatus, { label: string; tone: '' | 'good' |
     imported: { label: 'imported', tone: '' },
   };
 
-export const phaseLabel: Record<PhaseEnergy['name'], string> = {
+const phaseLabels: Record<PhaseName | 'baseline', string> = {
   baseline: 'Idle baseline',
   prepare: 'Prepare data',
   compile: 'Compile',
@@ -49,11 +50,18 @@ export const phaseLabel: Record<PhaseEnergy['name'], string> = {
   checkpoint: 'Checkpoint',
 };
 
+const ours = (name: PhaseLabel): name is PhaseName | 'baseline' => Object.hasOwn(phaseLabels, name);
+/** A command's own phases are called as it calls them. */
+export const phaseLabel = (name: PhaseLabel): string => (ours(name) ? phaseLabels[name] : name);
+/** What its band is drawn as: `other` for the phases of commands. */
+export const phaseClass = (name: PhaseLabel): string => (ours(name) ? name : 'other');
+
 const active: RunStatus[] = ['baseline', 'running', 'stopping'];
 export const isActive = (run: RunSummary) => active.includes(run.status);
 export const isOver = (run: RunSummary) => !isActive(run) && run.status !== 'queued';
 export const canResume = (run: RunSummary) =>
-  run.status === 'stopped' || run.status === 'interrupted' || run.status === 'failed';
+  run.command === null &&
+  (run.status === 'stopped' || run.status === 'interrupted' || run.status === 'failed');
 
 /** Keys of the config that are no words, in words; the key itself stands in the title. */
 const choiceWords: Record<string, string> = {
