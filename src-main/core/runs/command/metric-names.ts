@@ -53,7 +53,8 @@ export function meaningOf(
   );
   const split = splits.findLast((named) => named !== null) ?? within;
   const rest = words.filter((word, i) => {
-    const ofLogger = (word === 'epoch' && i === 0) || (word === 'step' && i === words.length - 1);
+    const ofLogger =
+      (word === 'epoch' && i < words.length - 1) || (word === 'step' && i === words.length - 1);
     return splits[i] === null && !ofLogger;
   });
   const what = rest.join(' ');
