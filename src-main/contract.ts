@@ -36,6 +36,7 @@ import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 export * from './actions.ts';
 export * from './command-line.ts';
 export * from './experiment-config.ts';
+export * from './run-ending.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
@@ -700,6 +701,8 @@ export interface Settings {
   /** Codes of the regions in which a run is shown as if it had taken place there. */
   elsewhere: string[];
   theme: 'system' | 'light' | 'dark';
+  /** Tells the end of a run by the system's notifications while the window is not looked at. */
+  notify: boolean;
   /** Samples per second of the meter. */
   hz: number;
   cpuTdpWatts: number | null;
@@ -857,6 +860,7 @@ export const settingsSchema = v.strictObject({
   hourlyZone: v.nullable(zone),
   elsewhere: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(24)),
   theme: v.picklist(['system', 'light', 'dark']),
+  notify: v.boolean(),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
   cpuCurve: v.nullable(

@@ -16,6 +16,7 @@ import { dataHome } from '../core/data-home.ts';
 import { createHost, type Host } from '../core/host.ts';
 import { connectIpc } from './ipc.ts';
 import { setMenu } from './menu.ts';
+import { notifyDesktop } from './notify.ts';
 import { printWithElectron } from './print.ts';
 import { registerScheme, servePage } from './protocol.ts';
 import { denyNavigation, denyPermissions } from './security.ts';
@@ -121,6 +122,8 @@ async function start(): Promise<void> {
   setMenu((id) => events.emit('action', { id }));
   connectIpc(host.handlers, host.events);
   stayAwake(host);
+  const { handlers } = host;
+  notifyDesktop({ events, settings: () => handlers['settings.get']({}), show: showWindow });
   closeInOrder(host);
   showWindow();
   if (host.remark) void dialog.showMessageBox({ type: 'warning', message: host.remark });

@@ -15,10 +15,18 @@ const knownSites = new Set([
   'codecarbon.io',
 ]);
 
+/** What our page may do of what a page has to ask for: put text on the clipboard when a button says so. */
+const granted = 'clipboard-sanitized-write';
+
 export function denyPermissions(): void {
   const own = session.defaultSession;
-  own.setPermissionRequestHandler((_contents, _permission, decide) => decide(false));
-  own.setPermissionCheckHandler(() => false);
+  own.setPermissionRequestHandler((contents, permission, decide) =>
+    decide(permission === granted && ownUrl(contents.getURL())),
+  );
+  own.setPermissionCheckHandler(
+    (contents, permission) =>
+      permission === granted && contents !== null && ownUrl(contents.getURL()),
+  );
   own.setDevicePermissionHandler(() => false);
 }
 

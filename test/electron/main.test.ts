@@ -9,6 +9,7 @@ import {
   BrowserWindow,
   FakeContents,
   ipcMain,
+  Notification,
   powerMonitor,
 } from '../mocks/electron.ts';
 import { protocol, session } from '../mocks/electron.ts';
@@ -20,8 +21,9 @@ vi.mock('electron', () => import('../mocks/electron.ts'));
 const closing = Promise.withResolvers<void>();
 let activity = (): void => {};
 const gaps: string[] = [];
+let notifying = true;
 const host = {
-  handlers: { 'runs.list': () => [] },
+  handlers: { 'runs.list': () => [], 'settings.get': () => ({ notify: notifying }) },
   events: createEvents(),
   download: async (path: string) =>
     path === '/download/ticket'
@@ -141,7 +143,14 @@ test('permissions, navigation, windows and webviews are denied; known links open
   const decide = vi.fn();
   session.defaultSession.request!(null, 'media', decide);
   expect(decide).toHaveBeenCalledWith(false);
-  expect(session.defaultSession.check!()).toBe(false);
+  const { check } = session.defaultSession;
+  expect(check!(window.webContents, 'media')).toBe(false);
+  // a button of ours may copy; another page may not
+  expect(check!(window.webContents, 'clipboard-sanitized-write')).toBe(true);
+  const foreign = new FakeContents();
+  foreign.url = 'https://evil.example/';
+  expect(check!(foreign, 'clipboard-sanitized-write')).toBe(false);
+  expect(check!(null, 'clipboard-sanitized-write')).toBe(false);
   expect(session.defaultSession.device!()).toBe(false);
 
   const contents = window.webContents;
@@ -181,6 +190,35 @@ test('the computer stays awake while a run is active, and its sleep is recorded'
   ]);
   powerMonitor.emit('suspend');
   expect(gaps).toEqual(['The computer went to sleep.']);
+});
+
+test('the end of a run is told while nobody looks, its progress stands in the taskbar', async () => {
+  const run = (status: string, rest = {}) => {
+    const figures = { macroF1: 0.8123, wh: 12.34, gCO2e: 3.5, error: null, step: 5, steps: 10 };
+    host.events.emit('run', { id: 3, name: 'Plain', status, ...figures, ...rest } as never);
+  };
+  run('queued');
+  run('baseline', { step: null });
+  run('running');
+  run('done');
+  await vi.waitUntil(() => Notification.shown.length === 1);
+  expect(Notification.shown[0]!.words).toEqual({
+    title: 'Plain is done',
+    body: 'macro F1 0.812, 12.3 Wh, 3.5 gCO2e',
+  });
+  expect(window.progress).toEqual([-1, 2, 0.5, -1]);
+  Notification.shown[0]!.emit('click');
+  expect(asked.at(-1)).toBe('window.focus');
+
+  BrowserWindow.focused = window;
+  run('running');
+  run('failed', { error: { message: 'The disk is full.' } });
+  BrowserWindow.focused = null;
+  notifying = false;
+  run('running');
+  run('stopped');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(Notification.shown).toHaveLength(1);
 });
 
 test('a page that died is loaded again; a second start shows the window', () => {

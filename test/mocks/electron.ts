@@ -17,6 +17,8 @@ export class FakeContents extends EventEmitter {
   setWindowOpenHandler(handler: typeof this.openHandler): void {
     this.openHandler = handler;
   }
+  url = 'app://hugginggreen/';
+  getURL = (): string => this.url;
   isDestroyed = (): boolean => false;
   isCrashed = (): boolean => false;
   printToPDF = (): Promise<Buffer> => Promise.resolve(Buffer.from('%PDF-1.7'));
@@ -25,6 +27,8 @@ export class FakeContents extends EventEmitter {
 export class BrowserWindow extends EventEmitter {
   static all: BrowserWindow[] = [];
   static getAllWindows = (): BrowserWindow[] => BrowserWindow.all;
+  static focused: BrowserWindow | null = null;
+  static getFocusedWindow = (): BrowserWindow | null => BrowserWindow.focused;
   static fromWebContents = (contents: FakeContents): BrowserWindow | undefined =>
     BrowserWindow.all.find(({ webContents }) => webContents === contents);
   webContents = new FakeContents();
@@ -44,6 +48,8 @@ export class BrowserWindow extends EventEmitter {
   show = (): void => void asked.push('window.show');
   focus = (): void => void asked.push('window.focus');
   reload = (): void => void asked.push('window.reload');
+  progress: number[] = [];
+  setProgressBar = (share: number): void => void this.progress.push(share);
   isMinimized = (): boolean => false;
   restore = (): void => {};
   destroy(): void {
@@ -95,15 +101,26 @@ export const ipcMain = {
   handle: (channel: string, handler: Invoke): void => void ipcMain.handlers.set(channel, handler),
 };
 
+export class Notification extends EventEmitter {
+  static shown: Notification[] = [];
+  static isSupported = (): boolean => true;
+  words: { title: string; body: string };
+  constructor(words: { title: string; body: string }) {
+    super();
+    this.words = words;
+  }
+  show = (): void => void Notification.shown.push(this);
+}
+
 type Decide = (contents: unknown, permission: string, decide: (allow: boolean) => void) => void;
 class Session {
   request: Decide | null = null;
-  check: (() => boolean) | null = null;
+  check: ((contents: unknown, permission: string) => boolean) | null = null;
   device: (() => boolean) | null = null;
   setPermissionRequestHandler(handler: Decide): void {
     this.request = handler;
   }
-  setPermissionCheckHandler(handler: () => boolean): void {
+  setPermissionCheckHandler(handler: (contents: unknown, permission: string) => boolean): void {
     this.check = handler;
   }
   setDevicePermissionHandler(handler: () => boolean): void {

@@ -929,6 +929,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     hourlyZone: null,
     elsewhere: ['world', 'FRA', 'IND'],
     theme: 'system',
+    notify: true,
     hz: 10,
     cpuTdpWatts: null,
     cpuCurve: null,

@@ -54,7 +54,7 @@ describe('the palette', () => {
   it('takes an action by a few letters', async () => {
     const { screen } = await open();
     await userEvent.keyboard('{Control>}k{/Control}');
-    const box = screen.getByRole('combobox');
+    const box = screen.getByRole('dialog');
     await expect.element(box).toBeVisible();
     await userEvent.keyboard('prefer');
     await userEvent.keyboard('{Enter}');
