@@ -48,9 +48,9 @@ const paths: Record<SourceStatus['name'], Path> = {
     kinds: ['cpu', 'ram'],
   },
   'libre-hardware-monitor': {
-    reads: 'power from a running LibreHardwareMonitor web server',
+    reads: 'power of the processor from a running LibreHardwareMonitor web server',
     gives: 'integrated, 10 %',
-    kinds: ['gpu', 'cpu', 'ram'],
+    kinds: ['cpu', 'ram'],
   },
   ioreport: {
     reads: 'energy counters of Apple chips (IOReport)',
@@ -184,6 +184,18 @@ function totalOf(
 /** Counters of hardware that could read the same, were they to be had. */
 const counters = new Set<SourceStatus['name']>(['nvml', 'amdgpu', 'rapl', 'emi', 'ioreport']);
 
+const energyMeter =
+  'The Energy Meter Interface of Windows 11 counts the same to ± 5 %, where it shows this processor and can be opened.';
+const ioreport =
+  "The chip's own counters (IOReport) give ± 5 %, where macOS keeps them up to date; macOS 27 does so for the graphics only.";
+/** What would count that which one of these sources integrates. */
+const countedElsewhere: Partial<Record<SourceStatus['name'], string>> = {
+  typeperf: energyMeter,
+  'libre-hardware-monitor': energyMeter,
+  macmon: ioreport,
+  powermetrics: ioreport,
+};
+
 function betterOf(component: PowerComponent, { inventory, sources }: Machine): string | null {
   if (component.source === 'replay') return null;
   if (component.provenance === 'counted' || component.provenance === 'metered')
@@ -196,6 +208,8 @@ function betterOf(component: PowerComponent, { inventory, sources }: Machine): s
       (state === 'unavailable' || state === 'failed'),
   );
   if (mendable) return `A counter would give ± 5 %: ${mendable.label}, see its fix below.`;
+  const counted = countedElsewhere[component.source];
+  if (counted !== undefined) return counted;
   switch (component.kind) {
     case 'gpu':
       return 'This card or driver offers no energy counter; NVIDIA cards have one from Volta on.';

@@ -101,3 +101,13 @@ it('names what nobody counts, and the wall meter once there is one', () => {
   const unread = sensorReport(machine({ inventory: { ...inventory!, gpus: [gpu] } }), {}, false);
   expect(at('The graphics card: no sensor of it', unread.notCounted)).toBeDefined();
 });
+
+it('names the counter behind a power that is only integrated', () => {
+  const betterFor = (source: PowerComponent['source'], kind: PowerComponent['kind']) => {
+    const part = component({ source, kind, provenance: 'integrated', uncertaintyPercent: 10 });
+    return sensorReport(machine({ components: [part] }), {}, false).components[0]!.better;
+  };
+  expect(betterFor('typeperf', 'cpu')).toContain('Energy Meter Interface');
+  expect(betterFor('macmon', 'gpu')).toContain('IOReport');
+  expect(betterFor('nvidia-smi', 'gpu')).toContain('NVIDIA cards have one');
+});

@@ -31,6 +31,8 @@ import { packageChannel, packageName } from './windows-channels.ts';
 /** Counters this close to each other, relative to their value, are one counter seen twice. */
 const mirrorShare = 1e-6;
 const wattsOverMicros = 50_000;
+/** A processor that runs moves its counter many times a second: one that stands still does not count. */
+const stillMicros = 5_000_000;
 const firstReopenMicros = 1_000_000;
 const longestReopenMicros = 30_000_000;
 const maxMemoryWatts = 600;
@@ -42,8 +44,11 @@ class Channel implements Component {
   readonly alive = true;
   /** Its place among the measurements of its device. */
   readonly index: number;
+  failure: string | null = null;
   readonly #energy: CounterEnergy;
   readonly #maxWatts: number;
+  #last = -1;
+  #movedAt = -Infinity;
 
   constructor(info: ComponentInfo, index: number, energy: CounterEnergy, maxWatts: number) {
     this.info = info;
@@ -53,6 +58,17 @@ class Channel implements Component {
   }
 
   take(picowattHours: number, now: number): void {
+    if (picowattHours !== this.#last) {
+      // what it did while it stood still nobody knows
+      if (this.failure !== null) this.#energy.breakOff();
+      this.failure = null;
+      this.#last = picowattHours;
+      this.#movedAt = now;
+    } else if (now - this.#movedAt >= stillMicros) {
+      this.failure = 'its counter stands still';
+      clearReading(this.reading);
+      return;
+    }
     // 64 bits never wrap: a counter that falls was reset
     this.#energy.add(picowattHours, now, Infinity, this.#maxWatts);
     this.reading.joules = this.#energy.joules;
@@ -237,19 +253,20 @@ function open(context: SourceContext): Source {
   const figures = new MachineFigures(context.settings.paths.procStat);
 
   const heed = (): void => {
-    const failing = meters.filter(({ failure }) => failure !== null);
-    const detail = failing
-      .map(
-        ({ channels, failure }) => `${channels.map(({ info }) => info.key).join(', ')}: ${failure}`,
-      )
-      .join('; ');
+    const failing = meters.flatMap(({ channels, failure }) =>
+      channels.flatMap((channel) => {
+        const why = failure ?? channel.failure;
+        return why === null ? [] : [{ key: channel.info.key, why }];
+      }),
+    );
+    const detail = failing.map(({ key, why }) => `${key}: ${why}`).join('; ');
     if (failing.length === 0 ? health === well : health.detail === detail) return;
     const before = health.state;
     health = failing.length === 0 ? well : { state: 'failed', detail, fix: null };
     if (health.state !== before)
       context.event(
         health.state === 'failed' ? 'warning' : 'info',
-        failing[0]?.channels[0]?.info.key ?? null,
+        failing[0]?.key ?? null,
         health.state === 'failed'
           ? `An energy meter cannot be read any more: ${detail}. Its energy is missing until it comes back.`
           : 'All energy meters can be read again.',

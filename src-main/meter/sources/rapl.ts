@@ -10,9 +10,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CounterEnergy } from '../energy.ts';
-import { CpuLoad, KernelFile, MemoryUse } from '../load.ts';
+import { KernelFile } from '../load.ts';
 import { SampleFlag } from '../messages.ts';
 import type { ComponentInfo } from '../messages.ts';
+import { MachineFigures } from './machine-figures.ts';
 import { clearReading, emptyReading, idleSource, messageOf } from './source.ts';
 import type {
   Component,
@@ -29,7 +30,6 @@ const joulesPerUnit = 1e-6;
 const mirrorJoules = 1;
 /** Power is computed over at least this time, so that a mark right after a sample is not noise. */
 const wattsOverMicros = 50_000;
-const slowMicros = 1_000_000;
 const reopenMicros = 1_000_000;
 /** No package and no memory draws nothing for so long: a counter that stands still does not count. */
 const frozenMicros = 5_000_000;
@@ -182,6 +182,8 @@ class Domain implements Component {
     this.#energy.add(raw, now, this.#range, this.#maxWatts);
     this.reading.joules = this.#energy.joules;
     this.reading.watts = this.#energy.watts(now, wattsOverMicros);
+    this.reading.utilPercent = null;
+    this.reading.memoryMb = null;
     this.reading.flags = this.#energy.takeGap() ? SampleFlag.gap : 0;
   }
 
@@ -312,11 +314,7 @@ function open(context: SourceContext): Source {
     fix: withoutRange.length > 0 || denied || closedMemory.length > 0 ? permissionFix : null,
   };
   let health = well;
-  const load = new CpuLoad(context.settings.paths.procStat);
-  const memory = new MemoryUse();
-  let slowAt = -Infinity;
-  let busy: number | null = null;
-  let used: number | null = null;
+  const figures = new MachineFigures(context.settings.paths.procStat);
 
   const heed = (): void => {
     const failing = domains.filter(({ failure }) => failure !== null);
@@ -343,30 +341,13 @@ function open(context: SourceContext): Source {
     },
     components: domains,
     read(now) {
-      if (now - slowAt >= slowMicros) {
-        slowAt = now;
-        const share = load.busyShare();
-        if (share !== null) busy = 100 * share;
-        used = memory.usedMb();
-      }
-      let failing = false;
-      let memoryShown = false;
-      for (const domain of domains) {
-        domain.read(now);
-        if (domain.failure !== null) failing = true;
-        // the machine's figures, on the processor packages and once on the memory
-        else if (domain.info.kind === 'cpu') domain.reading.utilPercent = busy;
-        else if (!memoryShown) {
-          domain.reading.memoryMb = used;
-          memoryShown = true;
-        }
-      }
-      if (failing || health.state === 'failed') heed();
+      for (const domain of domains) domain.read(now);
+      figures.show(domains, now);
+      if (health.state === 'failed' || domains.some(({ failure }) => failure !== null)) heed();
     },
     close() {
       for (const domain of domains) domain.close();
-      load.close();
-      memory.close();
+      figures.close();
     },
   };
 }

@@ -202,6 +202,23 @@ describe.skipIf(library === null)('with the stub of Windows', () => {
     expect(on.joules).toBeCloseTo(180, 6);
   });
 
+  it('does not believe a counter that stands still', async () => {
+    const at = (joules: number) => script('device a 2', channel('RAPL_Package0_PKG', joules));
+    await open(['device a 2', channel('RAPL_Package0_PKG', 100)]);
+    readAt(source, 0, 'cpu:package-0');
+    expect(readAt(source, 4.9, 'cpu:package-0').joules).toBe(0);
+    expect(readAt(source, 5, 'cpu:package-0')).toMatchObject({ joules: null, watts: null });
+    expect(source.health).toMatchObject({
+      state: 'failed',
+      detail: 'cpu:package-0: its counter stands still',
+    });
+    at(400);
+    expect(readAt(source, 6, 'cpu:package-0')).toMatchObject({ joules: 0, flags: SampleFlag.gap });
+    at(450);
+    expect(readAt(source, 7, 'cpu:package-0').joules).toBeCloseTo(50, 6);
+    expect(source.health.state).toBe('reading');
+  });
+
   it('goes on without a gap when sources are looked for again', async () => {
     const kept = ledgerOf();
     await open(['device a 2', channel('RAPL_Package0_PKG', 100)], kept);
