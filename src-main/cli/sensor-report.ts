@@ -189,7 +189,7 @@ const energyMeter =
 const ioreport =
   "The chip's own counters (IOReport) give ± 5 %, where macOS keeps them up to date; macOS 27 does so for the graphics only.";
 /** What would count that which one of these sources integrates. */
-const countedElsewhere: Partial<Record<SourceStatus['name'], string>> = {
+const countedElsewhere: Partial<Record<string, string>> = {
   typeperf: energyMeter,
   'libre-hardware-monitor': energyMeter,
   macmon: ioreport,
