@@ -12,7 +12,10 @@ import { monotonicMicros } from '../../port.ts';
 import type { PowerEnergy } from '../energy.ts';
 import { SampleFlag } from '../messages.ts';
 import type { ComponentInfo } from '../messages.ts';
+import { CardWatch, throttleReasons } from './card-watch.ts';
+import { architectureOf, powerMeaning } from './nvidia-generations.ts';
 import { mismatchFix, mismatchText } from './nvml.ts';
+import { nvidiaSleeps } from './pci-sleep.ts';
 import {
   clearReading,
   emptyReading,
@@ -29,6 +32,10 @@ const gapMicros = gapLimit(loopMs * 1000);
 const firstLineMs = 5000;
 const firstDelayMs = 1000;
 const longestDelayMs = 60_000;
+/** A process that prints nothing for so long hangs in the driver. */
+const silentMicros = 30_000_000;
+/** While the card sleeps, the kernel is asked this often whether it still does. */
+const asleepMs = 5000;
 
 const replacements: Record<string, string> = {
   'clocks_event_reasons.active': 'clocks_throttle_reasons.active',
@@ -42,9 +49,9 @@ const allFields = [
   'memory.used',
   'memory.total',
   'temperature.gpu',
+  'clocks.sm',
   'clocks_event_reasons.active',
 ];
-const throttleReasons = 0x4 | 0x8 | 0x20 | 0x40 | 0x80;
 
 /**
  * One cell. Missing is everything that the driver writes for "no value": `[N/A]`, `N/A`,
@@ -82,6 +89,8 @@ class Card implements Component {
   #util: number | null = null;
   #memory: number | null = null;
   #temp: number | null = null;
+  #clock: number | null = null;
+  readonly #watch: CardWatch;
   #throttled = false;
 
   constructor(context: SourceContext, row: Map<string, string>) {
@@ -90,7 +99,7 @@ class Card implements Component {
     const total = cellNumber(row.get('memory.total'));
     this.#powerField =
       cellNumber(row.get('power.draw.average')) === null ? 'power.draw' : 'power.draw.average';
-    const partlySeen = /\b(A100|A30|V100|P100|P40|P4|K80|M40|M60)\b/.test(name);
+    const { words, partlySeen } = powerMeaning(architectureOf(name), name);
     const key = `gpu:${uuid}`;
     this.gpu = {
       name,
@@ -106,8 +115,9 @@ class Card implements Component {
       provenance: 'integrated',
       uncertaintyPercent: partlySeen ? 15 : 10,
       uncertaintyWatts: null,
-      method: `nvidia-smi ${this.#powerField} every ${loopMs} ms, integrated`,
+      method: `nvidia-smi ${this.#powerField} every ${loopMs} ms, integrated; ${words}`,
     };
+    this.#watch = new CardWatch(key, name, context.event);
     this.#energy = context.ledger.power(key, 'nvidia-smi');
   }
 
@@ -126,7 +136,9 @@ class Card implements Component {
       cellNumber(row.get('clocks_event_reasons.active')) ??
       cellNumber(row.get('clocks_throttle_reasons.active')) ??
       0;
+    this.#clock = cellNumber(row.get('clocks.sm'));
     this.#throttled = (reasons & throttleReasons) !== 0;
+    this.#watch.clock(reasons, now);
   }
 
   read(now: number): void {
@@ -138,6 +150,7 @@ class Card implements Component {
     reading.utilPercent = this.#util;
     reading.memoryMb = this.#memory;
     reading.tempC = this.#temp;
+    reading.clockMhz = this.#clock;
     reading.flags = this.#throttled ? SampleFlag.throttled : 0;
     if (this.#energy.takeGap()) reading.flags |= SampleFlag.gap;
   }
@@ -151,6 +164,8 @@ class NvidiaSmi implements Source {
   #fields = [...allFields];
   #child: ChildProcess | null = null;
   #delayMs = firstDelayMs;
+  /** When the process last printed, or was started. */
+  #lineAt = 0;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   #lastWords: string[] = [];
@@ -184,6 +199,14 @@ class NvidiaSmi implements Source {
   #spawn(): void {
     this.#timer = null;
     this.#lastWords = [];
+    if (nvidiaSleeps(this.#context.settings.paths.drm)) {
+      const detail = 'The card sleeps; it is not woken to be read, and is read when it wakes.';
+      if (this.health.detail !== detail) this.#set({ state: 'unavailable', detail, fix: null });
+      this.#settle();
+      this.#timer = setTimeout(() => this.#spawn(), asleepMs);
+      return;
+    }
+    this.#lineAt = monotonicMicros();
     const child = spawn(
       this.#command,
       [
@@ -212,6 +235,7 @@ class NvidiaSmi implements Source {
   }
 
   #line(fields: readonly string[], line: string): void {
+    this.#lineAt = monotonicMicros();
     const row = parseLine(fields, line);
     if (row === null) {
       // half a line at a restart, or an error message, which this program prints to stdout
@@ -287,6 +311,8 @@ class NvidiaSmi implements Source {
 
   read(now: number): void {
     for (const card of this.components) card.read(now);
+    // its end is heard of like any other
+    if (this.#child !== null && now - this.#lineAt > silentMicros) this.#child.kill('SIGKILL');
   }
 
   close(): void {

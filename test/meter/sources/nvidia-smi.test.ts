@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { monotonicMicros } from '../../../src-main/port.ts';
 import {
   cellNumber,
@@ -9,6 +9,7 @@ import {
   refusedField,
 } from '../../../src-main/meter/sources/nvidia-smi.ts';
 import { nvml } from '../../../src-main/meter/sources/nvml.ts';
+import { nvidiaSleeps } from '../../../src-main/meter/sources/pci-sleep.ts';
 import { idleSource } from '../../../src-main/meter/sources/source.ts';
 import type { OpenSource, Source } from '../../../src-main/meter/sources/source.ts';
 import { nowhere } from '../child.ts';
@@ -32,6 +33,11 @@ describe('a cell', () => {
     ['[Requested functionality has been deprecated]', null],
     ['', null],
     ['12 W', null],
+    ['77,70', null],
+    ['1.234,5', null],
+    ['nan', null],
+    ['[Insufficient Permissions]', null],
+    ['ERR!', null],
     [undefined, null],
   ])('%j is %s', (cell, value) => expect(cellNumber(cell)).toBe(value));
 });
@@ -40,10 +46,16 @@ describe('a line', () => {
   const fields = ['uuid', 'name', 'power.draw'];
   it('is taken whole', () =>
     expect(parseLine(fields, 'GPU-1, NVIDIA H200, 77.70')?.get('power.draw')).toBe('77.70'));
-  it.each(['GPU-1, NVIDIA H', '', 'GPU-1, NVIDIA H200, 77.70, 5', 'Unable to determine, a, b'])(
-    'or not at all: %j',
-    (line) => expect(parseLine(fields, line)).toBeNull(),
-  );
+  it.each([
+    'GPU-1, NVIDIA H',
+    '',
+    'GPU-1, NVIDIA H200, 77.70, 5',
+    'Unable to determine, a, b',
+    'uuid, name, power.draw [W]',
+    'GPU-1, NVIDIA H200, 77,70',
+    '==== NVSMI LOG ====',
+    'MIG-1, NVIDIA H200, 77.70',
+  ])('or not at all: %j', (line) => expect(parseLine(fields, line)).toBeNull());
   it('may be the refusal of a field', () => {
     expect(refusedField('Field "power.draw.average" is not a valid field to query.')).toBe(
       'power.draw.average',
@@ -76,9 +88,9 @@ describe('the process', () => {
   const until = async (condition: () => boolean) => {
     while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
   };
-  // uuid, name, power.draw, power.draw.average, driver, util, mem.used, mem.total, temp, reasons
+  // uuid, name, power.draw, power.draw.average, driver, util, mem.used, mem.total, temp, clock, reasons
   const line = (id: number, watts: string, average = watts, reasons = '0x0') =>
-    `echo "GPU-${id}, NVIDIA H200, ${watts}, ${average}, 590.48.01, 35, 1024, 143771, 52, ${reasons}"`;
+    `echo "GPU-${id}, NVIDIA H200, ${watts}, ${average}, 590.48.01, 35, 1024, 143771, 52, 1980, ${reasons}"`;
 
   it('reads every card from one process', async () => {
     await open(`${line(0, '600.00')}\n${line(1, '[N/A]', '80.50', '0x40')}\nexec sleep 60`);
@@ -86,10 +98,20 @@ describe('the process', () => {
     source.read(stamp, false);
     expect(component(source, 'gpu:GPU-0')).toMatchObject({
       info: { provenance: 'integrated', uncertaintyPercent: 10 },
-      reading: { watts: 600, utilPercent: 35, tempC: 52, memoryMb: 1073.741824, flags: 0 },
+      reading: { watts: 600, utilPercent: 35, tempC: 52, clockMhz: 1980, flags: 0 },
+    });
+    expect(component(source, 'gpu:GPU-0')).toMatchObject({
+      info: { method: expect.stringContaining('mean over 1 s (Hopper)') },
+      reading: { memoryMb: 1073.741824 },
     });
     expect(component(source, 'gpu:GPU-1').reading).toMatchObject({ watts: 80.5, flags: 4 });
     expect(source.health.state).toBe('reading');
+    expect(context.events).toEqual([
+      {
+        ...{ level: 'warning', key: 'gpu:GPU-1' },
+        message: 'NVIDIA H200: the clock is held down by hardware thermal slowdown.',
+      },
+    ]);
     expect(source.gpus?.[0]).toMatchObject({ uuid: 'GPU-0', driver: '590.48.01' });
     expect(queries()).toHaveLength(1);
   });
@@ -111,7 +133,7 @@ describe('the process', () => {
         '*power.draw.average*) echo \'Field "power.draw.average" is not a valid field to query.\'; exit 2;;',
         '*clocks_event*) echo \'Field "clocks_event_reasons.active" is not a valid field to query.\'; exit 2;;',
         'esac',
-        'echo "GPU-0, Tesla V100-SXM2-16GB, 250.00, 525.89.02, 99, 1, 16384, 60, 0x4"',
+        'echo "GPU-0, Tesla V100-SXM2-16GB, 250.00, 525.89.02, 99, 1, 16384, 60, 1530, 0x4"',
         'exec sleep 60',
       ].join('\n'),
     );
@@ -161,6 +183,59 @@ describe('the process', () => {
     expect(source.health).toMatchObject({ state: 'unavailable', fix });
     expect(source.health.detail).toContain(detail);
     expect(queries()).toHaveLength(1);
+  });
+
+  it('takes every text that is no number for a missing reading, never for 0', async () => {
+    const none = '[N/A], [Not Supported], [Unknown Error], 590.48.01, [GPU requires reset], N/A';
+    await open(
+      `${line(0, '300.00')}\necho "GPU-1, NVIDIA H200, [N/A], [Requested functionality has been deprecated], 590.48.01, [N/A], N/A, [Not Supported], [Unknown Error], [GPU requires reset], [N/A]"\necho "GPU-0, ${none}"\nexec sleep 60`,
+    );
+    await until(() => source.components.length === 2);
+    source.read(stamp, false);
+    expect(component(source, 'gpu:GPU-1').reading).toEqual({
+      ...{ joules: null, watts: null, flags: 0, utilPercent: null },
+      ...{ memoryMb: null, tempC: null, clockMhz: null },
+    });
+  });
+
+  it('is ended and started again when it says nothing for half a minute', async () => {
+    const once = join(folder.path, `silent-${number}`);
+    await open(`${line(0, '300')}\n[ -e ${once} ] || touch ${once}\nexec sleep 60`);
+    source.read(monotonicMicros() + 31e6, false);
+    await until(() => source.health.state === 'failed');
+    expect(source.health.detail).toContain('SIGKILL');
+    await until(() => queries().length === 2 && source.health.state === 'reading');
+  });
+
+  it('does not wake a card that sleeps, and reads it when it is awake', async () => {
+    const root = join(folder.path, `sys-${number}`);
+    const device = join(root, 'bus', 'pci', 'devices', '0000:01:00.0');
+    mkdirSync(join(device, 'power'), { recursive: true });
+    mkdirSync(join(root, 'class', 'drm'), { recursive: true });
+    writeFileSync(join(device, 'vendor'), '0x10de\n');
+    writeFileSync(join(device, 'class'), '0x030200\n');
+    writeFileSync(join(device, 'power', 'runtime_status'), 'suspended\n');
+    const drm = join(root, 'class', 'drm');
+    expect(nvidiaSleeps(drm)).toBe(true);
+    const script = nvidiaSmiScript(
+      folder.path,
+      `echo asked >> ${log}\n${line(0, '12')}\nexec sleep 60`,
+    );
+    context = contextFor(nowhere({ nvidiaSmi: script, drm }), { earlier: withoutLibrary });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      source = await nvidiaSmi.open(context);
+      expect(source.health).toMatchObject({ state: 'unavailable' });
+      expect(source.health.detail).toContain('sleeps');
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect(existsSync(log)).toBe(false);
+      writeFileSync(join(device, 'power', 'runtime_status'), 'active\n');
+      await vi.advanceTimersByTimeAsync(5000);
+    } finally {
+      vi.useRealTimers();
+    }
+    await until(() => source.health.state === 'reading');
+    expect(component(source, 'gpu:GPU-0').info.source).toBe('nvidia-smi');
   });
 
   it('is not started where the library was loaded', async () => {
