@@ -3,7 +3,7 @@ export const views = ['machine', 'new', 'live', 'runs', 'compare', 'data', 'sett
 export type ViewName = (typeof views)[number];
 
 export interface Route {
-  view: ViewName | 'run' | 'about';
+  view: ViewName | 'run' | 'about' | 'calibrate';
   /** Of `#/run/12`. */
   id: number | null;
   query: Record<string, string>;
@@ -15,6 +15,7 @@ export function parseRoute(hash: string): Route {
   const query = Object.fromEntries(new URLSearchParams(search));
   if (first === 'run' && /^[1-9]\d*$/.test(second)) return { view: 'run', id: +second, query };
   if (first === 'about') return { view: 'about', id: null, query };
+  if (first === 'machine' && second === 'calibrate') return { view: 'calibrate', id: null, query };
   const view = views.find((name) => name === first) ?? 'machine';
   return { view, id: null, query };
 }

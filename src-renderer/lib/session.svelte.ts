@@ -7,6 +7,7 @@ import {
   AppError,
   contractVersion,
   type AppInfo,
+  type Calibration,
   type CallInput,
   type CallName,
   type CallOutput,
@@ -49,6 +50,8 @@ export class Session {
   connection = $state<Connection>('connecting');
   info = $state.raw<AppInfo | null>(null);
   machine = $state.raw<Machine | null>(null);
+  /** Of the whole machine against a meter at the socket. */
+  calibration = $state.raw<Calibration | null>(null);
   settings = $state.raw<Settings | null>(null);
   runs = $state.raw<RunSummary[] | null>(null);
   datasets = $state.raw<DatasetState[] | null>(null);
@@ -85,7 +88,12 @@ export class Session {
       if (state === 'open') void this.refresh();
     });
     api.onStale(() => void this.refresh());
-    api.on('machine', () => void this.#ask('machine.get', (value) => (this.machine = value)));
+    api.on('machine', () => {
+      void this.#ask('machine.get', (value) => (this.machine = value));
+      // other sensors may make it void
+      void this.#ask('calibration.get', (value) => (this.calibration = value));
+    });
+    api.on('calibration', (calibration) => (this.calibration = calibration));
     api.on('power', (trace) => {
       if (document.hidden) return;
       this.#arrived = appendTrace(this.#arrived, trace, traceMs);
@@ -141,6 +149,7 @@ export class Session {
     await Promise.all([
       this.#ask('app.info', (value) => (this.info = value)),
       this.#ask('machine.get', (value) => (this.machine = value)),
+      this.#ask('calibration.get', (value) => (this.calibration = value)),
       this.#ask('settings.get', (value) => (this.settings = value)),
       this.#ask('runs.list', (value) => {
         this.runs = value;

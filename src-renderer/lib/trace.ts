@@ -22,3 +22,20 @@ export function appendTrace(old: PowerTrace, piece: PowerTrace, windowMs: number
   );
   return { at: [...old.at.slice(from, from + keep), ...piece.at], watts };
 }
+
+/** A reading stands for its component until the next, for this long at most. */
+const holdsMs = 3000;
+
+/** Power of all components together; null where none was read. */
+export function totalPower({ at, watts }: PowerTrace): { at: number[]; watts: (number | null)[] } {
+  const last = new Map<string, { at: number; watts: number }>();
+  const total = at.map((now, i) => {
+    for (const [key, column] of Object.entries(watts)) {
+      const value = column[i];
+      if (value != null) last.set(key, { at: now, watts: value });
+    }
+    const present = [...last.values()].filter((reading) => now - reading.at <= holdsMs);
+    return present.length === 0 ? null : present.reduce((sum, reading) => sum + reading.watts, 0);
+  });
+  return { at, watts: total };
+}

@@ -1,0 +1,80 @@
+/** The calibration as a person does it, with a plug that is a server on this machine. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+import { startProgram, type Program } from './program.ts';
+
+let program: Program;
+let plug: Server;
+/** What the plug shows, W. */
+let watts = 70;
+
+test.beforeAll(async () => {
+  plug = createServer((_, response) => {
+    const shaken = watts + Math.random();
+    response.end(JSON.stringify({ id: 0, apower: shaken, aenergy: { total: 1 } }));
+  });
+  await new Promise<void>((resolve) => plug.listen(0, '127.0.0.1', resolve));
+  program = await startProgram();
+});
+test.afterAll(async () => {
+  await program?.close();
+  plug.closeAllConnections();
+  plug.close();
+});
+
+async function shots(page: Page, name: string) {
+  for (const scheme of ['light', 'dark'] as const)
+    for (const [width, height] of [
+      [1280, 800],
+      [1920, 1080],
+    ] as const) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width, height });
+      await page.waitForTimeout(200);
+      await page.screenshot({
+        path: `test-results/screens/${name}-${scheme}-${width}.png`,
+        animations: 'disabled',
+      });
+    }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+}
+
+test('from the machine through two points with a plug to a line that is kept', async ({ page }) => {
+  test.setTimeout(300_000);
+  await page.goto(program.url);
+  await page.getByRole('link', { name: 'Calibrate with a wall meter' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Calibrate with a wall meter');
+  await page.getByRole('button', { name: 'Shelly plug' }).click();
+  await shots(page, 'calibrate-1');
+
+  const host = page.getByLabel('Its name or address');
+  await host.fill('127.0.0.1:1');
+  await page.getByRole('button', { name: 'Read the plug and begin' }).click();
+  await expect(page.getByText('cannot be reached')).toBeVisible();
+  await host.fill(`127.0.0.1:${(plug.address() as AddressInfo).port}`);
+  await page.getByRole('button', { name: 'Read the plug and begin' }).click();
+
+  await page.locator('#seconds-idle').fill('10');
+  await page.getByRole('button', { name: 'Measure idle power' }).click();
+  await expect(page.getByText(/Measuring, \d+ of 10 s/)).toBeVisible({ timeout: 90_000 });
+  await shots(page, 'calibrate-2');
+
+  await page.locator('#seconds-load').fill('10', { timeout: 30_000 });
+  watts = 110;
+  await page.getByRole('button', { name: 'Start the load and measure' }).click();
+  await expect(page.getByText(/Measuring, \d+ of 10 s/)).toBeVisible({ timeout: 180_000 });
+  await shots(page, 'calibrate-3');
+  await expect(page.getByText('W x time')).toBeVisible({ timeout: 30_000 });
+  await shots(page, 'calibrate-4');
+
+  await page.getByRole('button', { name: /^Keep it/ }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Machine' })).toBeVisible();
+  await expect(page.getByText(/W \+ [\d.]+ x counted/)).toBeVisible();
+  await shots(page, 'machine-calibrated');
+});
