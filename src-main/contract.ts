@@ -151,6 +151,20 @@ export interface PowerTrace {
   /** Milliseconds since 1970. */
   at: number[];
   watts: Record<string, (number | null)[]>;
+  /** What else was read of each component, last; left out where nothing was. */
+  latest?: Record<string, ComponentState>;
+}
+
+/** What a component was last seen doing; null: not read. */
+export interface ComponentState {
+  utilPercent: number | null;
+  memoryMb: number | null;
+  tempC: number | null;
+  clockMhz: number | null;
+  /** Another process computes on it. */
+  foreign: boolean;
+  /** Its clock is held down by temperature or power limit. */
+  throttled: boolean;
 }
 
 export interface Region {

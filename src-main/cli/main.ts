@@ -13,6 +13,7 @@ import {
   UsageError,
   type Command,
 } from './command.ts';
+import { calibrate } from './commands/calibrate.ts';
 import { compare } from './commands/compare.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -38,6 +39,7 @@ const commands: Command[] = [
   serve,
   settings,
   doctor,
+  calibrate,
   demo,
   options,
 ];

@@ -3,15 +3,16 @@
  * samples on. When a driver library takes the meter down, a new one (a new session) is started after a
  * growing pause; what was measured before stays measured, and the time between is a gap.
  */
-import type { Overhead, PowerTrace } from '../contract.ts';
-import type {
-  ComponentInfo,
-  FromMeter,
-  Inventory,
-  MeterSettings,
-  SampleBatch,
-  SourceStatus,
-  ToMeter,
+import type { ComponentState, Overhead, PowerTrace } from '../contract.ts';
+import {
+  SampleFlag,
+  type ComponentInfo,
+  type FromMeter,
+  type Inventory,
+  type MeterSettings,
+  type SampleBatch,
+  type SourceStatus,
+  type ToMeter,
 } from '../meter/messages.ts';
 import { monotonicMicros } from '../port.ts';
 import { utcOf } from './clock.ts';
@@ -240,13 +241,16 @@ function overheadOf(
 
 /** Power of some batches from a moment on, one column per component that any of them has. */
 export function traceOf(batches: readonly SampleBatch[], from = -Infinity): PowerTrace {
-  const trace: PowerTrace = { at: [], watts: {} };
+  const latest: Record<string, ComponentState> = {};
+  const trace: PowerTrace = { at: [], watts: {}, latest };
   for (const { t, series } of batches) {
     const first = t.findIndex((at) => at >= from);
     if (first < 0) continue;
     const before = trace.at.length;
     for (const at of t.slice(first)) trace.at.push(utcOf(at));
-    for (const { key, watts } of series) {
+    for (const one of series) {
+      const { key, watts } = one;
+      latest[key] = stateOf(one, latest[key]);
       // a component that was not there before: missing until now
       const column = (trace.watts[key] ??= new Array<number | null>(before).fill(null));
       column.push(...watts.slice(first));
@@ -255,4 +259,22 @@ export function traceOf(batches: readonly SampleBatch[], from = -Infinity): Powe
       while (column.length < trace.at.length) column.push(null);
   }
   return trace;
+}
+
+/** The last of each; what is read less often than power stands until it is read again. */
+function stateOf(
+  series: SampleBatch['series'][number],
+  before: ComponentState | undefined,
+): ComponentState {
+  const last = (column: (number | null)[] | undefined): number | null =>
+    column?.findLast((value) => value !== null) ?? null;
+  const flags = series.flags.at(-1) ?? 0;
+  return {
+    utilPercent: last(series.utilPercent) ?? before?.utilPercent ?? null,
+    memoryMb: last(series.memoryMb) ?? before?.memoryMb ?? null,
+    tempC: last(series.tempC) ?? before?.tempC ?? null,
+    clockMhz: last(series.clockMhz) ?? before?.clockMhz ?? null,
+    foreign: (flags & SampleFlag.foreign) !== 0,
+    throttled: (flags & SampleFlag.throttled) !== 0,
+  };
 }

@@ -20,7 +20,18 @@ export function appendTrace(old: PowerTrace, piece: PowerTrace, windowMs: number
       ],
     ]),
   );
-  return { at: [...old.at.slice(from, from + keep), ...piece.at], watts };
+  const latest = { ...old.latest };
+  for (const [key, now] of Object.entries(piece.latest ?? {})) {
+    const before = latest[key];
+    latest[key] = {
+      ...now,
+      utilPercent: now.utilPercent ?? before?.utilPercent ?? null,
+      memoryMb: now.memoryMb ?? before?.memoryMb ?? null,
+      tempC: now.tempC ?? before?.tempC ?? null,
+      clockMhz: now.clockMhz ?? before?.clockMhz ?? null,
+    };
+  }
+  return { at: [...old.at.slice(from, from + keep), ...piece.at], watts, latest };
 }
 
 /** A reading stands for its component until the next, for this long at most. */

@@ -11,6 +11,7 @@ import {
   parseExperimentConfig,
   patchCount,
   type ComponentEnergy,
+  type ComponentState,
   type Comparison,
   type ComparisonRow,
   type DatasetState,
@@ -901,6 +902,16 @@ export interface MockLink extends WatchedLink {
   readonly asked: { name: string; input: unknown }[];
 }
 
+const state = (known: Partial<ComponentState>): ComponentState => ({
+  utilPercent: null,
+  memoryMb: null,
+  tempC: null,
+  clockMhz: null,
+  foreign: false,
+  throttled: false,
+  ...known,
+});
+
 export function powerTrace(seconds: number): PowerTrace {
   const at = range(seconds * 5).map((i) => now - seconds * 1000 + i * 200);
   return {
@@ -909,6 +920,17 @@ export function powerTrace(seconds: number): PowerTrace {
       'gpu:0': at.map((_, i) => (i > 100 && i < 130 ? null : 96 + 18 * noise(i))),
       cpu: at.map((_, i) => 58 + 6 * noise(i + 500)),
       ram: at.map(() => 24),
+    },
+    latest: {
+      'gpu:0': state({
+        utilPercent: 97,
+        memoryMb: 5120,
+        tempC: 71,
+        clockMhz: 1695,
+        throttled: true,
+      }),
+      cpu: state({ utilPercent: 34 }),
+      ram: state({ utilPercent: 18, memoryMb: 47_000 }),
     },
   };
 }

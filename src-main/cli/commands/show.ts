@@ -59,6 +59,12 @@ function describe({
       ),
       `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}, net of idle ${withUnit(energy.netWh, 'Wh')}; ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(emissions.gPerKwh)} g/kWh (${emissions.regionName} ${emissions.year}), PUE ${emissions.pue}`,
     );
+    if (energy.wall) {
+      const { wh, uncertaintyWh, baseWatts, factor, calibratedAt, method } = energy.wall;
+      parts.push(
+        `estimated at the socket: ${withUnit(wh, 'Wh')} ± ${withUnit(uncertaintyWh, 'Wh', 2)} (${number(baseWatts)} W x time + ${number(factor)} x counted; calibrated ${date(calibratedAt)} UTC, ${method}); in no other figure`,
+      );
+    }
   }
   if (phaseTotals.length > 0)
     parts.push(

@@ -27,6 +27,7 @@ export function methodsOf(runs: readonly MeasuredRun[], comparison: Comparison |
     training(own, comparison),
     machines(own),
     measurement(runs),
+    socket(own),
     baseline(own),
     emissions(details),
     scores(details),
@@ -185,6 +186,29 @@ function measurement(runs: readonly MeasuredRun[]): string {
   );
 }
 
+/** The estimate of the whole machine, where it was calibrated. */
+function socket(runs: readonly RunDetail[]): string {
+  const calibrated = runs.flatMap(({ summary, energy }) =>
+    energy?.wall ? [{ name: summary.name, wall: energy.wall }] : [],
+  );
+  if (calibrated.length === 0) return '';
+  const lines = distinct(
+    calibrated.map(
+      ({ wall: { baseWatts, factor, calibratedAt, method } }) =>
+        `${significant(baseWatts, 3)} W x time + ${significant(factor, 3)} x counted energy, ` +
+        `calibrated on ${new Date(calibratedAt).toISOString().slice(0, 10)} at idle and under load (${method})`,
+    ),
+  );
+  const figures = calibrated.map(
+    ({ name, wall }) => `${name}: ${quantity(wall.wh, 'Wh', wall.uncertaintyWh)}`,
+  );
+  return (
+    `The energy at the socket was estimated against a wall meter: ${list(lines)}; ` +
+    `the band is ± 4 %. ${figures.join('; ')}. This estimate contains what no sensor counts; it stands ` +
+    'beside the other figures and in none of them, emissions included.'
+  );
+}
+
 function baseline(runs: readonly RunDetail[]): string {
   if (runs.length === 0) return '';
   const measured = runs.flatMap(({ phases, energy, summary }) => {
@@ -304,8 +328,13 @@ function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
   if (idle.length > 0) limits.push(`Not used by the run, read but in no total: ${list(idle)}.`);
   if (!components.some(({ kind, wh }) => kind === 'gpu' && wh !== null))
     limits.push('No GPU power was read; where a GPU worked, its energy is missing.');
+  const estimated = runs.length > 0 && runs.every(({ detail }) => detail.energy?.wall?.wh != null);
   limits.push(
-    'Board, disks, fans, display and the losses of the power supply are not in the figures; only a meter at the wall sees them.',
+    `Board, disks, fans, display and the losses of the power supply are not in the figures; ${
+      estimated
+        ? 'the estimate at the socket alone contains them'
+        : 'only a meter at the wall sees them'
+    }.`,
     'How a kWh comes about, from the sensor to this page, and which sensors were never tried on their hardware: src-main/meter/README.md in the source tree of the program.',
   );
   return limits;

@@ -218,6 +218,16 @@ const quantities: Quantity[] = [
       uncertaintyWh === null || !seconds ? null : (uncertaintyWh * 3600) / seconds,
   },
   {
+    key: 'wallWh',
+    label: 'Estimated at the socket',
+    unit: 'Wh',
+    group: 'energy',
+    better: 'lower',
+    optional: true,
+    of: ({ energy }) => energy?.wall?.wh ?? null,
+    band: ({ energy }) => energy?.wall?.uncertaintyWh ?? null,
+  },
+  {
     key: 'gCO2e',
     label: 'Emissions',
     unit: 'gCO2e',

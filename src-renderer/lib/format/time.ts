@@ -42,6 +42,12 @@ export const moment = (at: Maybe): string =>
         minute: '2-digit',
       });
 
+/** `3 Sep 2026`. */
+export const day = (at: Maybe): string =>
+  at == null
+    ? missing
+    : new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+
 /** Today only the time, else the day: for dense tables. */
 export function shortMoment(at: Maybe, now = Date.now()): string {
   if (at == null) return missing;
