@@ -199,7 +199,7 @@ export function createHandlers(shop: Workshop): Handlers {
 
   shop.loads({
     start: async () => {
-      const config = loadConfig();
+      const config = loadConfig(shop.engines().autoEngine);
       await refuseUnfit([config]);
       const group = await store.createMatrix(loadGroup());
       const place = {

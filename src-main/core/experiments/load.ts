@@ -2,19 +2,27 @@
  * A training that does nothing but load the machine, for the calibration against a wall meter: steps of
  * one size without evaluation, until it is stopped. Its scores are no result, so it counts as a warm-up.
  */
-import { parseExperimentConfig, type ExperimentConfig } from '../../contract.ts';
+import { parseExperimentConfig, type EngineName, type ExperimentConfig } from '../../contract.ts';
 import type { NewMatrix } from '../store/types.ts';
 
 export const loadName = 'Calibration load';
 const epochs = 5000;
 
-export function loadConfig(): ExperimentConfig {
+/** @param engine the one that will compute; null: not known yet */
+export function loadConfig(engine: EngineName | null): ExperimentConfig {
+  const onProcessor = engine === null || engine === 'cpu' || engine === 'wasm';
   const parsed = parseExperimentConfig({
     name: loadName,
     dataset: { kind: 'greensynth', train: 2_048, validation: 128, test: 128 },
-    // large enough that a graphics card does not wait for its orders
     model: { kind: 'vit', image: 32, patch: 4, dim: 192, layers: 6, heads: 6, dimHead: 32 },
-    train: { epochs, batch: 128, schedule: 'constant', evalEvery: epochs, checkpointEvery: epochs },
+    // a graphics card shall not wait for its orders, and a processor shall end its step when it is stopped
+    train: {
+      epochs,
+      batch: onProcessor ? 8 : 256,
+      schedule: 'constant',
+      evalEvery: epochs,
+      checkpointEvery: epochs,
+    },
     energy: { baselineSeconds: 0 },
   });
   if (!parsed.ok) throw new Error(`calibration load: ${parsed.issues[0]!.message}`);
