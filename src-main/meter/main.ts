@@ -7,11 +7,13 @@
 import { monotonicMicros, parentPort } from '../port.ts';
 import { otherGpus, takeInventory } from './inventory.ts';
 import type { FromMeter, Inventory, ToMeter } from './messages.ts';
+import { takePrecedence } from './precedence.ts';
 import { Sampler } from './sampler.ts';
 import { messageOf } from './sources/source.ts';
 import { sourcesFor } from './sources/index.ts';
 
 const port = parentPort<ToMeter, FromMeter>();
+takePrecedence();
 let sampler: Sampler | null = null;
 /** Outlives a new start: who is watched is no setting. */
 let watched: ToMeter & { type: 'watch' } = { type: 'watch', run: [], program: [] };

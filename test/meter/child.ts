@@ -44,6 +44,8 @@ export class MeterChild {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [],
+      // as the host starts it: a session of its own
+      detached: process.platform !== 'win32',
       env: { ...process.env, ...env },
     });
     this.exited = new Promise((resolve) => this.process.once('exit', resolve));
