@@ -58,9 +58,12 @@ async function main(): Promise<void> {
     console.log(
       `overhead: ${median(slower).toFixed(2)} % slower, ± ${doubt.toFixed(2)} (95 %) over ${rounds} rounds; middle half ${quartile(0.25).toFixed(2)} to ${quartile(0.75).toFixed(2)} %`,
     );
-    const met = median(slower) < targetPercent;
-    console.log(`overhead: target under ${targetPercent} %: ${met ? 'met' : 'MISSED'}`);
-    if (!met) process.exitCode = 1;
+    const met = median(slower) + doubt < targetPercent;
+    const missed = median(slower) - doubt > targetPercent;
+    console.log(
+      `overhead: target under ${targetPercent} %: ${met ? 'met' : missed ? 'MISSED' : 'not settled, other work on this machine hides it: more rounds, or a quiet machine'}`,
+    );
+    if (missed) process.exitCode = 1;
   } finally {
     meter.process.kill('SIGCONT');
     await meter.stop();
