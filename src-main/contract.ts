@@ -36,6 +36,7 @@ import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 export * from './actions.ts';
 export * from './command-line.ts';
 export * from './experiment-config.ts';
+export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
@@ -201,6 +202,8 @@ export interface ComponentEnergy {
   uncertaintyWh: number | null;
   /** Share of the time with readings, 0..1; null where an imported file does not say. */
   coverage: number | null;
+  /** Stretches without readings; null where that was not kept (imports). */
+  gaps: number | null;
   idleWatts: number | null;
   /** Gross minus idle power x time; null without a baseline. */
   netWh: number | null;
@@ -383,6 +386,8 @@ export interface Energy {
   processWh: number | null;
   /** What falls to this program itself; null where that is not known. */
   programWh: number | null;
+  /** Sum of the components' mean powers, each over the time that its readings cover. */
+  meanWatts: number | null;
   coverage: number | null;
   components: ComponentEnergy[];
   emissions: Emissions;
@@ -740,6 +745,8 @@ export interface ComparisonRow {
   values: (number | string | boolean | null)[];
   /** Half width of the band, same unit; null where there is none. */
   uncertainty: (number | null)[];
+  /** The difference to the first run lies within the joint band, the root sum of squares of both. */
+  tied: boolean[];
   /** Which direction is better; null when neither is. */
   better: 'lower' | 'higher' | null;
   differs: boolean;

@@ -43,7 +43,7 @@ export class Attribution {
   readonly #parts = new Map<string, Part>();
   #active = false;
   #at = 0;
-  #overhead = { from: 0, coreMicros: 0 };
+  #overhead = { from: 0, coreMicros: 0, told: false };
 
   readonly #possible: boolean;
 
@@ -68,7 +68,7 @@ export class Attribution {
     if (!this.#active) this.#parts.clear();
     this.#active = asked && this.#tree.watch(run, program);
     this.#at = now;
-    this.#overhead = { from: now, coreMicros: 0 };
+    this.#overhead = { ...this.#overhead, from: now, coreMicros: 0 };
     for (const part of this.#parts.values()) {
       part.last = null;
       if (run.length === 0) part.known = true;
@@ -151,9 +151,10 @@ export class Attribution {
   ): Overhead | null {
     this.#overhead.coreMicros += (cores ?? 0) * passed;
     const span = now - this.#overhead.from;
-    if (span < overheadEveryMicros) return null;
+    // a first figure soon, for whoever waits for it
+    if (span < (this.#overhead.told ? overheadEveryMicros : everyMicros)) return null;
     const own = { at: now, cores: this.#overhead.coreMicros / span, residentBytes };
-    this.#overhead = { from: now, coreMicros: 0 };
+    this.#overhead = { from: now, coreMicros: 0, told: true };
     return own;
   }
 }

@@ -9,6 +9,7 @@ const row = (key: string, unit: string | null, ...values: number[]): ComparisonR
   group: 'result',
   values,
   uncertainty: values.map(() => null),
+  tied: values.map(() => false),
   better: null,
   differs: true,
 });

@@ -526,6 +526,7 @@ function energyOf(story: Story): Energy {
       meanWatts: watts,
       uncertaintyWh: whOf(story, watts * { gpu: 0.05, cpu: 0.25, ram: 0.3 }[component.kind]),
       coverage: component.kind === 'gpu' ? 0.987 : 1,
+      gaps: component.kind === 'gpu' ? 1 : 0,
       idleWatts: idle,
       netWh: whOf(story, watts - idle),
       counted: true,
@@ -541,6 +542,7 @@ function energyOf(story: Story): Energy {
     netWh: parts.reduce((sum, part) => sum + (part.netWh ?? 0), 0),
     processWh: wh * 0.9,
     programWh: wh * 0.004,
+    meanWatts: totalWatts(story),
     coverage: 0.987,
     components: parts,
     emissions: {
@@ -788,6 +790,11 @@ function compareStories(asked: Story[]): Comparison {
     group,
     values,
     uncertainty,
+    tied: values.map((value, i) => {
+      const [a, b] = [uncertainty[0] ?? null, uncertainty[i] ?? null];
+      const joint = i === 0 || a === null || b === null ? -1 : Math.hypot(a, b);
+      return Math.abs(Number(value) - Number(values[0])) <= joint;
+    }),
     better,
     differs: new Set(values).size > 1,
   });

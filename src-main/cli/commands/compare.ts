@@ -84,15 +84,20 @@ function withPrefix(value: number): string {
 }
 
 /** Of the last run against the first: shares in points, what may be near 0 as it is, else per cent. */
-function change({ key, unit, values }: ComparisonRow): string {
+function change(row: ComparisonRow): string {
+  const text = difference(row);
+  return text && row.tied.at(-1) ? `${text}, within the uncertainty` : text;
+}
+
+function difference({ key, unit, values }: ComparisonRow): string {
   const [first, last] = [values[0], values.at(-1)];
   if (typeof first !== 'number' || typeof last !== 'number') return '';
-  const difference = last - first;
-  const sign = difference > 0 ? '+' : '';
-  if (unit === '%') return `${sign}${difference.toFixed(1)} points`;
+  const delta = last - first;
+  const sign = delta > 0 ? '+' : '';
+  if (unit === '%') return `${sign}${delta.toFixed(1)} points`;
   // a ratio of two differences says nothing
-  if (key === 'netWh') return `${sign}${number(difference)} ${unit}`;
+  if (key === 'netWh') return `${sign}${number(delta)} ${unit}`;
   if (first === 0) return '';
-  const percent = (difference / first) * 100;
+  const percent = (delta / first) * 100;
   return `${sign}${percent.toFixed(1)} %`;
 }

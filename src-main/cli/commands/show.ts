@@ -1,4 +1,5 @@
-import type { ReportedResult, RunDetail } from '../../contract.ts';
+import { energyMeanings, labelWords } from '../../contract.ts';
+import type { Energy, ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { date, duration, missing, number, runsTable, table, withUnit } from '../text.ts';
@@ -45,7 +46,7 @@ function describe({
     const { emissions } = energy;
     parts.push(
       table(
-        ['component', 'source', 'kind of value', 'Wh', '±', 'mean W', 'idle W', 'coverage'],
+        ['component', 'source', 'kind of value', 'Wh', '±', 'mean W', 'idle W', 'coverage', 'gaps'],
         energy.components.map((c) => [
           c.counted ? c.name : `${c.name} (not used by this run, in no total)`,
           c.source,
@@ -55,9 +56,11 @@ function describe({
           number(c.meanWatts),
           number(c.idleWatts),
           c.coverage === null ? missing : `${(c.coverage * 100).toFixed(1)} %`,
+          c.gaps === null ? missing : String(c.gaps),
         ]),
       ),
-      `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}, net of idle ${withUnit(energy.netWh, 'Wh')}; ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(emissions.gPerKwh)} g/kWh (${emissions.regionName} ${emissions.year}), PUE ${emissions.pue}`,
+      `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}; ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(emissions.gPerKwh)} g/kWh (${emissions.regionName} ${emissions.year}), PUE ${emissions.pue}`,
+      whoseEnergy(energy),
     );
     if (energy.wall) {
       const { wh, uncertaintyWh, baseWatts, factor, calibratedAt, method } = energy.wall;
@@ -78,6 +81,24 @@ function describe({
   if (summary.error)
     parts.push([summary.error.message, summary.error.hint].filter(Boolean).join('\n'));
   return parts.join('\n\n');
+}
+
+/** Gross first, never net alone; each with what it means. */
+function whoseEnergy(energy: Energy): string {
+  const { gross, net, process: own, program } = energyMeanings;
+  const labels = labelWords(energy.components);
+  return [
+    ...(labels ? [`Of this energy: ${labels}.`] : []),
+    table(
+      ['energy', 'Wh', 'what it is'],
+      [
+        ['gross', number(energy.wh), gross],
+        ['net of idle', number(energy.netWh), net],
+        ['by the run', number(energy.processWh), own],
+        ['by this program', number(energy.programWh), program],
+      ],
+    ),
+  ].join('\n\n');
 }
 
 /** Scores of the last evaluation of each split that was evaluated; a column only where it was measured. */

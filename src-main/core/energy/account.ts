@@ -252,6 +252,7 @@ export function runEnergy(run: {
     netWh: over((component) => component.netWh),
     processWh: over((component) => component.processWh),
     programWh: over((component) => component.programWh),
+    meanWatts: over((component) => component.meanWatts),
     coverage: own.length === 0 ? 0 : Math.min(...own.map(({ coverage }) => coverage ?? 0)),
     components,
     emissions: priced(wh, seconds, pricing, run.hourly ?? null),
@@ -349,7 +350,7 @@ function componentEnergy(
   }: ComponentReading,
   seconds: number,
 ): ComponentEnergy {
-  const { joules, coverage } = energy;
+  const { joules, coverage, gaps } = energy;
   const covered = seconds * coverage;
   const inWh = (value: number | null): number | null =>
     value === null ? null : value / joulesPerWh;
@@ -364,6 +365,7 @@ function componentEnergy(
     meanWatts: joules === null || covered <= 0 ? null : joules / covered,
     uncertaintyWh: wh === null ? null : band(info, wh, covered),
     coverage,
+    gaps,
     idleWatts,
     netWh:
       wh === null || idleWatts === null ? null : above(wh, (idleWatts * covered) / joulesPerWh),

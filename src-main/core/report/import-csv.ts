@@ -62,6 +62,8 @@ const numeric = [
   'hg_intensity_year',
   'hg_accuracy',
   'hg_wall_energy_kwh',
+  'hg_process_wh',
+  'hg_program_wh',
 ];
 /** Columns that hold a number between two bounds, or nothing. */
 const bounded: Record<string, [number, number]> = {
@@ -306,6 +308,7 @@ function readRow(row: Row, place: FilePlace, index: number): ImportedRun {
       ram: row.text('hg_ram_source'),
     },
     idleWatts: { gpu: number('hg_idle_gpu_w'), cpu: number('hg_idle_cpu_w') },
+    parts: { processWh: number('hg_process_wh'), programWh: number('hg_program_wh') },
     coverage: coverage === null ? null : Math.min(1, coverage / 100),
     uncertaintyPercent: number('hg_uncertainty_percent'),
     gCO2e,

@@ -11,6 +11,7 @@ import type {
   RunDetail,
   RunSummary,
 } from '../../contract.ts';
+import { energyMeanings, labelWords } from '../../energy-labels.ts';
 import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
 import { repeatKey } from '../store/repeats.ts';
 import { count, distinct, list, quantity, significant } from './words.ts';
@@ -29,6 +30,7 @@ export function methodsOf(runs: readonly MeasuredRun[], comparison: Comparison |
     measurement(runs),
     socket(own),
     baseline(own),
+    attribution(own),
     emissions(details),
     scores(details),
     imports(details),
@@ -226,6 +228,31 @@ function baseline(runs: readonly RunDetail[]): string {
     'gross energy minus idle power times the time with readings.'
   );
 }
+
+/** Gross is the figure; how it divides by label, and what of it fell to whose processes. */
+function attribution(runs: readonly RunDetail[]): string {
+  const labels = runs.flatMap(({ summary, energy }) => {
+    const words = energy ? labelWords(energy.components) : '';
+    return words ? [`${summary.name}: ${words}`] : [];
+  });
+  const parts = runs.flatMap(({ summary, energy }) =>
+    energy?.processWh == null
+      ? []
+      : `${summary.name}: ${quantity(energy.processWh, 'Wh')} by the run, ` +
+        `${quantity(energy.programWh, 'Wh')} by the program`,
+  );
+  return [
+    labels.length > 0 ? `Of the gross energy: ${labels.join('; ')}.` : '',
+    parts.length > 0
+      ? `By share of use: ${parts.join('; ')}. By the run: ${lowered(energyMeanings.process)} ` +
+        `By the program: ${lowered(energyMeanings.program)}`
+      : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+const lowered = (sentence: string): string => sentence[0]!.toLowerCase() + sentence.slice(1);
 
 function emissions(runs: readonly RunDetail[]): string {
   const factors = distinct(

@@ -49,6 +49,8 @@ interface Quantity extends Pick<ComparisonRow, 'key' | 'label' | 'unit' | 'group
   optional?: true;
   /** Half width of the band. */
   band?: (run: RunDetail) => number | null;
+  /** False where the figure of a run says nothing that could be better or worse. */
+  ranks?: (run: RunDetail) => boolean;
 }
 
 const relativeBand = ({ summary: { wh, uncertaintyWh } }: RunDetail): number | null =>
@@ -92,6 +94,12 @@ const ofKind = (kind: 'gpu' | 'cpu' | 'ram', label: string): Quantity => ({
       .filter((band) => band !== null);
     return bands.length === 0 ? null : Math.hypot(...bands);
   },
+  // a constant times the time says how long a run took, which has a row of its own
+  ranks: ({ energy }) =>
+    !(energy?.components ?? []).some(
+      (component) =>
+        component.counted && component.kind === kind && component.provenance === 'constant',
+    ),
 });
 
 const whPer1kImages = ({ summary: { wh, imagesSeen } }: RunDetail): number | null =>
@@ -208,14 +216,31 @@ const quantities: Quantity[] = [
     band: ({ energy }) => (energy?.netWh == null ? null : energy.uncertaintyWh),
   },
   {
+    key: 'processWh',
+    label: 'Energy by share of the run’s processes',
+    unit: 'Wh',
+    group: 'energy',
+    better: null,
+    optional: true,
+    of: ({ energy }) => energy?.processWh ?? null,
+  },
+  {
+    key: 'programWh',
+    label: 'Energy by share of this program',
+    unit: 'Wh',
+    group: 'energy',
+    better: null,
+    optional: true,
+    of: ({ energy }) => energy?.programWh ?? null,
+  },
+  {
     key: 'watts',
     label: 'Mean power',
     unit: 'W',
     group: 'energy',
     better: 'lower',
-    of: ({ summary: { wh, seconds } }) => (wh === null || !seconds ? null : (wh * 3600) / seconds),
-    band: ({ summary: { uncertaintyWh, seconds } }) =>
-      uncertaintyWh === null || !seconds ? null : (uncertaintyWh * 3600) / seconds,
+    of: ({ energy }) => energy?.meanWatts ?? null,
+    band: (run) => scaled(run.energy?.meanWatts ?? null, relativeBand(run)),
   },
   {
     key: 'wallWh',
@@ -306,14 +331,30 @@ const quantities: Quantity[] = [
   },
 ];
 
-function quantityRow({ of, band, ...row }: Quantity, runs: RunDetail[]): ComparisonRow {
+function quantityRow(quantity: Quantity, runs: RunDetail[]): ComparisonRow {
+  const { of, band, ranks, optional: _, ...row } = quantity;
   const values = runs.map(of);
+  const uncertainty = runs.map((run, i) => (values[i] === null ? null : (band?.(run) ?? null)));
   return {
     ...row,
+    better: !ranks || runs.every(ranks) ? row.better : null,
     values,
-    uncertainty: runs.map((run, i) => (values[i] === null ? null : (band?.(run) ?? null))),
+    uncertainty,
+    tied: values.map((_, i) => i > 0 && withinBands(values, uncertainty, i)),
     differs: differ(values),
   };
+}
+
+/**
+ * A difference to the first run that is no larger than the bands of the two explain. A value without a band
+ * is never tied: there is nothing to judge it by.
+ */
+function withinBands(values: Cell[], bands: (number | null)[], i: number): boolean {
+  const [a, b] = [values[0], values[i]];
+  const [bandA, bandB] = [bands[0] ?? null, bands[i] ?? null];
+  if (typeof a !== 'number' || typeof b !== 'number' || a === b) return false;
+  if (bandA === null || bandB === null) return false;
+  return Math.abs(b - a) <= Math.hypot(bandA, bandB);
 }
 
 /** One row per setting, in the order of the schema; where a run lacks it (another dataset), null. */
@@ -330,6 +371,7 @@ function configRows(runs: RunDetail[]): ComparisonRow[] {
       group: 'config',
       values,
       uncertainty: values.map(() => null),
+      tied: values.map(() => false),
       better: null,
       differs: differ(values),
     };

@@ -48,9 +48,10 @@ export function importedEnergy(run: ImportedRun): Energy {
   const uncertaintyWh = energy.wh === null || percent === null ? null : (energy.wh * percent) / 100;
   // a file that does not say how much was read does not say that all was
   const { coverage } = run;
-  const components = energy.components.map((component) => ({ ...component, coverage }));
+  const components = energy.components.map((component) => ({ ...component, coverage, gaps: null }));
   return {
     ...energy,
+    ...run.parts,
     uncertaintyWh,
     coverage,
     components,

@@ -143,6 +143,8 @@ export interface ImportedRun {
   wh: { gpu: number | null; cpu: number | null; ram: number | null };
   sources: { gpu: string | null; cpu: string | null; ram: string | null };
   idleWatts: { gpu: number | null; cpu: number | null };
+  /** What fell to the run's processes and to the program; rows taken by earlier versions have none. */
+  parts?: { processWh: number | null; programWh: number | null };
   coverage: number | null;
   /** Half width of the band around the energy; null where the file has none. */
   uncertaintyPercent: number | null;

@@ -13,14 +13,27 @@ export function comparisonSentences(runs: readonly RunSummary[]): string[] {
   if (!base) return [];
   return others.flatMap((run) => {
     const energy = difference(base.wh, run.wh, 'lower');
+    const tied = energy && energy.verdict !== 'same' && withinBands(base, run);
     const f1 = difference(base.macroF1, run.macroF1, 'higher', 'F1');
     const parts = [
-      energy && `used ${energy.text} energy`,
+      energy && `used ${energy.text} energy${tied ? ` (${withinUncertainty})` : ''}`,
       f1 && `reached ${f1.text} macro F1`,
     ].filter((part) => part !== null);
     return parts.length > 0 ? [`Against ${base.name}, ${run.name} ${parts.join(' and ')}.`] : [];
   });
 }
+
+export const withinUncertainty = 'within the uncertainty';
+/** What that means, for the hint. */
+export const tiedMeaning =
+  'The difference is no larger than the bands of both values together (root sum of squares). A sensor’s own gain is the same in both runs, so repeats on one machine may tell more.';
+
+const withinBands = (a: RunSummary, b: RunSummary): boolean =>
+  a.wh !== null &&
+  b.wh !== null &&
+  a.uncertaintyWh !== null &&
+  b.uncertaintyWh !== null &&
+  Math.abs(a.wh - b.wh) <= Math.hypot(a.uncertaintyWh, b.uncertaintyWh);
 
 /** Says where runs cannot be compared like for like; null where they can. */
 export function comparisonCaution(details: readonly RunDetail[]): string | null {
