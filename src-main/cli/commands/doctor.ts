@@ -75,13 +75,26 @@ const seconds = 3;
 
 async function meanWatts(session: Session): Promise<Record<string, number | null>> {
   await sleep(seconds * 1000);
-  const { watts } = await session.call('machine.power', { seconds });
+  const { at, watts } = await session.call('machine.power', { seconds });
   return Object.fromEntries(
-    Object.entries(watts).map(([key, column]) => {
-      const read = column.filter((value) => value !== null);
-      return [key, read.length === 0 ? null : read.reduce((a, b) => a + b) / read.length];
-    }),
+    Object.entries(watts).map(([key, column]) => [key, powerOver(at, column)]),
   );
+}
+
+/** Power is energy over time: the trapezoid between the readings, by the time that they cover. */
+function powerOver(at: readonly number[], watts: readonly (number | null)[]): number | null {
+  let [energy, time] = [0, 0];
+  let before: { at: number; watts: number } | null = null;
+  watts.forEach((value, i) => {
+    if (value === null) return;
+    const now = { at: at[i]!, watts: value };
+    if (before) {
+      energy += ((before.watts + now.watts) / 2) * (now.at - before.at);
+      time += now.at - before.at;
+    }
+    before = now;
+  });
+  return time > 0 ? energy / time : (watts.findLast((value) => value !== null) ?? null);
 }
 
 /** The program's own use is told every few seconds; where it is not, the rest is worth more than waiting. */
