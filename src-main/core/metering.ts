@@ -208,7 +208,7 @@ export function startMetering(options: MeteringOptions): Metering {
   };
 }
 
-/** Seconds over which this program's own power is averaged. */
+/** At most, this program's own power is averaged over these seconds. */
 const overheadSeconds = 30;
 
 /** This program's part of the energy of each kind of component, over the last seconds, as power. */
@@ -222,6 +222,7 @@ function overheadOf(
     (batch) => batch.session === session && batch.t[0]! >= at - overheadSeconds * 1e6,
   );
   const watts: Overhead['watts'] = {};
+  let seconds = 0;
   for (const { key, kind } of components) {
     const points = recent.flatMap(({ t, series }) => {
       const parts = series.find((one) => one.key === key)?.programJoules;
@@ -232,11 +233,12 @@ function overheadOf(
       first?.joules == null || last?.joules == null || last.time <= first.time
         ? null
         : ((last.joules - first.joules) * 1e6) / (last.time - first.time);
+    if (own !== null) seconds = Math.max(seconds, (last!.time - first!.time) / 1e6);
     const before = watts[kind];
     watts[kind] =
       before === undefined ? own : before === null || own === null ? null : before + own;
   }
-  return { cores, residentBytes, watts, seconds: overheadSeconds };
+  return { cores, residentBytes, watts, seconds };
 }
 
 /** Power of some batches from a moment on, one column per component that any of them has. */

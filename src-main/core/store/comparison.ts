@@ -332,12 +332,15 @@ const quantities: Quantity[] = [
 ];
 
 function quantityRow(quantity: Quantity, runs: RunDetail[]): ComparisonRow {
-  const { of, band, ranks, optional: _, ...row } = quantity;
+  const { of, band, ranks, key, label, unit, group, better } = quantity;
   const values = runs.map(of);
   const uncertainty = runs.map((run, i) => (values[i] === null ? null : (band?.(run) ?? null)));
   return {
-    ...row,
-    better: !ranks || runs.every(ranks) ? row.better : null,
+    key,
+    label,
+    unit,
+    group,
+    better: !ranks || runs.every(ranks) ? better : null,
     values,
     uncertainty,
     tied: values.map((_, i) => i > 0 && withinBands(values, uncertainty, i)),
