@@ -144,7 +144,7 @@ test('help, and honest exit codes for what cannot be meant', async () => {
     code: 2,
     stderr: expect.stringContaining('There is no option "--jsn"; did you mean --json?'),
   });
-  expect(missing).toMatchObject({ code: 2, stderr: 'There is no file gone.csv.\n' });
+  expect(missing).toMatchObject({ code: 2, stderr: 'There is no file or folder gone.csv.\n' });
   expect(runHelp).toMatchObject({ code: 0, stdout: expect.stringContaining('--out DIR') });
   expect(badId).toMatchObject({ code: 2, stderr: expect.stringContaining('"one"') });
   expect(badFormat).toMatchObject({ code: 2, stderr: expect.stringContaining('"docx"') });
@@ -229,7 +229,7 @@ test('run, list, show, compare, export, import: one run after the other, all of 
   expect((await readFile(csv, 'utf8')).trim().split('\n')).toHaveLength(3);
   const again = await cli('import', csv);
   expect(again.code).toBe(0);
-  expect(again.stdout).toContain('already here as run 2');
+  expect(again.stdout).toContain('2 rows already here as runs 1, 2');
   await json('import', await foreign(csv));
   expect(
     (await json<RunSummary[]>('list')).filter(({ status }) => status === 'imported'),

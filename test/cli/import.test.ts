@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findCsvFiles, readCsvFile } from '../../src-main/cli/csv-files.ts';
@@ -102,6 +102,16 @@ test('a file is read in its encoding, a missing one is refused', async () => {
   });
 });
 
+test('a file of 200 MB is refused before it is read', async () => {
+  await writeFile(join(home, 'huge.csv'), '');
+  // a hole: it takes no room on the disk
+  await truncate(join(home, 'huge.csv'), 200e6);
+  await expect(readCsvFile(join(home, 'huge.csv'))).rejects.toMatchObject({
+    code: 'BAD_INPUT',
+    message: 'huge.csv is too large: 200 MB of at most 64 MB.',
+  });
+});
+
 test('the 96 files of a study, and once more; what cannot be taken is said, with the exit code', async () => {
   for (let i = 0; i < 96; i++)
     await put(
@@ -123,14 +133,14 @@ test('the 96 files of a study, and once more; what cannot be taken is said, with
   });
   await put('RQ3/broken.csv', `${header}\n${row.replace('3600.5', '3600;5')}\n`);
   await put('RQ3/losses.csv', 'step,loss\n1,2\n');
-  const again = await cli('RQ1', 'RQ2', 'RQ3', 'gone', '--json');
+  const again = await cli('RQ1', 'RQ2', 'RQ3', '--json');
   expect(again.code).toBe(1);
   expect(again.output.total).toMatchObject({
     taken: 0,
     known: 96,
     refused: 1,
     refusedFiles: 1,
-    unreadable: 1,
+    unreadable: 0,
   });
   expect(again.output.files.find(({ file }) => file === 'RQ3/losses.csv')!.error).toMatch(
     /not a CodeCarbon file: its first row lacks timestamp/,

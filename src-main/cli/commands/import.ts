@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { AppError, type CallOutput } from '../../contract.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { findCsvFiles, readCsvFile, type FoundFile, type FoundFiles } from '../csv-files.ts';
@@ -18,10 +19,14 @@ export const importRuns: Command = {
   details: `Folders are searched for *.csv. RQ2/variance/emissions.csv becomes a run "RQ2/variance"; files of one
 folder that differ in a run, repeat or seed number only (emissions-1.csv, or run2/emissions.csv) are
 repeats of each other. Rows that are here already are not taken twice. A file is taken at once or not at all.
-Exit code: 0 when every row of every file is here now; 1 when a row or a file was refused or nothing was found.`,
+Exit code: 0 when every row of every file is here now; 1 when a row or a file was refused or nothing was found;
+2 when a path does not exist, and then nothing is taken.`,
   options: {},
   run: async ({ positionals, json }) => {
     if (positionals.length === 0) throw new UsageError('Which file or folder?');
+    // a slip of the pen shall not leave half of what was meant
+    for (const path of positionals)
+      if (!existsSync(path)) throw new AppError('BAD_INPUT', `There is no file or folder ${path}.`);
     const found = await findCsvFiles(positionals);
     const files =
       found.files.length === 0
@@ -111,7 +116,7 @@ function describe(files: readonly FileResult[], found: FoundFiles, total: Total)
     );
   if (files.length > 1)
     lines.push(
-      `In all: ${rowsOf(total.taken)} of ${total.files} files taken, ${total.known} already here, ${total.refused} refused; ${total.refusedFiles + total.unreadable} files could not be used.`,
+      `In all: ${rowsOf(total.taken)} of ${total.files} files taken, ${total.known} already here, ${total.refused} refused; files that could not be used: ${total.refusedFiles + total.unreadable}.`,
     );
   return lines.join('\n');
 }
