@@ -27,8 +27,8 @@ export const calibrate: Command = {
   details: [
     'Measures once while the machine is idle and once under a training load, about three minutes in all,',
     'and lays a line through both points. Runs that start from then on also say what they took at the',
-    'socket, beside what was counted. With --idle and --load the readings of the meter are given: the mean',
-    'power that it shows at idle, and while a load of this command ran (once more for the reading).',
+    'socket, beside what was counted. --idle and --load give what a meter without a network showed: its',
+    'mean power at idle, and under the load of this command in an earlier go.',
     'Only this machine on the meter, nothing else running, a notebook fully charged.',
   ].join('\n'),
   options: {

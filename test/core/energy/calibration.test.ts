@@ -102,6 +102,12 @@ test('two points with a plug give the line, which is kept and applied to the nex
   expect(wall!.wh).toBeCloseTo((kept!.baseWatts * seconds) / 3600 + kept!.factor * wh!, 9);
   expect(wall!.uncertaintyWh).toBeCloseTo(0.04 * wall!.wh!, 9);
 
+  const { rows } = await own.call('runs.compare', { ids });
+  expect(rows.find(({ key }) => key === 'wallWh')).toMatchObject({
+    label: 'Estimated at the socket',
+    values: [wall!.wh],
+  });
+
   // the run of before has none, and forgetting takes none away
   expect((await own.call('runs.get', { id: run!.id })).energy!.wall).toBeNull();
   expect((await own.call('calibration.forget', {})).kept).toBeNull();
