@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { connectControl, controlPath } from '../../src-main/core/control.ts';
 import {
   config,
@@ -216,6 +216,27 @@ test('a meter that crashes is started again, and said so', async () => {
   await witness.until('power', (trace) => trace.watts['cpu']?.[0] === 36);
   const { ids } = await witness.call('runs.start', { configs: [config('works')] });
   expect((await witness.reached(ids[0]!, 'done')).wh).toBeGreaterThan(0);
+});
+
+test('what the meter says while a run goes on is kept with the run, with its time', async () => {
+  const said = join(home, 'said');
+  process.env.HUGGINGGREEN_DRM = said;
+  onTestFinished(() => void delete process.env.HUGGINGGREEN_DRM);
+  await restart();
+  const { ids } = await witness.call('runs.start', { configs: [config('slow')] });
+  await witness.until('run.steps', ({ steps }) => steps.step.includes(5));
+  const before = Date.now();
+  await writeFile(`${said}.new`, 'NVIDIA H200: the clock is held down by the power cap.');
+  await rename(`${said}.new`, said);
+  await witness.until('notice', ({ message }) => message.includes('held down'));
+  await witness.call('runs.stop', { id: ids[0]! });
+  await witness.reached(ids[0]!, 'stopped');
+  const { notes } = await witness.call('runs.get', { id: ids[0]! });
+  const note = notes.find(({ message }) => message.includes('held down'));
+  expect(note).toMatchObject({ level: 'warning' });
+  // when it happened, not when it was heard of
+  expect(note!.at).toBeGreaterThanOrEqual(before - 501);
+  expect(note!.at).toBeLessThan(Date.now() - 499);
 });
 
 test('a second program on the same data is refused, and may ask the first', async () => {
