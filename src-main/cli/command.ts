@@ -33,6 +33,8 @@ export interface Command {
 
 export interface Line {
   positionals: string[];
+  /** What stands behind `--`, which is also at the end of `positionals`; null without it. */
+  behind: string[] | null;
   text(option: string): string | undefined;
   flag(option: string): boolean;
   json: boolean;
@@ -69,8 +71,10 @@ export function readLine(command: Command, line: string[]): Line & { help: boole
     throw new UsageError((cause as Error).message);
   }
   const { values, positionals } = parsed;
+  const end = argv.indexOf('--');
   return {
     positionals,
+    behind: end < 0 ? null : argv.slice(end + 1),
     text: (name) => values[name] as string | undefined,
     flag: (name) => values[name] === true,
     json: values['json'] === true,

@@ -57,7 +57,8 @@ export async function main(argv: string[]): Promise<number> {
     return exitCode.ok;
   }
   const command = commands.find((candidate) => candidate.name === name);
-  const json = rest.includes('--json');
+  // what stands behind -- is another command's
+  const json = rest.slice(0, rest.concat('--').indexOf('--')).includes('--json');
   try {
     if (!command) {
       const near = nearest(

@@ -88,8 +88,13 @@ export const lastingHost = (program: string): Promise<Host> =>
 /**
  * @param starts the command starts runs: they go to a program that stays, never to another command,
  *   which would end before them
+ * @param terminal of a command that is to be measured, where no other program does that
  */
-export async function openSession(command: string, starts = false): Promise<Session> {
+export async function openSession(
+  command: string,
+  starts = false,
+  terminal?: HostOptions['terminal'],
+): Promise<Session> {
   const home = dataHome();
   const linked = async (): Promise<Session | null> => {
     const owner = await lockOwner(home);
@@ -103,6 +108,7 @@ export async function openSession(command: string, starts = false): Promise<Sess
   const own = async (): Promise<Session> => {
     const host = await nodeHost(`hugginggreen ${command}`, {
       background: false,
+      ...(terminal && { terminal }),
       // a line about a slow query is of no use to who asked for a list
       log: () => {},
     });

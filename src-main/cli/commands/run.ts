@@ -8,14 +8,29 @@ import { withSession, type Session } from '../session.ts';
 import { runsTable } from '../text.ts';
 import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
+import { runCommand } from './run-command.ts';
 
 export const run: Command = {
   name: 'run',
-  usage: '<config.json | preset> [--out DIR]',
-  summary: 'Trains what a config file describes and records what it costs.',
+  usage: '<config.json | preset> | -- COMMAND',
+  summary: 'Trains what a config file describes, or measures a command of yours.',
   details: `The config is JSON; every key may be left out (hugginggreen options lists them, and the
 presets). "-" reads it from standard input. Ctrl-C stops with a checkpoint; --resume goes on from it.
-Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by Ctrl-C.`,
+Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by Ctrl-C.
+
+run -- COMMAND ARGUMENTS measures a program that you have already: idle power first, then the command with
+this terminal's folder and environment, without a shell. Its output goes through unchanged (ours is on
+stderr); it reads standard input only where that is a file or a pipe and no other program does the
+measuring. Ctrl-C is SIGINT for it and all its processes. Exit code: the command's own; 128 + n where
+signal n ended it; 125 where it could not be measured and was not started, 126 not executable, 127 not found.
+It can tell what it does, one statement a line on standard output:
+  ::hg phase train epoch=3                                (prepare, train, evaluate, test, any name)
+  ::hg phase end
+  ::hg metric step=120 loss=0.53 lr=0.001 acc=0.8
+  ::hg eval split=validation epoch=3 micro_f1=0.81 macro_f1=0.79 loss=0.6
+  ::hg images 128                                         (so many more were processed)
+  ::hg total steps=1000 epochs=10
+and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (--tensorboard).`,
   options: {
     out: {
       type: 'string',
@@ -25,8 +40,30 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
     resume: { type: 'string', value: 'ID', help: 'go on with a stopped run; no config then' },
     download: { type: 'boolean', help: 'fetch the dataset first where it is missing' },
     force: { type: 'boolean', help: 'start what cannot fit into memory' },
+    name: { type: 'string', value: 'NAME', help: 'of the run of a command' },
+    dataset: { type: 'string', value: 'NAME', help: 'what a command trains on' },
+    model: { type: 'string', value: 'NAME', help: 'what a command trains' },
+    seed: { type: 'string', value: 'N', help: 'of a command; else as --seed N behind -- says' },
+    jsonl: { type: 'string', value: 'FILE', help: 'JSON-lines file that a command writes' },
+    tensorboard: {
+      type: 'string',
+      value: 'DIR',
+      help: 'folder of event files that a command writes',
+    },
+    steps: { type: 'string', value: 'N', help: 'how many steps a command takes' },
+    epochs: { type: 'string', value: 'N', help: 'how many epochs a command takes' },
+    region: { type: 'string', value: 'CODE', help: 'carbon intensity for a command' },
+    pue: { type: 'string', value: 'N', help: 'for a command' },
+    baseline: { type: 'string', value: 'SECONDS', help: 'idle power before a command; 0: none' },
+    quiet: { type: 'boolean', help: 'no table of figures after a command' },
   },
   run: async (line) => {
+    if (line.behind) return runCommand(line, line.behind);
+    for (const option of ofCommands)
+      if (line.text(option) !== undefined || line.flag(option))
+        throw new UsageError(
+          `--${option} is for a command: hugginggreen run --${option} ... -- COMMAND. A config has its own settings.`,
+        );
     const resume = line.text('resume');
     const [path, ...more] = line.positionals;
     if (more.length > 0) throw new UsageError('One config at a time, please.');
@@ -72,6 +109,21 @@ Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by C
     );
   },
 };
+
+const ofCommands = [
+  'name',
+  'dataset',
+  'model',
+  'seed',
+  'jsonl',
+  'tensorboard',
+  'steps',
+  'epochs',
+  'region',
+  'pue',
+  'baseline',
+  'quiet',
+];
 
 function report(run: RunSummary): void {
   console.log(runsTable([run]));

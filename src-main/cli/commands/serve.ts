@@ -1,4 +1,4 @@
-import type { AppError } from '../../contract.ts';
+import { AppError, type Handlers } from '../../contract.ts';
 import { defaultMetricsPort, metricsAddress } from '../../core/metrics/index.ts';
 import { startServer } from '../../server/main.ts';
 import { ensureBuilt, pageDir } from '../build.ts';
@@ -12,11 +12,17 @@ export const serve: Command = {
   summary: 'Serves the interface to a browser; for machines without a screen.',
   details: `Only this computer can connect, with the token in the printed address. From another computer use
 an SSH tunnel: ssh -L 8765:127.0.0.1:8765 MACHINE. Ctrl-C ends it; a run stops with a checkpoint.
+The page starts no commands of your own unless --allow-commands is given: with it, whoever has the token
+can run any program as you. hugginggreen run -- COMMAND on this computer works in any case.
 --metrics serves joules, watts and runs to Prometheus as OpenMetrics text, to this computer only and without a
 token; give another address (0.0.0.0:${defaultMetricsPort}) to let others read it.`,
   options: {
     port: { type: 'string', value: 'N', help: 'default 8765, or the next free one; 0: any' },
     host: { type: 'string', value: 'ADDRESS', help: 'default 127.0.0.1; others are not encrypted' },
+    'allow-commands': {
+      type: 'boolean',
+      help: 'let the page start commands: whoever has the token can then run any program as you',
+    },
     metrics: {
       type: 'string',
       value: '[PORT|HOST:PORT]',
@@ -24,7 +30,7 @@ token; give another address (0.0.0.0:${defaultMetricsPort}) to let others read i
       help: `metrics for Prometheus, default 127.0.0.1:${defaultMetricsPort}`,
     },
   },
-  run: async ({ positionals, text, json }) => {
+  run: async ({ positionals, text, flag, json }) => {
     if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
     const metrics = text('metrics');
     try {
@@ -32,7 +38,13 @@ token; give another address (0.0.0.0:${defaultMetricsPort}) to let others read i
     } catch (cause) {
       throw new UsageError(`${(cause as AppError).message} ${(cause as AppError).hint}`);
     }
-    await serveInterface({ port: portOf(text('port')), address: text('host'), metrics, json });
+    await serveInterface({
+      port: portOf(text('port')),
+      address: text('host'),
+      metrics,
+      allowCommands: flag('allow-commands'),
+      json,
+    });
     return exitCode.ok;
   },
 };
@@ -44,17 +56,36 @@ function portOf(text: string | undefined): number | undefined {
   return port;
 }
 
+/** For pages: a token that leaks shall not be a shell. */
+const withoutCommands = (handlers: Handlers): Handlers => ({
+  ...handlers,
+  'app.info': async (input) => {
+    const info = await handlers['app.info'](input);
+    return { ...info, can: { ...info.can, commands: false } };
+  },
+  'runs.command': () => {
+    throw new AppError(
+      'UNAVAILABLE',
+      'Commands cannot be started from this page.',
+      'Start it with hugginggreen run -- COMMAND on that computer, or the server with --allow-commands.',
+    );
+  },
+});
+
 /** Serves until a signal comes. */
 export async function serveInterface({
   port,
   address,
   metrics,
+  allowCommands = false,
   json,
 }: {
   port?: number;
   address?: string;
   /** Where to serve metrics; where left out, the setting decides. */
   metrics?: string;
+  /** The page may start commands; this computer's own command line always may. */
+  allowCommands?: boolean;
   json: boolean;
 }): Promise<void> {
   await ensureBuilt('page', 'report');
@@ -64,7 +95,7 @@ export async function serveInterface({
     let { remark } = host;
     const served = metrics === undefined ? null : await host.serveMetrics(metrics);
     const server = await startServer({
-      handlers,
+      handlers: allowCommands ? handlers : withoutCommands(handlers),
       events,
       download,
       pageDir,

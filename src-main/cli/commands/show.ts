@@ -1,4 +1,4 @@
-import { energyMeanings, labelWords } from '../../contract.ts';
+import { energyMeanings, labelWords, showCommand } from '../../contract.ts';
 import type { Energy, ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
@@ -29,6 +29,8 @@ function describe({
   notes,
   circumstances,
   checkpoints,
+  command,
+  log,
 }: RunDetail): string {
   const parts = [runsTable([summary])];
   parts.push(
@@ -38,7 +40,13 @@ function describe({
       `steps       ${summary.step ?? missing} of ${summary.steps ?? missing}`,
       `speed       ${withUnit(summary.imagesPerSecond, 'img/s')}`,
       `engine      ${circumstances.engineWhy ?? circumstances.engine ?? missing}`,
-      `checkpoint  ${checkpoints.at(-1)?.path ?? missing}`,
+      ...(command
+        ? [
+            `command     ${showCommand(command.argv)}`,
+            `folder      ${command.cwd}`,
+            `output      ${log?.stdout ?? missing}`,
+          ]
+        : [`checkpoint  ${checkpoints.at(-1)?.path ?? missing}`]),
     ].join('\n'),
   );
   if (evaluations.length > 0) parts.push(scores(evaluations));

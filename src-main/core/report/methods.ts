@@ -13,6 +13,8 @@ import type {
 } from '../../contract.ts';
 import { energyMeanings, labelWords } from '../../energy-labels.ts';
 import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
+import { showCommand } from '../../command-line.ts';
+import { describeCommand } from '../store/describe.ts';
 import { repeatKey } from '../store/repeats.ts';
 import { count, distinct, list, quantity, significant } from './words.ts';
 
@@ -25,7 +27,11 @@ export function methodsOf(runs: readonly MeasuredRun[], comparison: Comparison |
   const details = runs.map(({ detail }) => detail);
   const own = details.filter(({ summary }) => summary.status !== 'imported');
   return [
-    training(own, comparison),
+    training(
+      own.filter(({ config }) => config !== null),
+      comparison,
+    ),
+    commands(own),
     machines(own),
     measurement(runs),
     socket(own),
@@ -71,6 +77,32 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
   if (differing.length > 0)
     sentences.push(`The configurations differ in ${list(differing.map(({ label }) => label))}.`);
   return sentences.filter(Boolean).join(' ');
+}
+
+/** What was not trained by this program, and on whose word its scores stand; empty without such runs. */
+function commands(runs: readonly RunDetail[]): string {
+  const own = runs.flatMap(({ summary, command }) => (command ? [{ summary, command }] : []));
+  if (own.length === 0) return '';
+  const named = own.map(({ summary, command: { argv, cwd, exit } }) => {
+    const end = exit?.signal
+      ? `ended by ${exit.signal}`
+      : exit?.code == null
+        ? 'not ended in order'
+        : `exit code ${exit.code}`;
+    const what = [
+      summary.model !== describeCommand(argv) && summary.model,
+      summary.dataset && `on ${summary.dataset}`,
+      summary.seed !== null && `seed ${summary.seed}`,
+    ].filter(Boolean);
+    return `${summary.name}${what.length > 0 ? ` (${what.join(', ')})` : ''}: ${showCommand(argv)} in ${cwd}, ${end}`;
+  });
+  const reported = own.some(({ summary }) => summary.step !== null || summary.macroF1 !== null);
+  return [
+    `${count(own.length, 'command')} of the experimenter’s own, measured from start to exit with all processes that they started: ${named.join('; ')}.`,
+    reported
+      ? 'Their losses, scores, phases and image counts are what they reported themselves; this program did not check them.'
+      : 'They reported nothing of their training.',
+  ].join(' ');
 }
 
 /** Attention, recipe and whatever else is not as it comes; empty where nothing is. */

@@ -189,7 +189,7 @@ export const groupOfCommand = ({ argv, cwd }: Pick<RunCommand, 'argv' | 'cwd'>):
 /** A command in the few words of a table row: `train.py --lr 0.1`. */
 export function describeCommand(argv: readonly string[]): string {
   const [program, ...rest] = argv;
-  const text = showCommand([basename(program!), ...rest]);
+  const text = showCommand([basename(program!), ...rest]).replace(/\s+/g, ' ');
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
