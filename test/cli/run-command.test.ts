@@ -61,8 +61,10 @@ const script = `
 `;
 
 test('output byte for byte, arguments, folder, environment and input as without us; its exit code is ours', async () => {
-  const { code, stdout, stderr } = await start(node(script, '--', '--json', '--help', 'a b'), 'input')
-    .ended;
+  const { code, stdout, stderr } = await start(
+    node(script, '--', '--json', '--help', 'a b'),
+    'input',
+  ).ended;
   expect(stdout).toEqual(
     Buffer.concat([
       bytes,
