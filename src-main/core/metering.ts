@@ -238,7 +238,7 @@ function overheadOf(
     watts[kind] =
       before === undefined ? own : before === null || own === null ? null : before + own;
   }
-  return { cores, residentBytes, watts, seconds };
+  return { cores, residentBytes, watts, seconds: Math.round(seconds) };
 }
 
 /** Power of some batches from a moment on, one column per component that any of them has. */

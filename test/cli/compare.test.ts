@@ -35,6 +35,12 @@ test('differences are in points for shares, in Wh above idle, else in per cent',
   expect(lineOf(text, 'trainMacs')).toMatch(/3\.21 G.*1\.60 G.*-50\.0 %$/);
 });
 
+test('a difference within the bands says so', () => {
+  const tied = { ...row('wh', 'Wh', 10, 10.4), tied: [false, true] };
+  const text = comparisonTable({ ...comparison, rows: [tied] }, false, Infinity);
+  expect(lineOf(text, 'wh')).toMatch(/\+4\.0 %, within the uncertainty$/);
+});
+
 test('names are whole where there is room and shortened where there is not', () => {
   expect(comparisonTable(comparison, false, Infinity)).toContain(`1 ${name}`);
   const [head, rule] = comparisonTable(comparison, false, 80).split('\n');

@@ -90,6 +90,18 @@ describe('tables', () => {
     await expect.element(screen.getByText(/344 gCO2e\/kWh, Germany/)).toBeVisible();
   });
 
+  it('keep gross, net of idle, and the parts by process apart, each explained', async () => {
+    const energy = structuredClone(reportOf([1]).runs[0]!.detail.energy!);
+    energy.components[0]!.programWh = null;
+    energy.programWh = null;
+    const screen = await render(EnergyTable, { energy });
+    for (const name of [/^Energy \(/, /^Net of idle \(/, /^By the run \(/, /^By this program \(/])
+      await expect.element(screen.getByRole('columnheader', { name })).toBeVisible();
+    await expect.element(screen.getByRole('cell', { name: /missing|not known/ })).toBeVisible();
+    await expect.element(screen.getByText(/^Of this energy: .*% counted/)).toBeVisible();
+    await expect.element(screen.getByText('1 gap')).toBeVisible();
+  });
+
   it('keep thousands of rows out of the page, sort, and select', async () => {
     const screen = await render(DataTableHarness, { rows: 5000 });
     await expect.element(screen.getByText('row 5000', { exact: true })).toBeVisible();

@@ -151,7 +151,12 @@ describe('our own file', () => {
     const id = await store.createRun(newRun('=round trip, "1"', { pue: 1.3 }));
     await store.setIdle(id, { [gpu.key]: 10, cpu: 3 });
     await store.startSegment(id, { micros: 0, utc });
-    await store.addSamples(batch('a', 0, 40, { [gpu.key]: steady(71.3), cpu: steady(33.7) }));
+    const own = (watts: number) => ({
+      ...steady(watts),
+      run: (s: number) => 0.8 * watts * s,
+      program: (s: number) => 0.01 * watts * s,
+    });
+    await store.addSamples(batch('a', 0, 40, { [gpu.key]: own(71.3), cpu: own(33.7) }));
     await store.addEvaluation(id, {
       at: seconds(9),
       epoch: 1,
@@ -188,6 +193,8 @@ describe('our own file', () => {
     expect(after.summary.uncertaintyWh).toBeCloseTo(before.summary.uncertaintyWh!, 12);
     expect(after.energy!.uncertaintyWh).toBeCloseTo(before.energy!.uncertaintyWh!, 12);
     expect(after.energy!.netWh).toBeCloseTo(before.energy!.netWh!, 12);
+    expect(after.energy!.processWh).toBeCloseTo(before.energy!.processWh!, 12);
+    expect(after.energy!.programWh).toBeCloseTo(before.energy!.programWh!, 12);
     expect(after.energy!.components.map(({ provenance }) => provenance)).toEqual([
       'counted',
       'modelled',

@@ -188,6 +188,36 @@ describe('runs', () => {
     expect(row('train.batch')).toMatchObject({ label: 'Training: Batch size', differs: false });
   });
 
+  it('compare without a verdict where bands or a constant decide nothing', async () => {
+    const store = await openScene();
+    const ram: typeof cpu = {
+      ...cpu,
+      key: 'ram',
+      kind: 'ram',
+      name: 'Test RAM',
+      provenance: 'constant',
+      uncertaintyWatts: null,
+    };
+    await meter(store, 'a', [gpu, ram]);
+    const ids: number[] = [];
+    // 1 Wh, 4 % more, and a fifth more, each within 5 %
+    for (const [i, watts] of [100, 104, 120].entries()) {
+      const id = await store.createRun(newRun(`run ${i}`));
+      ids.push(id);
+      await store.startSegment(id, { micros: seconds(i * 100), utc });
+      const series = { [gpu.key]: steady(watts), ram: steady(20 + i) };
+      await store.addSamples(batch('a', i * 100, i * 100 + 36, series));
+      await store.endRun(id, { at: seconds(i * 100 + 36), status: 'done' });
+    }
+    const { rows } = await store.compare(ids);
+    const row = (key: string) => rows.find((row) => row.key === key)!;
+    expect(row('wh.gpu')).toMatchObject({ tied: [false, true, false], better: 'lower' });
+    expect(row('wh')).toMatchObject({ tied: [false, true, false], better: 'lower' });
+    expect(row('wh.ram')).toMatchObject({ tied: [false, false, false], better: null });
+    expect(row('watts').values[1]).toBeCloseTo(125, 9);
+    expect(row('processWh')).toBeUndefined();
+  });
+
   it('remember values under names', async () => {
     const store = await openScene();
     await store.remember({ settings: { theme: 'dark' }, idle: null });
