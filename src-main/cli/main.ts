@@ -22,6 +22,7 @@ import { importRuns } from './commands/import.ts';
 import { list } from './commands/list.ts';
 import { matrix } from './commands/matrix.ts';
 import { options } from './commands/options.ts';
+import { reprice } from './commands/reprice.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
 import { settings } from './commands/settings.ts';
@@ -34,6 +35,7 @@ const commands: Command[] = [
   list,
   show,
   compare,
+  reprice,
   exportRuns,
   importRuns,
   serve,

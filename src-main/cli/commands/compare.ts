@@ -18,6 +18,7 @@ export const compare: Command = {
       else {
         console.log(comparisonTable(comparison, flag('all')));
         if (comparison.warmUps.length > 0) console.log(`\n${warmUpsText(comparison)}`);
+        if (comparison.copies.length > 0) console.log(`\n${copiesText(comparison)}`);
         if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
       }
       return exitCode.ok;
@@ -51,6 +52,9 @@ export function comparisonTable(
 
 export const warmUpsText = ({ warmUps }: Comparison): string =>
   `Left out as a warm-up, which counts for nothing: ${warmUps.map(({ id, name }) => `${id} ${name}`).join(', ')}.`;
+
+export const copiesText = ({ copies }: Comparison): string =>
+  `The same joules at another price, no repeats and in no statistics: ${copies.map(({ id, name, copyOf }) => `${id} ${name} (run ${copyOf})`).join(', ')}.`;
 
 /** A paragraph per group, then one per comparison. */
 export const repeatsText = ({ groups, comparisons }: RepeatedRuns): string =>

@@ -1,5 +1,5 @@
 import { energyMeanings, labelWords, showCommand } from '../../contract.ts';
-import type { Energy, ReportedResult, RunDetail } from '../../contract.ts';
+import type { Emissions, Energy, ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { date, duration, missing, number, runsTable, table, withUnit } from '../text.ts';
@@ -35,6 +35,9 @@ function describe({
   const parts = [runsTable([summary])];
   parts.push(
     [
+      ...(summary.copyOf === null
+        ? []
+        : [`copy        of run ${summary.copyOf}, the same joules at another price`]),
       `model       ${summary.model}`,
       `started     ${date(summary.startedAt)} UTC`,
       `steps       ${summary.step ?? missing} of ${summary.steps ?? missing}`,
@@ -67,8 +70,9 @@ function describe({
           c.gaps === null ? missing : String(c.gaps),
         ]),
       ),
-      `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}; ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(emissions.gPerKwh)} g/kWh (${emissions.regionName} ${emissions.year}), PUE ${emissions.pue}`,
+      `${withUnit(energy.wh, 'Wh')} ± ${withUnit(energy.uncertaintyWh, 'Wh', 2)}`,
       whoseEnergy(energy),
+      priceText(emissions),
     );
     if (energy.wall) {
       const { wh, uncertaintyWh, baseWatts, factor, calibratedAt, method } = energy.wall;
@@ -107,6 +111,24 @@ function whoseEnergy(energy: Energy): string {
       ],
     ),
   ].join('\n\n');
+}
+
+/** What the energy costs, each kind of cost on a line of its own. */
+function priceText(emissions: Emissions): string {
+  const { gPerKwh, regionName, year, basis, source, pue, hourly, waterL, embodiedG } = emissions;
+  const yearly = `${regionName} ${year}, ${basis}; ${source}`;
+  const lines = [
+    `emissions   ${withUnit(emissions.gCO2e, 'gCO2e')} at ${number(gPerKwh)} g/kWh, PUE ${pue}`,
+    hourly === null || hourly.coverage === 0
+      ? `            ${yearly}`
+      : `            by the hour: ${hourly.name} for ${(hourly.coverage * 100).toFixed(0)} % of the energy (${basis})`,
+    hourly?.coverage === 0 &&
+      `            ${hourly.name} had no figure: that of the year was taken`,
+    waterL !== null && `water       ${withUnit(waterL, 'L')}`,
+    embodiedG !== null &&
+      `embodied    ${withUnit(embodiedG, 'gCO2e')} of the hardware’s manufacture, in no other figure`,
+  ];
+  return lines.filter((line) => line !== false).join('\n');
 }
 
 /** Scores of the last evaluation of each split that was evaluated; a column only where it was measured. */

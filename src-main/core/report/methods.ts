@@ -290,16 +290,36 @@ function emissions(runs: readonly RunDetail[]): string {
   const factors = distinct(
     runs.flatMap(({ energy }) => {
       if (!energy) return [];
-      const { gPerKwh, regionName, year, source, basis, pue } = energy.emissions;
-      return (
-        `${significant(gPerKwh, 5)} gCO2e/kWh (${regionName}, ${year}, ${basis}; source: ${source}) ` +
-        `with a PUE of ${pue}`
-      );
+      const { gPerKwh, regionName, year, source, basis, pue, hourly } = energy.emissions;
+      const yearly = `${regionName}, ${year}, ${basis}; source: ${source}`;
+      const from =
+        hourly && hourly.coverage > 0
+          ? `mean by the energy of each hour, ${hourly.name}, ${basis}; source: ${hourly.source}; ` +
+            (hourly.coverage < 1
+              ? `${significant(hourly.coverage * 100, 3)} % of the energy fell into known hours, the rest takes ${regionName}, ${year}, ${source}`
+              : 'every hour was known')
+          : yearly;
+      return `${significant(gPerKwh, 5)} gCO2e/kWh (${from}) with a PUE of ${pue}`;
     }),
   );
-  return factors.length === 0
-    ? ''
-    : `Emissions are energy x PUE x carbon intensity: ${factors.join('; ')}. No other figure contains the PUE.`;
+  if (factors.length === 0) return '';
+  const all = runs.flatMap(({ energy }) => energy?.emissions ?? []);
+  const copies = runs.filter(({ summary }) => summary.copyOf !== null);
+  return [
+    `Emissions are energy x PUE x carbon intensity: ${factors.join('; ')}. No other figure of energy contains the PUE.`,
+    all.some(({ waterL }) => waterL !== null)
+      ? 'Water is energy x PUE x litres per kWh, as typed in.'
+      : '',
+    all.some(({ embodiedG }) => embodiedG !== null)
+      ? 'Embodied carbon is that of the hardware’s manufacture, as typed in, spread evenly over its life, for the time of the run; it is in no other figure.'
+      : '',
+    ...copies.map(
+      ({ summary: { name, copyOf } }) =>
+        `${name} is run ${copyOf} at another price: the same joules.`,
+    ),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function scores(runs: readonly RunDetail[]): string {
@@ -436,7 +456,8 @@ function circumstanceLimits(runs: readonly RunDetail[]): string[] {
 
 function resultLimits(runs: readonly RunDetail[]): string[] {
   const limits: string[] = [];
-  const groups = [...Map.groupBy(runs, ({ summary }) => repeatKey(summary)).values()];
+  const measured = runs.filter(({ summary }) => summary.copyOf === null);
+  const groups = [...Map.groupBy(measured, ({ summary }) => repeatKey(summary)).values()];
   const single = groups.filter((group) => group.length === 1).length;
   if (single > 0)
     limits.push(
@@ -455,9 +476,18 @@ function resultLimits(runs: readonly RunDetail[]): string[] {
 function factorLimits(runs: readonly RunDetail[]): string[] {
   const factors = runs.flatMap(({ energy }) => (energy ? energy.emissions : []));
   if (factors.length === 0) return [];
-  const limits = [
-    'Carbon intensity is a yearly average of a region, not that of the hour in which the run took place.',
-  ];
+  const limits: string[] = [];
+  const yearly = factors.filter(({ hourly }) => (hourly?.coverage ?? 0) < 1);
+  if (yearly.length > 0)
+    limits.push(
+      yearly.some(({ hourly }) => (hourly?.coverage ?? 0) > 0)
+        ? 'Where an hour was not known, carbon intensity is the yearly average of a region.'
+        : 'Carbon intensity is a yearly average of a region, not that of the hour in which the run took place.',
+    );
+  if (factors.some(({ regionCode }) => regionCode === 'world'))
+    limits.push(
+      'No region was chosen: the world average stands in, and the grid that fed the machine may differ several times from it.',
+    );
   if (new Set(factors.map(({ basis }) => basis)).size > 1)
     limits.push(
       'The carbon intensities have different bases; emissions of these runs do not compare.',
