@@ -122,3 +122,14 @@ describe('the same run elsewhere', () => {
     await expect.poll(() => asked('runs.reprice')).toEqual([{ id: 1, choice: { pue: 1.3 } }]);
   });
 });
+
+describe('a new experiment', () => {
+  it('tells the figure of its region, without a choice that of the settings', async () => {
+    const { screen } = await open('#/new');
+    await expect.element(screen.getByText('344 gCO2e/kWh, Germany, 2024, lifecycle')).toBeVisible();
+    await screen.getByRole('combobox', { name: 'Region' }).click();
+    await userEvent.keyboard('fra');
+    await userEvent.keyboard('{ArrowDown}{Enter}');
+    await expect.element(screen.getByText('44.0 gCO2e/kWh, France, 2024, lifecycle')).toBeVisible();
+  });
+});
