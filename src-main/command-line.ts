@@ -98,7 +98,7 @@ export function withoutSeed(argv: readonly string[]): string[] {
  * `NAME=value` lines as variables. Empty lines and lines that begin with # are left out; quotes around a
  * whole value are taken off.
  */
-export function readEnvironment(text: string): Record<string, string> | BadLine {
+export function readEnvironment(text: string): { variables: Record<string, string> } | BadLine {
   const variables: Record<string, string> = {};
   for (const [i, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim().replace(/^export\s+/, '');
@@ -108,5 +108,5 @@ export function readEnvironment(text: string): Record<string, string> | BadLine 
     const [, name, value] = pair;
     variables[name!] = /^(["']).*\1$/.test(value!) ? value!.slice(1, -1) : value!;
   }
-  return variables;
+  return { variables };
 }

@@ -20,6 +20,8 @@ const seriesNames = [
 /** Pixels a chart may be wide; the host sends about two points for each. */
 export const chartWidth = 900;
 const leastWaitMs = 500;
+/** Charts of a command's own values; a page of hundreds would serve nobody. */
+export const mostScalars = 24;
 
 export class RunWatch {
   series = $state.raw<Record<string, Series>>({});
@@ -82,12 +84,20 @@ export class RunWatch {
     const { id, x } = this;
     const began = performance.now();
     try {
-      const [series, power, detail] = await Promise.all([
+      // what a command calls its values is known from the last answer
+      const scalars = this.detail?.scalars.slice(0, mostScalars) ?? [];
+      const asked = scalars.map((name) => `scalar.${name}`);
+      const [series, power, detail, own] = await Promise.all([
         api.call('runs.series', { id, names: seriesNames, x, width: chartWidth }),
         api.call('runs.power', { id, width: chartWidth }),
         api.call('runs.get', { id }),
+        asked.length === 0
+          ? []
+          : api.call('runs.series', { id, names: asked, x, width: chartWidth }),
       ]);
-      this.series = Object.fromEntries(series.map((one) => [one.name, one]));
+      this.series = Object.fromEntries([...series, ...own].map((one) => [one.name, one]));
+      const more = detail.scalars.length > scalars.length && scalars.length < mostScalars;
+      if (more) this.#wanted = true;
       this.power = power;
       this.detail = detail;
       this.error = null;

@@ -45,6 +45,35 @@ const exampleKey = 'hugginggreen.example';
 const rememberedExample = (): number[] | null =>
   JSON.parse(sessionStorage.getItem(exampleKey) ?? 'null') as number[] | null;
 
+/** What stands in the form of a command of the person's own, as typed. */
+export interface CommandDraft {
+  line: string;
+  cwd: string;
+  environment: string;
+  name: string;
+  dataset: string;
+  model: string;
+  seed: string;
+  watch: 'output' | 'jsonl' | 'tensorboard';
+  /** Of the file or folder to watch. */
+  path: string;
+  region: string | null;
+  baseline: string;
+}
+export const emptyCommand: CommandDraft = {
+  line: '',
+  cwd: '',
+  environment: '',
+  name: '',
+  dataset: '',
+  model: '',
+  seed: '',
+  watch: 'output',
+  path: '',
+  region: null,
+  baseline: '10',
+};
+
 export class Session {
   readonly api: Api;
   connection = $state<Connection>('connecting');
@@ -72,6 +101,8 @@ export class Session {
   draft = $state.raw<Draft | null>(null);
   /** What is asked of a matrix there; null while the page is about one experiment. */
   matrixOrder = $state.raw<MatrixOrder | null>(null);
+  /** The command that is set up there; null while the page is about a training of ours. */
+  commandDraft = $state.raw<CommandDraft | null>(null);
 
   readonly progress = new Progress();
   /** Power as it came in, drawn or not. */

@@ -50,10 +50,7 @@ test('seeds in the arguments', () => {
 
 test('environment lines', () => {
   expect(readEnvironment(`# gpu\nexport A=1\r\nB="two words"\n\nC='x'\nD=a=b`)).toEqual({
-    A: '1',
-    B: 'two words',
-    C: 'x',
-    D: 'a=b',
+    variables: { A: '1', B: 'two words', C: 'x', D: 'a=b' },
   });
   expect(readEnvironment('A=1\nnonsense')).toEqual({ problem: 'line 2 is not NAME=value' });
 });

@@ -31,6 +31,18 @@ export const f1Lines = (series: SeriesByName): Line[] => [
   }),
 ];
 
+const scalarPrefix = 'scalar.';
+
+/** What a command reported under names of its own, a chart each. */
+export const scalarLines = (series: SeriesByName): { name: string; lines: Line[] }[] =>
+  Object.keys(series).flatMap((key) => {
+    const name = key.slice(scalarPrefix.length);
+    const lines = key.startsWith(scalarPrefix)
+      ? line(series, key, { label: name, colour: 'var(--run-2)' })
+      : [];
+    return lines.length > 0 ? [{ name, lines }] : [];
+  });
+
 /** RAM at the bottom, then CPU, then GPU: the steady ones carry the ones that move. */
 const order = { ram: 0, cpu: 1, gpu: 2 };
 
