@@ -116,7 +116,7 @@ test('the comparison leaves as CSV, report and PDF', async () => {
   const report = await context.newPage();
   await report.setContent(html, { waitUntil: 'load' });
   await expect(report.getByRole('heading', { level: 1 })).toBeVisible();
-  await expect(report.locator('canvas').first()).toBeVisible();
+  await expect(report.locator('figure svg').first()).toBeVisible();
   await report.screenshot({ path: 'test-results/screens/report.png', fullPage: true });
   await report.close();
 

@@ -1,6 +1,6 @@
 /** The x axes that curves can be drawn over, and how their values are written. */
 import type { XAxis } from '../../../src-main/contract.ts';
-import { plainTick } from './line-chart.ts';
+import { plainTick } from './plot.ts';
 
 interface Axis {
   label: string;

@@ -1,18 +1,30 @@
 /** CSS colours for a canvas, which knows neither custom properties nor `light-dark()`. */
 import type { Provenance } from '../../../src-main/contract.ts';
 
-/** Resolves e.g. `var(--gpu)` as it looks on `element`. */
-export function resolver(element: HTMLElement): (colour: string) => string {
-  const probe = document.createElement('span');
-  probe.hidden = true;
-  element.append(probe);
-  const resolve = (colour: string) => {
+const resolved = new Map<string, string>();
+const fills = new Map<string, string | CanvasPattern>();
+let watched = false;
+
+/** E.g. `var(--gpu)` as it looks now; asked once for each theme, for it makes the browser lay out the page. */
+export function resolveColour(colour: string): string {
+  if (!watched) {
+    watched = true;
+    onThemeChange(() => {
+      resolved.clear();
+      fills.clear();
+    });
+  }
+  let found = resolved.get(colour);
+  if (found === undefined) {
+    const probe = document.createElement('span');
+    probe.hidden = true;
     probe.style.color = colour;
-    return getComputedStyle(probe).color;
-  };
-  // the probe is only needed while colours are being asked for, in the same turn
-  queueMicrotask(() => probe.remove());
-  return resolve;
+    document.body.append(probe);
+    found = getComputedStyle(probe).color;
+    probe.remove();
+    resolved.set(colour, found);
+  }
+  return found;
 }
 
 /** `rgb(1, 2, 3)` with another opacity. */
@@ -27,6 +39,15 @@ export function provenanceFill(
   colour: string,
   provenance: Provenance | null,
 ): string | CanvasPattern {
+  const key = `${colour} ${provenance}`;
+  const known = fills.get(key);
+  if (known !== undefined) return known;
+  const fill = newFill(colour, provenance);
+  fills.set(key, fill);
+  return fill;
+}
+
+function newFill(colour: string, provenance: Provenance | null): string | CanvasPattern {
   if (provenance !== 'modelled' && provenance !== 'constant')
     return fade(colour, provenance === 'integrated' ? 0.55 : 0.8);
   const size = provenance === 'modelled' ? 6 : 5;

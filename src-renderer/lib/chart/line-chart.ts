@@ -1,8 +1,10 @@
 /**
- * chart.js held in one place: how our line and area charts are configured and updated.
+ * chart.js held in one place: how a plot is drawn on a canvas.
  *
- * Animation, parsing and points are off, data are thinned before they get here, and the left axis has
- * a fixed width so that charts above each other share their x positions.
+ * Animation, parsing and points are off, data are thinned and ranges and ticks chosen before they get
+ * here (`plot.ts`), and the left axis has a fixed width so that charts above each other share their x
+ * positions. Options are made anew only where words, colours or the kind of axis change: an update that
+ * brings data is then cheap enough for many charts at once.
  */
 import {
   Chart,
@@ -10,49 +12,31 @@ import {
   LinearScale,
   LineController,
   LineElement,
+  LogarithmicScale,
   PointElement,
   Tooltip,
   type ChartDataset,
 } from 'chart.js';
-import type { Provenance } from '../../../src-main/contract.ts';
-import { scaled, siScale, type Scale } from '../format/number.ts';
 import { crosshair, joinCrosshair } from './crosshair.ts';
-import { fade, provenanceFill, resolver } from './colours.ts';
-import { stack } from './stack.ts';
-import { thin } from './thin.ts';
+import { fade, provenanceFill, resolveColour } from './colours.ts';
+import { marksAt, overlay, setOverlay } from './overlay.ts';
+import { plainTick, sparse, yText, type ChartLook, type Plot, type PlotLine } from './plot.ts';
 
-Chart.register(Filler, LinearScale, LineController, LineElement, PointElement, Tooltip);
+Chart.register(
+  Filler,
+  LinearScale,
+  LineController,
+  LineElement,
+  LogarithmicScale,
+  PointElement,
+  Tooltip,
+);
 
-export interface Line {
-  key: string;
-  label: string;
-  x: readonly number[];
-  y: readonly (number | null)[];
-  /** Any CSS colour, custom properties too. */
-  colour: string;
-  dash?: number[];
-  /** Drawn thin and light, behind what it supports. */
-  faint?: boolean;
-  provenance?: Provenance | null;
+interface Point {
+  x: number;
+  y: number | null;
 }
-
-export interface ChartLook {
-  /** `Power`; with the unit it is the title of the y axis. */
-  quantity: string;
-  unit: string;
-  xTitle: string;
-  stacked: boolean;
-  fromZero: boolean;
-  /** Charts of one group share their crosshair. */
-  group: string;
-  /** Fixed range of x; null: that of the data. */
-  xRange: [number, number] | null;
-  formatX: (x: number) => string;
-  /** Distance of the ticks for a range of this length; without it chart.js chooses. */
-  stepX: ((span: number) => number) | null;
-}
-
-export type LineChart = Chart<'line', { x: number; y: number | null }[]>;
+export type LineChart = Chart<'line', Point[]>;
 
 /** Width of the left axis with its title, in pixels. */
 export const axisWidth = 56;
@@ -60,23 +44,28 @@ export const axisWidth = 56;
 export const rightPadding = 14;
 /** Width at which a chart for paper is drawn. */
 export const stillWidth = 420;
-/** Below this a series is single readings: mark each. */
-const sparse = 60;
 
-export function createLineChart(canvas: HTMLCanvasElement, still: boolean) {
-  return new Chart<'line', { x: number; y: number | null }[]>(canvas, {
+/** What is on the canvas now, for the callbacks of chart.js. */
+interface Drawn {
+  plot: Plot;
+  look: ChartLook;
+  /** All that the options depend on. */
+  key: string;
+}
+const drawn = new WeakMap<Chart, Drawn>();
+
+export function createLineChart(canvas: HTMLCanvasElement): LineChart {
+  return new Chart<'line', Point[]>(canvas, {
     type: 'line',
     data: { datasets: [] },
-    plugins: [crosshair],
+    plugins: [crosshair, overlay],
     options: {
       animation: false,
       parsing: false,
       normalized: true,
-      responsive: !still,
       maintainAspectRatio: false,
-      devicePixelRatio: still ? 3 : undefined,
       layout: { autoPadding: false, padding: { top: 6, right: rightPadding } },
-      events: still ? [] : ['mousemove', 'mouseout', 'touchstart', 'touchmove'],
+      events: ['mousemove', 'mouseout', 'touchstart', 'touchmove'],
       interaction: { mode: 'everySeries', intersect: false },
       elements: { line: { tension: 0, borderJoinStyle: 'round' } },
       plugins: { tooltip: { position: 'nearest' } },
@@ -84,85 +73,79 @@ export function createLineChart(canvas: HTMLCanvasElement, still: boolean) {
   });
 }
 
-/** What one number of the chart means for people: `41.2 W`. */
-export const yText = (value: number | null | undefined, scale: Scale) =>
-  `${scaled(value, scale)} ${scale.unit}`.trim();
+/** Pixels between the axes' ends, for thinning. */
+export const columnsOf = (chart: LineChart): number =>
+  Math.max(50, chart.width - axisWidth - rightPadding);
 
-/** The SI prefix of the y axis, chosen for the largest value in it. */
-export function chartScale(lines: readonly Line[], unit: string, stacked: boolean): Scale {
-  if (!stacked)
-    return siScale(
-      lines.flatMap(({ y }) => extreme(y)),
-      unit,
-    );
-  return siScale([lines.reduce((sum, { y }) => sum + (extreme(y)[0] ?? 0), 0)], unit);
+export function drawPlot(chart: LineChart, plot: Plot, look: ChartLook) {
+  const ink = resolveColour('var(--ink)');
+  const soft = resolveColour('var(--ink-soft)');
+  const key = JSON.stringify([plot.log, plot.scale.unit, look.quantity, look.xTitle, ink]);
+  const anew = drawn.get(chart)?.key !== key;
+  drawn.set(chart, { plot, look, key });
+  if (anew) setOptions(chart, plot, look);
+  chart.data.datasets = plot.lines.map((line, i) =>
+    plot.stacked ? area(line, i === 0) : curve(line),
+  );
+  setOverlay(chart, { marks: look.marks, ink, soft });
+  joinCrosshair(chart, look.group, soft);
+  chart.update('none');
 }
-const extreme = (y: readonly (number | null)[]) => [
-  y.reduce<number>((most, value) => Math.max(most, Math.abs(value ?? 0)), 0),
-];
 
-export function updateLineChart(chart: LineChart, lines: readonly Line[], look: ChartLook) {
-  const resolve = resolver(chart.canvas.parentElement ?? document.body);
-  const ink = resolve('var(--ink)');
-  const soft = resolve('var(--ink-soft)');
-  const grid = resolve('var(--grid)');
-  const raised = resolve('var(--surface-raised)');
+const pointsOf = ({ x, y }: PlotLine): Point[] => x.map((at, i) => ({ x: at, y: y[i] ?? null }));
+
+function area(own: PlotLine, lowest: boolean): ChartDataset<'line', Point[]> {
+  const colour = resolveColour(own.line.colour);
+  return {
+    label: own.label,
+    data: pointsOf(own),
+    borderColor: colour,
+    borderWidth: 1,
+    pointRadius: 0,
+    backgroundColor: provenanceFill(colour, own.line.provenance ?? null),
+    fill: lowest ? 'origin' : '-1',
+  };
+}
+
+function curve(own: PlotLine): ChartDataset<'line', Point[]> {
+  const { line, raw } = own;
+  const colour = resolveColour(line.colour);
+  const marked = own.x.length < sparse && !line.faint;
+  return {
+    label: own.label,
+    data: pointsOf(own),
+    borderColor: raw ? fade(colour, 0.3) : line.faint ? fade(colour, 0.7) : colour,
+    backgroundColor: colour,
+    borderWidth: raw || line.faint ? 1 : 1.6,
+    borderDash: raw ? [] : (line.dash ?? []),
+    pointRadius: marked ? 2 : 0,
+    // the first and last marks lie on the edge of the plot and are whole there
+    clip: marked ? 4 : undefined,
+    pointHoverRadius: raw ? 0 : 3,
+    fill: false,
+  };
+}
+
+function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
+  const ink = resolveColour('var(--ink)');
+  const soft = resolveColour('var(--ink-soft)');
+  const raised = resolveColour('var(--surface-raised)');
   const font = { family: getComputedStyle(chart.canvas).fontFamily, size: 11 };
-  const scale = chartScale(lines, look.unit, look.stacked);
-  const columns = Math.max(50, chart.width - axisWidth);
-  const own: (number | null)[][] = [];
-
-  if (look.stacked) {
-    const { x, values, tops } = stack(
-      lines.map(({ x, y }) => ({ x: [...x], y: [...y] })),
-      columns / 2,
-    );
-    chart.data.datasets = lines.map(
-      (line, i): ChartDataset<'line', { x: number; y: number | null }[]> => {
-        const colour = resolve(line.colour);
-        own.push(values[i] ?? []);
-        return {
-          label: line.label,
-          data: x.map((at, k) => ({ x: at, y: times(tops[i]?.[k], scale.factor) })),
-          borderColor: colour,
-          borderWidth: 1,
-          pointRadius: 0,
-          backgroundColor: provenanceFill(colour, line.provenance ?? null),
-          fill: i === 0 ? 'origin' : '-1',
-        };
-      },
-    );
-  } else {
-    chart.data.datasets = lines.map(
-      (line): ChartDataset<'line', { x: number; y: number | null }[]> => {
-        const colour = resolve(line.colour);
-        const { x, y } = thin(line.x, line.y, columns);
-        const marked = x.length < sparse && !line.faint;
-        own.push(y);
-        return {
-          label: line.label,
-          data: x.map((at, k) => ({ x: at, y: times(y[k], scale.factor) })),
-          borderColor: line.faint ? fade(colour, 0.7) : colour,
-          backgroundColor: colour,
-          borderWidth: line.faint ? 1 : 1.6,
-          borderDash: line.dash ?? [],
-          pointRadius: marked ? 2 : 0,
-          // the first and last marks lie on the edge of the plot and are whole there
-          clip: marked ? 4 : undefined,
-          pointHoverRadius: 3,
-          fill: false,
-        };
-      },
-    );
-  }
-
-  const ends = lines.flatMap(({ x }) => [x[0], x.at(-1)]).filter((x) => x !== undefined);
-  const [min, max] = look.xRange ?? [Math.min(...ends), Math.max(...ends)];
+  const now = () => drawn.get(chart)!;
+  const axis = (which: 'x' | 'y') => ({
+    bounds: 'data' as const,
+    afterDataLimits: (own: { min: number; max: number }) => {
+      const { min, max } = now().plot[which];
+      Object.assign(own, { min, max });
+    },
+    afterBuildTicks: (own: { ticks: { value: number }[] }) => {
+      own.ticks = now().plot[which].ticks.values.map((value) => ({ value }));
+    },
+  });
   chart.options.scales = {
     x: {
       type: 'linear',
-      min,
-      max: max > min ? max : min + 1,
+      ...axis('x'),
       title: { display: true, text: look.xTitle, color: soft, font, padding: { top: 2 } },
       grid: { display: false },
       border: { color: soft },
@@ -171,15 +154,12 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
         font,
         maxRotation: 0,
         autoSkipPadding: 16,
-        includeBounds: false,
-        stepSize: look.stepX?.(max - min),
-        callback: (value) => look.formatX(Number(value)),
+        callback: (value) => now().look.formatX(Number(value)),
       },
     },
     y: {
-      type: 'linear',
-      beginAtZero: look.fromZero,
-      grace: look.fromZero ? undefined : '5%',
+      type: log ? 'logarithmic' : 'linear',
+      ...axis('y'),
       title: {
         display: true,
         text: scale.unit ? `${look.quantity} (${scale.unit})` : look.quantity,
@@ -187,11 +167,17 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
         font,
         padding: { bottom: 2 },
       },
-      grid: { color: grid, drawTicks: false },
+      grid: { color: resolveColour('var(--grid)'), drawTicks: false },
       border: { display: false },
-      ticks: { color: soft, font, maxTicksLimit: 6, padding: 4 },
-      afterFit: (axis) => {
-        axis.width = axisWidth;
+      ticks: {
+        color: soft,
+        font,
+        autoSkip: false,
+        padding: 4,
+        callback: (value) => plainTick(Number(value)),
+      },
+      afterFit: (own) => {
+        own.width = axisWidth;
       },
     },
   };
@@ -202,8 +188,10 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
       borderWidth: 1,
       titleColor: soft,
       bodyColor: ink,
+      footerColor: soft,
       titleFont: { ...font, weight: 'normal' },
       bodyFont: { ...font, size: 12 },
+      footerFont: { ...font, weight: 'normal' },
       padding: 8,
       cornerRadius: 4,
       caretSize: 0,
@@ -212,18 +200,32 @@ export function updateLineChart(chart: LineChart, lines: readonly Line[], look: 
       boxPadding: 4,
       itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
       callbacks: {
-        title: ([item]) => (item ? `${look.xTitle}: ${look.formatX(item.parsed.x ?? 0)}` : ''),
-        label: ({ datasetIndex, dataIndex, dataset }) =>
-          `${dataset.label}: ${yText(own[datasetIndex]?.[dataIndex], scale)}`,
+        title: ([item]) =>
+          item ? `${now().look.xTitle}: ${now().look.formatX(item.parsed.x ?? 0)}` : '',
+        label: ({ datasetIndex, dataIndex, dataset }) => {
+          const { plot } = now();
+          return `${dataset.label}: ${yText(plot.lines[datasetIndex]?.own[dataIndex], plot.scale)}`;
+        },
+        footer: ([item]) => (item ? marksAt(chart, item.element.x) : []),
       },
     },
   };
-  joinCrosshair(chart, look.group, soft);
-  chart.update('none');
 }
 
-const times = (value: number | null | undefined, factor: number): number | null =>
-  value == null ? null : value * factor;
-
-/** Plain numbers on an axis: as many digits as there are, without the dust of binary fractions. */
-export const plainTick = (x: number): string => String(Number(x.toPrecision(6)));
+/** What the crosshair reads, largest first: for those who cannot see it. */
+export function readout(chart: LineChart): string {
+  const found = drawn.get(chart);
+  if (!found) return '';
+  const { plot, look } = found;
+  const items = chart.getActiveElements().flatMap(({ datasetIndex, index }) => {
+    const line = plot.lines[datasetIndex];
+    const [value, x] = [line?.own[index], line?.x[index]];
+    return line && value != null && x !== undefined ? [{ label: line.label, value, x }] : [];
+  });
+  const [first] = items;
+  if (!first) return '';
+  const values = items
+    .sort((a, b) => b.value - a.value)
+    .map(({ label, value }) => `${label} ${yText(value, plot.scale)}`);
+  return `${look.xTitle}: ${look.formatX(first.x)}. ${values.join(', ')}.`;
+}

@@ -2,7 +2,7 @@
 import type { PowerComponent, PowerSeries, Series } from '../../../src-main/contract.ts';
 import { percent, quantity, significant } from '../format/number.ts';
 import { kindColour, kindLabel, runColour, runDash } from '../format/words.ts';
-import type { Line } from './line-chart.ts';
+import type { Line } from './plot.ts';
 import { stack } from './stack.ts';
 
 export type SeriesByName = Record<string, Series>;

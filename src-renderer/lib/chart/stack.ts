@@ -2,7 +2,11 @@
  * Several series on one common x, to be drawn one upon the other. Each column holds the mean of what
  * fell into it, so that the area stays the energy; a short hole is bridged, a long one stays a gap.
  */
-import type { Points } from './thin.ts';
+
+interface Points {
+  x: readonly number[];
+  y: readonly (number | null)[];
+}
 
 export interface Stack {
   x: number[];

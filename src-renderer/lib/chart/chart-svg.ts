@@ -1,0 +1,210 @@
+/**
+ * A plot as an SVG: for the report, where it is drawn by itself and prints as text and lines, and for a
+ * file that stands alone. Same places as on the canvas: left axis, right edge and marks agree.
+ */
+import type { Provenance } from '../../../src-main/contract.ts';
+import { axisWidth, rightPadding } from './line-chart.ts';
+import { plainTick, sparse, type ChartLook, type Plot, type PlotLine } from './plot.ts';
+
+interface Sheet {
+  width: number;
+  height: number;
+  /** Colours as they go into the file: custom properties for a page, plain ones for a file. */
+  resolve: (colour: string) => string;
+  /** Set before the names of patterns, which are unique in a page only with it. */
+  id: string;
+  /** In a file: title, legend, font and ground of its own. */
+  title?: string;
+}
+
+const top = 6;
+const bottom = 36;
+const legendRow = 16;
+
+const escaped = (text: string): string =>
+  text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
+const short = (value: number): string => String(Math.round(value * 100) / 100);
+
+export function chartSvg(plot: Plot, look: ChartLook, sheet: Sheet): string {
+  const { width, resolve, id, title } = sheet;
+  const legend = title === undefined ? [] : legendOf(plot, resolve, id, width);
+  const above = title === undefined ? 0 : 24 + legendRow * legend.length;
+  const plotTop = above + top;
+  const plotBottom = above + sheet.height - bottom;
+  const right = width - rightPadding;
+  const placeX = (at: number) =>
+    axisWidth + ((at - plot.x.min) / (plot.x.max - plot.x.min)) * (right - axisWidth);
+  const share = (at: number) =>
+    plot.log
+      ? Math.log(Math.max(at, 1e-300) / plot.y.min) / Math.log(plot.y.max / plot.y.min)
+      : (at - plot.y.min) / (plot.y.max - plot.y.min);
+  const placeY = (at: number) => plotBottom - share(at) * (plotBottom - plotTop);
+
+  const soft = resolve('var(--ink-soft)');
+  const grid = resolve('var(--grid)');
+  const label = (x: number, y: number, text: string, anchor: string, more = '') =>
+    `<text x="${short(x)}" y="${short(y)}" text-anchor="${anchor}" fill="${soft}"${more}>${escaped(text)}</text>`;
+
+  const yTicks = plot.y.ticks.values.map((at) => {
+    const y = placeY(at);
+    return (
+      `<line x1="${axisWidth}" x2="${right}" y1="${short(y)}" y2="${short(y)}" stroke="${grid}"/>` +
+      label(axisWidth - 6, y + 3.5, plainTick(at), 'end')
+    );
+  });
+  const xTicks = spaced(plot.x.ticks.values, (at) => look.formatX(at), placeX).map((at) =>
+    label(placeX(at), plotBottom + 13, look.formatX(at), 'middle'),
+  );
+  const { unit } = plot.scale;
+  const yTitle = unit ? `${look.quantity} (${unit})` : look.quantity;
+  const middle = (plotTop + plotBottom) / 2;
+  const lines = plot.stacked
+    ? plot.lines.map((line, i) => area(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }, i)) // prettier-ignore
+    : plot.lines.map((line) => curve(line, { placeX, placeY, resolve, id }, plot.log));
+  const marks = look.marks
+    .filter(({ x }) => x >= plot.x.min && x <= plot.x.max)
+    .map(({ x, text, own }) => {
+      const at = placeX(x);
+      const size = own ? 4 : 3;
+      const flag = `<path d="M${short(at - size)} ${plotTop}h${2 * size}l${-size} ${1.6 * size}z" fill="${resolve(own ? 'var(--ink)' : 'var(--ink-soft)')}"><title>${escaped(text)}</title></path>`;
+      return own
+        ? `<line x1="${short(at)}" x2="${short(at)}" y1="${plotTop}" y2="${short(plotBottom)}" stroke="${soft}" stroke-dasharray="4 3"/>${flag}`
+        : flag;
+    });
+  const height = above + sheet.height;
+  const alone = title !== undefined;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-size="11"${alone ? ' font-family="system-ui, sans-serif" role="img"' : ' font-family="inherit"'}>`,
+    alone ? `<title>${escaped(title)}</title>` : '',
+    `<defs>${patterns(plot, resolve, id)}<clipPath id="${id}-plot"><rect x="${axisWidth}" y="${plotTop - 3}" width="${right - axisWidth}" height="${plotBottom - plotTop + 6}"/></clipPath></defs>`,
+    alone
+      ? `<rect width="${width}" height="${height}" fill="${resolve('var(--surface)')}"/><text x="8" y="16" font-weight="600" font-size="12" fill="${resolve('var(--ink)')}">${escaped(title)}</text>`
+      : '',
+    ...legend.map((row, i) => `<g transform="translate(8 ${32 + i * legendRow})">${row}</g>`),
+    ...yTicks,
+    `<line x1="${axisWidth}" x2="${right}" y1="${short(plotBottom)}" y2="${short(plotBottom)}" stroke="${soft}"/>`,
+    ...xTicks,
+    label((axisWidth + right) / 2, above + sheet.height - 6, look.xTitle, 'middle'),
+    label(12, middle, yTitle, 'middle', ` transform="rotate(-90 12 ${short(middle)})"`),
+    `<g clip-path="url(#${id}-plot)">${lines.join('')}</g>`,
+    ...marks,
+    '</svg>',
+  ].join('');
+}
+
+/** Labels of about 6 px a letter that would touch are left out evenly. */
+function spaced(
+  values: readonly number[],
+  text: (at: number) => string,
+  place: (at: number) => number,
+): number[] {
+  const widest = Math.max(0, ...values.map((at) => text(at).length)) * 6 + 16;
+  const [first, second] = [values[0], values[1]];
+  if (first === undefined || second === undefined) return [...values];
+  const every = Math.max(1, Math.ceil(widest / Math.abs(place(second) - place(first))));
+  return values.filter((_, i) => i % every === 0);
+}
+
+interface Pen {
+  placeX: (x: number) => number;
+  placeY: (y: number) => number;
+  resolve: (colour: string) => string;
+  id: string;
+}
+
+/** Stretches without a missing value. */
+function stretches({ x, y }: PlotLine, above = -Infinity): [number, number][][] {
+  const all: [number, number][][] = [];
+  let open: [number, number][] = [];
+  x.forEach((at, i) => {
+    const value = y[i] ?? null;
+    if (value !== null && value > above) {
+      if (open.length === 0) all.push(open);
+      open.push([at, value]);
+    } else open = [];
+  });
+  return all;
+}
+
+const path = (points: readonly [number, number][], { placeX, placeY }: Pen): string =>
+  points.map(([x, y], i) => `${i ? 'L' : 'M'}${short(placeX(x))} ${short(placeY(y))}`).join('');
+
+function curve(own: PlotLine, pen: Pen, log: boolean): string {
+  const { line, raw } = own;
+  const colour = pen.resolve(line.colour);
+  const opacity = raw ? 0.3 : line.faint ? 0.7 : 1;
+  const dash = !raw && line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : '';
+  const parts = stretches(own, log ? 0 : -Infinity);
+  const d = parts.map((points) => path(points, pen)).join('');
+  const dots =
+    own.x.length < sparse && !line.faint
+      ? parts
+          .flat()
+          .map(
+            ([x, y]) =>
+              `<circle cx="${short(pen.placeX(x))}" cy="${short(pen.placeY(y))}" r="2" fill="${colour}"/>`,
+          ) // prettier-ignore
+          .join('')
+      : '';
+  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || line.faint ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
+}
+
+/** From the line below it, or from zero, up to its own. */
+function area(own: PlotLine, below: PlotLine | null, pen: Pen, index: number): string {
+  const colour = pen.resolve(own.line.colour);
+  const floor = new Map(below?.x.map((at, i) => [at, below.y[i] ?? null]));
+  return stretches(own)
+    .map((points) => {
+      const back = points.map(([x]): [number, number] => [x, floor.get(x) ?? 0]).reverse();
+      const line = path(points, pen);
+      const outline = `${line}${path(back, pen).replace('M', 'L')}z`;
+      return `<path d="${outline}" fill="${fill(own.line.provenance ?? null, colour, pen.id, index)}" fill-opacity="${fillOpacity(own.line.provenance ?? null)}"/><path d="${line}" fill="none" stroke="${colour}"/>`;
+    })
+    .join('');
+}
+
+const hatched = (provenance: Provenance | null) =>
+  provenance === 'modelled' || provenance === 'constant';
+const fill = (provenance: Provenance | null, colour: string, id: string, index: number) =>
+  hatched(provenance) ? `url(#${id}-${index})` : colour;
+const fillOpacity = (provenance: Provenance | null) =>
+  hatched(provenance) ? 1 : provenance === 'integrated' ? 0.55 : 0.8;
+
+/** Hatched is modelled, dotted is a constant, as everywhere. */
+function patterns(plot: Plot, resolve: (colour: string) => string, id: string): string {
+  if (!plot.stacked) return '';
+  return plot.lines
+    .map(({ line }, i) => {
+      if (!hatched(line.provenance ?? null)) return '';
+      const colour = resolve(line.colour);
+      const size = line.provenance === 'modelled' ? 6 : 5;
+      const mark =
+        line.provenance === 'modelled'
+          ? `<path d="M-1 7L7 -1M-4 4L4 -4M2 10L10 2" stroke="${colour}" stroke-width="1.4"/>`
+          : `<circle cx="2.5" cy="2.5" r="0.9" fill="${colour}"/>`;
+      return `<pattern id="${id}-${i}" width="${size}" height="${size}" patternUnits="userSpaceOnUse"><rect width="${size}" height="${size}" fill="${colour}" fill-opacity="0.22"/>${mark}</pattern>`;
+    })
+    .join('');
+}
+
+/** Rows of entries as wide as the sheet. */
+function legendOf(plot: Plot, resolve: (c: string) => string, id: string, width: number): string[] {
+  const rows: string[] = [];
+  let [row, x] = ['', 0];
+  plot.lines.forEach(({ line, label, raw }, i) => {
+    if (raw) return;
+    const colour = resolve(line.colour);
+    const entry = 18 + 6 * label.length + 20;
+    if (x > 0 && x + entry > width - 16) {
+      rows.push(row);
+      [row, x] = ['', 0];
+    }
+    const mark = plot.stacked
+      ? `<rect x="${x}" y="-7" width="12" height="8" fill="${fill(line.provenance ?? null, colour, id, i)}" fill-opacity="${fillOpacity(line.provenance ?? null)}" stroke="${colour}"/>`
+      : `<line x1="${x}" x2="${x + 14}" y1="-3" y2="-3" stroke="${colour}" stroke-width="2"${line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : ''}/>`;
+    row += `${mark}<text x="${x + 18}" y="0" fill="${resolve('var(--ink-soft)')}">${escaped(label)}</text>`;
+    x += entry;
+  });
+  if (row) rows.push(row);
+  return rows;
+}

@@ -1,0 +1,31 @@
+/** The chart that keys and the palette act on: the one that was touched last, of those that are shown. */
+import { untrack } from 'svelte';
+
+export interface ChartHandle {
+  title: string;
+  /** Null where it has none. */
+  toggleLog: (() => void) | null;
+  toggleTable(): void;
+  resetZoom: (() => void) | null;
+  copy(): void;
+}
+
+let shown = $state.raw<readonly ChartHandle[]>([]);
+let touched = $state.raw<ChartHandle | null>(null);
+
+export const charts = {
+  /** Null where the page has none. */
+  get current(): ChartHandle | null {
+    return touched && shown.includes(touched) ? touched : (shown[0] ?? null);
+  },
+  add(handle: ChartHandle): () => void {
+    // called in effects, which must not run again because of what they add
+    untrack(() => (shown = [...shown, handle]));
+    return () => {
+      shown = shown.filter((other) => other !== handle);
+    };
+  },
+  touch(handle: ChartHandle) {
+    if (touched !== handle) touched = handle;
+  },
+};
