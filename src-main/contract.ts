@@ -30,14 +30,17 @@ import type {
   StepMetrics,
 } from './trainer/messages.ts';
 import type { ActionId } from './actions.ts';
+import type { RunValue } from './run-query.ts';
 import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
 import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
 
 export * from './actions.ts';
 export * from './command-line.ts';
+export * from './config-keys.ts';
 export * from './experiment-config.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
+export * from './run-query.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
@@ -452,9 +455,34 @@ export interface RunSummary {
   uncertaintyWh: number | null;
   gCO2e: number | null;
   whByKind: Partial<Record<ComponentKind, number | null>>;
+  /** At the socket, by the calibration of this machine; null without one. */
+  wallWh: number | null;
+  /** What falls to the run's own processes; null where that is not known. */
+  processWh: number | null;
   /** Macro F1 in points (0..100) per Wh. */
   f1PerWh: number | null;
   error: { code: string; message: string; hint: string | null } | null;
+  star: boolean;
+  note: string | null;
+  /** In alphabetical order. */
+  tags: string[];
+  /** Null where it is not put away. */
+  archivedAt: number | null;
+}
+
+/** Leaves of configs (`train.lr`) and last values of metrics (`metric.accuracy`), a column per key. */
+export interface RunValues {
+  ids: number[];
+  /** As long as `ids`; null where a run has none. */
+  values: Record<string, Exclude<RunValue, undefined>[]>;
+}
+
+/** How the table of runs was looked at, under a name. */
+export interface SavedView {
+  id: number;
+  name: string;
+  /** The query of the page's address. */
+  state: string;
 }
 
 /** Ours have names of a list; a command calls its phases as it likes. */
@@ -821,6 +849,15 @@ const define =
 const nothing = v.strictObject({});
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const byId = v.strictObject({ id });
+const tagName = v.pipe(
+  v.string(),
+  v.trim(),
+  v.minLength(1),
+  v.maxLength(60),
+  v.regex(/^[^,"\n\r]+$/, 'a tag has no comma, quote or line break'),
+);
+const viewName = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(100));
+const viewState = v.pipe(v.string(), v.maxLength(8000));
 /** A whole matrix at once. */
 const manyIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(10_000));
 const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
@@ -1072,8 +1109,39 @@ export const calls = {
   'runs.rename': define<void>()(
     v.strictObject({ id, name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)) }),
   ),
-  'runs.delete': define<void>()(v.strictObject({ ids: manyIds })),
+  /** Star, note and tags; what is left out stays as it is. Tags that are there already are no mistake. */
+  'runs.annotate': define<void>()(
+    v.strictObject({
+      ids: manyIds,
+      star: v.optional(v.boolean()),
+      note: v.optional(v.nullable(v.pipe(v.string(), v.trim(), v.maxLength(20_000)))),
+      addTags: v.optional(v.pipe(v.array(tagName), v.maxLength(50))),
+      removeTags: v.optional(v.pipe(v.array(tagName), v.maxLength(1000))),
+    }),
+  ),
+  /** Puts runs away: they stay in the store and are listed where `is:archived` asks for them. */
+  'runs.archive': define<void>()(v.strictObject({ ids: manyIds })),
+  'runs.unarchive': define<void>()(v.strictObject({ ids: manyIds })),
+  /**
+   * For good. With `undoSeconds` they leave every list at once and are deleted after that time, or at the
+   * next start; until then `runs.restore` brings them back.
+   */
+  'runs.delete': define<void>()(
+    v.strictObject({
+      ids: manyIds,
+      undoSeconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+    }),
+  ),
+  'runs.restore': define<void>()(v.strictObject({ ids: manyIds })),
+  /** What the folders of these runs (checkpoints, logs) take on the disk. */
+  'runs.disk': define<{ bytes: number }>()(v.strictObject({ ids: manyIds })),
+  /** Archived runs too. */
   'runs.list': define<RunSummary[]>()(nothing),
+  'runs.values': define<RunValues>()(
+    v.strictObject({ keys: v.pipe(v.array(v.pipe(v.string(), v.maxLength(200))), v.maxLength(60)) }),
+  ),
+  /** Names of the metrics that commands reported. */
+  'runs.metricNames': define<string[]>()(nothing),
   'runs.get': define<RunDetail>()(byId),
   'runs.series': define<Series[]>()(
     v.strictObject({
@@ -1122,6 +1190,12 @@ export const calls = {
       csv: v.pipe(v.string(), v.maxLength(importLimit)),
     }),
   ),
+
+  'views.list': define<SavedView[]>()(nothing),
+  /** Under a name that is there already, the new state replaces the old. */
+  'views.save': define<SavedView>()(v.strictObject({ name: viewName, state: viewState })),
+  'views.rename': define<void>()(v.strictObject({ id, name: viewName })),
+  'views.delete': define<void>()(byId),
 };
 
 export type CallName = keyof typeof calls;
@@ -1145,6 +1219,8 @@ export interface Events {
   /** While a calibration goes on, about once a second. */
   calibration: Calibration;
   run: RunSummary;
+  /** Many at once. */
+  runs: RunSummary[];
   'run.removed': { ids: number[] };
   'run.steps': {
     id: number;

@@ -1,5 +1,5 @@
 /** The host's answer to every call of the contract. */
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type * as v from 'valibot';
 import {
@@ -40,6 +40,7 @@ import { exportRuns, importCsv } from './report/index.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
 import { logPath } from './runs/command/logs.ts';
 import { presentIdle } from './runs/idle.ts';
+import { folderBytes } from './runs/removal.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, pricingOf } from './settings.ts';
@@ -182,6 +183,12 @@ export function createHandlers(shop: Workshop): Handlers {
       mime: 'application/pdf',
       base64: pdf.toString('base64'),
     };
+  };
+
+  /** Their rows have changed: said of one by itself, of many at once. */
+  const tell = async (ids: number[]): Promise<void> => {
+    if (ids.length === 1) events.emit('run', await store.getSummary(ids[0]!));
+    else if (ids.length > 1) events.emit('runs', await store.summariesOf(ids));
   };
 
   const stopRun = async (id: number): Promise<void> => {
@@ -336,16 +343,24 @@ export function createHandlers(shop: Workshop): Handlers {
       await store.renameRun(id, name);
       events.emit('run', await store.getSummary(id));
     },
-    'runs.delete': async ({ ids }) => {
-      const active = ids.find((id) => id === queue.active);
-      if (active !== undefined)
-        throw new AppError('CONFLICT', `Run ${active} is active.`, 'Stop it before deleting it.');
-      for (const id of ids) queue.remove(id);
-      await store.deleteRuns(ids);
-      events.emit('run.removed', { ids });
-      for (const id of ids) await rm(shop.runDir(id), { recursive: true, force: true });
+    'runs.annotate': async ({ ids, ...change }) => {
+      await store.annotateRuns(ids, change);
+      await tell(ids);
     },
+    'runs.archive': async ({ ids }) => {
+      await store.archiveRuns(ids, Date.now());
+      await tell(ids);
+    },
+    'runs.unarchive': async ({ ids }) => {
+      await store.archiveRuns(ids, null);
+      await tell(ids);
+    },
+    'runs.delete': ({ ids, undoSeconds }) => shop.removal.remove(ids, undoSeconds),
+    'runs.restore': async ({ ids }) => tell(await shop.removal.restore(ids)),
+    'runs.disk': async ({ ids }) => ({ bytes: await folderBytes(ids.map(shop.runDir)) }),
     'runs.list': () => store.listRuns(),
+    'runs.values': ({ keys }) => store.runValues(keys),
+    'runs.metricNames': () => store.metricNames(),
     'runs.get': async ({ id }) => {
       const detail = await store.getRun(id);
       const { startedAt, copyOf } = detail.summary;
@@ -386,6 +401,10 @@ export function createHandlers(shop: Workshop): Handlers {
       for (const id of result.ids) events.emit('run', await store.getSummary(id));
       return result;
     },
+    'views.list': () => store.savedViews(),
+    'views.save': ({ name, state }) => store.saveView(name, state),
+    'views.rename': ({ id, name }) => store.renameView(id, name),
+    'views.delete': ({ id }) => store.deleteView(id),
   };
 }
 

@@ -35,6 +35,7 @@ import type { CommandDesk } from './runs/command/command-driver.ts';
 import { createCommandLogs } from './runs/command/logs.ts';
 import type { RunContext } from './runs/context.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
+import { createRemoval, type Removal } from './runs/removal.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
@@ -96,6 +97,7 @@ export interface Workshop {
   readonly metering: Metering;
   readonly datasets: Datasets;
   readonly queue: RunQueue;
+  readonly removal: Removal;
   readonly models: ModelExports;
   readonly calibrator: Calibrator;
   /** Takes how a run that only loads the machine is queued and stopped. */
@@ -215,6 +217,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
       closing.abort();
       return queue.close('Stopped because the program was closed.');
     });
+    const removal = createRemoval({ store, queue, events, runDir, log });
+    undo.unshift(async () => removal.close());
+    await removal.settle();
     const noteActive = (
       level: 'info' | 'warning',
       message: string,
@@ -277,6 +282,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const handlers = createHandlers({
       options,
       calibrator,
+      removal,
       loads: (how) => (loads = how),
       models,
       intensity,

@@ -130,7 +130,8 @@ export class Session {
       this.#arrived = appendTrace(this.#arrived, trace, traceMs);
       if (performance.now() - this.#drawnAt >= redrawMs) this.#showPower();
     });
-    api.on('run', (run) => this.#put(run));
+    api.on('run', (run) => this.#put([run]));
+    api.on('runs', (runs) => this.#put(runs));
     api.on('run.removed', ({ ids }) => {
       this.runs = this.runs?.filter(({ id }) => !ids.includes(id)) ?? null;
     });
@@ -227,11 +228,15 @@ export class Session {
     this.notices = this.notices.filter((notice) => notice.id !== id);
   }
 
-  #put(run: RunSummary) {
-    const runs = this.runs ?? [];
-    const known = runs.some(({ id }) => id === run.id);
-    this.runs = known ? runs.map((old) => (old.id === run.id ? run : old)) : [...runs, run];
-    if (isOver(run)) this.progress.forget(run.id);
+  #put(changed: readonly RunSummary[]) {
+    const newest = new Map(changed.map((run) => [run.id, run]));
+    const runs = (this.runs ?? []).map((old) => {
+      const run = newest.get(old.id);
+      newest.delete(old.id);
+      return run ?? old;
+    });
+    this.runs = [...runs, ...newest.values()];
+    for (const run of changed) if (isOver(run)) this.progress.forget(run.id);
     this.#followExample();
   }
 

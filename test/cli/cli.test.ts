@@ -216,6 +216,13 @@ test('run, list, show, compare, export, import: one run after the other, all of 
 
   const runs = await json<RunSummary[]>('list');
   expect(runs.map(({ id }) => id)).toEqual([second.run.id, first.run.id]);
+  const tokens = 'id:1 tiny train.lr>0 status:done';
+  expect(await json('list', '--filter', tokens)).toMatchObject([{ id: first.run.id }]);
+  expect(await json('list', '--filter', 'wh>1MWh -f1:none')).toEqual([]);
+  expect(await json('list', '--archived')).toHaveLength(2);
+  const refused = await cli('list', '--filter', 'gpu>4potatoes');
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('"potatoes" is no unit of "gpu": Wh');
   const shown = await json<RunDetail>('show', String(first.run.id));
   expect(shown.phases.map(({ name }) => name)).toContain('train');
   expect(vitOf(shown.config).patch).toBe(16);

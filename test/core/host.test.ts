@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import type { AppError } from '../../src-main/contract.ts';
 import { connectControl, controlPath } from '../../src-main/core/control.ts';
 import {
   config,
@@ -188,6 +189,65 @@ test('a run that waits leaves the queue without a trace of training', async () =
   await expect(witness.call('runs.delete', { ids: [slow] })).rejects.toThrow('is active');
   await witness.call('runs.delete', { ids: [waiting] });
   expect((await witness.call('runs.list', {})).map(({ id }) => id)).toEqual([slow]);
+});
+
+test('a deletion can be undone for a while, then it is carried out; what is left marked goes at the next start', async () => {
+  const ids: number[] = [];
+  for (const name of ['one', 'two', 'three']) {
+    const started = await witness.call('runs.start', { configs: [config(name)] });
+    await witness.reached(started.ids[0]!, 'done');
+    ids.push(...started.ids);
+  }
+  const [one, two, three] = ids as [number, number, number];
+  const folder = (id: number) => join(home, 'runs', String(id));
+  const there = async () => (await witness.call('runs.list', {})).map(({ id }) => id);
+  await mkdir(folder(one), { recursive: true });
+  await writeFile(join(folder(one), 'big'), 'x'.repeat(5000));
+  const { bytes } = await witness.call('runs.disk', { ids: [one, 99] });
+  expect(bytes).toBeGreaterThanOrEqual(5000);
+
+  await witness.call('runs.delete', { ids: [one], undoSeconds: 60 });
+  expect(await there()).toEqual([three, two]);
+  expect(existsSync(folder(one))).toBe(true);
+  await witness.call('runs.restore', { ids: [one] });
+  expect(await there()).toEqual([three, two, one]);
+
+  await witness.call('runs.delete', { ids: [one, two], undoSeconds: 0.05 });
+  await expect
+    .poll(() => witness.call('runs.get', { id: one }).catch(({ code }: AppError) => code))
+    .toBe('NOT_FOUND');
+  await expect.poll(() => existsSync(folder(one))).toBe(false);
+
+  await writeFile(join(home, 'runs', 'keep'), '');
+  await mkdir(folder(three), { recursive: true });
+  await witness.call('runs.delete', { ids: [three], undoSeconds: 60 });
+  await restart();
+  expect(await there()).toEqual([]);
+  expect(existsSync(folder(three))).toBe(false);
+  await expect(witness.call('runs.get', { id: three })).rejects.toThrow('no run');
+});
+
+test('a run that waits comes back into the line when its deletion is undone', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('slow'), config('works')] });
+  const [slow, waiting] = ids as [number, number];
+  await expect(
+    witness.call('runs.delete', { ids: [slow, waiting], undoSeconds: 60 }),
+  ).rejects.toThrow('is active');
+  await witness.call('runs.delete', { ids: [waiting], undoSeconds: 60 });
+  await witness.call('runs.restore', { ids: [waiting] });
+  await witness.call('runs.stop', { id: slow });
+  await witness.reached(waiting, 'done');
+});
+
+test('what is written beside many runs is told at once', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('works'), config('works')] });
+  await witness.reached(ids[1]!, 'done');
+  await witness.call('runs.annotate', { ids, addTags: ['paper'], note: 'x' });
+  expect(witness.heard('runs')).toHaveLength(1);
+  expect(witness.heard('runs')[0]!.map(({ tags }) => tags)).toEqual([['paper'], ['paper']]);
+  await witness.call('runs.archive', { ids: [ids[0]!] });
+  expect(witness.heard('run').at(-1)!.archivedAt).not.toBeNull();
+  await expect(witness.call('runs.annotate', { ids, addTags: ['a,b'] })).rejects.toThrow('comma');
 });
 
 test('closing the program stops the active run with a checkpoint; the queue goes on next time', async () => {

@@ -36,6 +36,8 @@ import {
   type Region,
   type RunDetail,
   type RunSummary,
+  type RunValues,
+  type SavedView,
   type Series,
   type Settings,
   type WireEvent,
@@ -407,6 +409,8 @@ interface Story {
   minutesAgo: number;
   place?: RunSummary['matrix'];
   copyOf?: number;
+  /** What its person wrote beside it. */
+  kept?: Partial<Pick<RunSummary, 'star' | 'note' | 'tags' | 'archivedAt'>>;
 }
 const now = Date.UTC(2026, 10, 22, 21, 0);
 
@@ -508,6 +512,13 @@ function summaryOf(story: Story): RunSummary {
             hint: 'Resume the run from its last checkpoint.',
           }
         : null,
+    wallWh: wh === null ? null : wh * 1.3,
+    processWh: null,
+    star: false,
+    note: null,
+    tags: [],
+    archivedAt: null,
+    ...story.kept,
   };
 }
 
@@ -988,6 +999,33 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     if (!found) throw new AppError('NOT_FOUND', `There is no run ${id}.`);
     return found;
   };
+  let removed: Story[] = [];
+  let views: SavedView[] = [];
+  const tell = <K extends EventName>(event: K, data: Events[K]) => {
+    seq++;
+    for (const hear of hearers) hear({ event, seq, data });
+  };
+  const keep = (
+    ids: readonly number[],
+    change: (kept: NonNullable<Story['kept']>) => NonNullable<Story['kept']>,
+  ) => {
+    runs = runs.map((run) =>
+      ids.includes(run.id) ? { ...run, kept: change(run.kept ?? {}) } : run,
+    );
+    tell(
+      'runs',
+      ids.map((id) => summaryOf(one(id))),
+    );
+  };
+  const leafOf = ({ config }: Story, key: string) => {
+    const leaf = key
+      .split('.')
+      .reduce<unknown>(
+        (part, name) => (part as Record<string, unknown> | undefined)?.[name],
+        config,
+      );
+    return leaf === undefined ? null : (leaf as RunValues['values'][string][number]);
+  };
   const handlers: Handlers = {
     'app.info': () => ({
       version: '0.1.0',
@@ -1072,10 +1110,34 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.stop': () => undefined,
     'runs.resume': () => undefined,
     'runs.rename': () => undefined,
-    'runs.delete': ({ ids }) => {
-      runs = runs.filter(({ id }) => !ids.includes(id));
+    'runs.annotate': ({ ids, star, note, addTags = [], removeTags = [] }) => {
+      keep(ids, ({ tags = [], ...kept }) => ({
+        ...kept,
+        ...(star !== undefined && { star }),
+        ...(note !== undefined && { note: note || null }),
+        tags: [...new Set([...tags, ...addTags])].filter((tag) => !removeTags.includes(tag)).sort(),
+      }));
     },
+    'runs.archive': ({ ids }) => keep(ids, (kept) => ({ ...kept, archivedAt: now })),
+    'runs.unarchive': ({ ids }) => keep(ids, (kept) => ({ ...kept, archivedAt: null })),
+    'runs.delete': ({ ids }) => {
+      removed = [...removed, ...runs.filter(({ id }) => ids.includes(id))];
+      runs = runs.filter(({ id }) => !ids.includes(id));
+      tell('run.removed', { ids });
+    },
+    'runs.restore': ({ ids }) => {
+      const back = removed.filter(({ id }) => ids.includes(id));
+      removed = removed.filter(({ id }) => !ids.includes(id));
+      runs = [...runs, ...back];
+      tell('runs', back.map(summaryOf));
+    },
+    'runs.disk': ({ ids }) => ({ bytes: ids.length * 4_200_000 }),
     'runs.list': () => runs.map(summaryOf),
+    'runs.values': ({ keys }) => ({
+      ids: runs.map(({ id }) => id),
+      values: Object.fromEntries(keys.map((key) => [key, runs.map((run) => leafOf(run, key))])),
+    }),
+    'runs.metricNames': () => ['accuracy'],
     'runs.get': ({ id }) => detailOf(one(id)),
     'runs.series': ({ id, names, x }) => seriesOf(one(id), names, x),
     'runs.power': ({ id }) => powerOf(one(id)),
@@ -1101,6 +1163,18 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       known: csv.includes('known') ? [{ row: 2, run: 1 }] : [],
       refused: csv.includes('shifted') ? [{ row: 3, reason: 'cells have shifted' }] : [],
     }),
+    'views.list': () => views,
+    'views.save': ({ name, state }) => {
+      const view = { id: views.length + 1, name, state };
+      views = [...views.filter((other) => other.name !== name), view];
+      return view;
+    },
+    'views.rename': ({ id, name }) => {
+      views = views.map((view) => (view.id === id ? { ...view, name } : view));
+    },
+    'views.delete': ({ id }) => {
+      views = views.filter((view) => view.id !== id);
+    },
     ...options.replace,
   };
 
@@ -1116,10 +1190,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       hearers.add(hear);
       return () => void hearers.delete(hear);
     },
-    emit(event, data) {
-      seq++;
-      for (const hear of hearers) hear({ event, seq, data });
-    },
+    emit: tell,
     skip() {
       seq += 3;
     },

@@ -33,6 +33,8 @@ const own = [
   'repeat',
   'warm_up',
   'queue_place',
+  'archived_ms',
+  'removed_ms',
 ];
 
 /**

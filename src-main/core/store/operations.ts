@@ -1,11 +1,15 @@
 /** Everything that can be asked of the store, by name. Reads get a connection that cannot write. */
 import * as comparison from './comparison.ts';
+import * as annotating from './annotations.ts';
 import * as copying from './copies.ts';
 import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
 import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
+import * as values from './run-values.ts';
 import * as thinned from './series.ts';
+import * as removing from './removals.ts';
+import * as viewing from './saved-views.ts';
 import * as writing from './writes.ts';
 
 export const reads = {
@@ -13,6 +17,17 @@ export const reads = {
   ...thinned,
   ...intensity,
   ...pricing,
+  ...values,
+  savedViews: viewing.savedViews,
+  removedRuns: removing.removedRuns,
   compare: comparison.compare,
 };
-export const operations = { ...reads, ...writing, ...intensityWriting, ...copying };
+export const operations = {
+  ...reads,
+  ...writing,
+  ...intensityWriting,
+  ...copying,
+  ...annotating,
+  ...removing,
+  ...viewing,
+};

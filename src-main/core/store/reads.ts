@@ -77,6 +77,11 @@ interface SummaryRow {
   g_co2e: number | null;
   wh_by_kind: string | null;
   error: string | null;
+  wall_wh: number | null;
+  process_wh: number | null;
+  star: number;
+  note: string | null;
+  archived_ms: number | null;
   active: number;
 }
 
@@ -86,13 +91,30 @@ const summaryColumns = `
   r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
-  r.wh_by_kind, r.error,
+  r.wh_by_kind, r.error, r.wall_wh, r.process_wh, r.star, r.note, r.archived_ms,
   exists (select 1 from segment s where s.run = r.id and s.to_t is null) as active
   from run r join experiment e on e.id = r.experiment left join matrix x on x.id = r.matrix`;
 
-/** All runs, the newest first. */
-export const listRuns = (db: ReadableDb): RunSummary[] =>
-  db.all<SummaryRow>(`select ${summaryColumns} order by r.id desc`).map((row) => summary(db, row));
+/** All runs but those whose deletion can still be undone, the newest first. */
+export function listRuns(db: ReadableDb): RunSummary[] {
+  const tags = Map.groupBy(
+    db.rows<[number, string]>('select run, name from tag order by name collate nocase'),
+    ([run]) => run,
+  );
+  const tagsOf = (id: number): string[] => tags.get(id)?.map(([, name]) => name) ?? [];
+  return db
+    .all<SummaryRow>(`select ${summaryColumns} where r.removed_ms is null order by r.id desc`)
+    .map((row) => summary(db, row, tagsOf(row.id)));
+}
+
+/** Of these runs, in the order of their ids; one that is not there is left out. */
+export const summariesOf = (db: ReadableDb, ids: readonly number[]): RunSummary[] =>
+  db
+    .all<SummaryRow>(
+      `select ${summaryColumns} where r.id in (select value from json_each(?)) order by r.id`,
+      JSON.stringify(ids),
+    )
+    .map((row) => summary(db, row));
 
 export const runIdentities = (db: ReadableDb): RunIdentity[] =>
   db.all<RunIdentity>(
@@ -101,7 +123,8 @@ export const runIdentities = (db: ReadableDb): RunIdentity[] =>
        json_extract(r.imported, '$.columns.run_id') as importedRunId,
        json_extract(r.imported, '$.columns.task_name') as importedTask,
        json_extract(r.imported, '$.digest') as importedDigest
-     from run r join experiment e on e.id = r.experiment left join machine m on m.id = r.machine`,
+     from run r join experiment e on e.id = r.experiment left join machine m on m.id = r.machine
+     where r.removed_ms is null`,
   );
 
 /** @throws AppError NOT_FOUND */
@@ -115,7 +138,7 @@ function summaryRow(db: ReadableDb, id: number): SummaryRow {
 }
 
 /** A run that is active has its figures of this moment, any other those of its end. */
-function summary(db: ReadableDb, row: SummaryRow): RunSummary {
+function summary(db: ReadableDb, row: SummaryRow, tags = tagsOfRun(db, row.id)): RunSummary {
   const live = row.active ? energyOf(db, row.id) : null;
   const wh = live ? live.wh : row.wh;
   return {
@@ -156,9 +179,20 @@ function summary(db: ReadableDb, row: SummaryRow): RunSummary {
           Record<ComponentKind, number | null>
         >),
     f1PerWh: row.macro_f1 !== null && wh ? (row.macro_f1 * 100) / wh : null,
+    wallWh: live ? (live.wall?.wh ?? null) : row.wall_wh,
+    processWh: live ? live.processWh : row.process_wh,
     error: row.error ? (JSON.parse(row.error) as RunSummary['error']) : null,
+    star: row.star !== 0,
+    note: row.note,
+    tags,
+    archivedAt: row.archived_ms,
   };
 }
+
+const tagsOfRun = (db: ReadableDb, id: number): string[] =>
+  db
+    .rows<[string]>('select name from tag where run = ? order by name collate nocase', id)
+    .map(([name]) => name);
 
 /** Longer ones are arguments that no table has room for; the run's own page shows them. */
 const shownLength = 500;

@@ -15,7 +15,7 @@ export function storeTotals(db: WritableDb, run: number): void {
   if (!energy) return;
   db.run(
     `update run set seconds = @seconds, wh = @wh, uncertainty_wh = @uncertainty, g_co2e = @gCO2e,
-       wh_by_kind = @byKind, sample_facts = @facts,
+       wh_by_kind = @byKind, wall_wh = @wall, process_wh = @process, sample_facts = @facts,
        images_per_second = iif(command is null,
          (select json_extract(run.config, '$.train.batch') * 1000.0 / avg(step_ms)
            from metric where metric.run = run.id),
@@ -29,6 +29,8 @@ export function storeTotals(db: WritableDb, run: number): void {
       uncertainty: energy.uncertaintyWh,
       gCO2e: energy.emissions.gCO2e,
       byKind: JSON.stringify(byKind(energy)),
+      wall: energy.wall?.wh ?? null,
+      process: energy.processWh,
       facts: JSON.stringify(sampleFacts(db, run)),
     },
   );

@@ -3,6 +3,7 @@ import { foundation } from './001-foundation.ts';
 import { matrices } from './002-matrices.ts';
 import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
+import { totals } from './005-totals.ts';
 
-export const migrations: readonly string[] = [foundation, matrices, trust, desk];
+export const migrations: readonly string[] = [foundation, matrices, trust, desk, totals];
 export const schemaVersion = migrations.length;
