@@ -1138,7 +1138,9 @@ export const calls = {
   /** Archived runs too. */
   'runs.list': define<RunSummary[]>()(nothing),
   'runs.values': define<RunValues>()(
-    v.strictObject({ keys: v.pipe(v.array(v.pipe(v.string(), v.maxLength(200))), v.maxLength(60)) }),
+    v.strictObject({
+      keys: v.pipe(v.array(v.pipe(v.string(), v.maxLength(200))), v.maxLength(60)),
+    }),
   ),
   /** Names of the metrics that commands reported. */
   'runs.metricNames': define<string[]>()(nothing),
