@@ -22,6 +22,7 @@ import {
 import type { Api, Connection } from '../api.ts';
 import type { Draft } from './form/fields.ts';
 import { Progress } from './progress.ts';
+import { mergeRuns } from './run-list.ts';
 import { isActive, isOver } from './format/words.ts';
 import { appendTrace } from './trace.ts';
 
@@ -229,13 +230,7 @@ export class Session {
   }
 
   #put(changed: readonly RunSummary[]) {
-    const newest = new Map(changed.map((run) => [run.id, run]));
-    const runs = (this.runs ?? []).map((old) => {
-      const run = newest.get(old.id);
-      newest.delete(old.id);
-      return run ?? old;
-    });
-    this.runs = [...runs, ...newest.values()];
+    this.runs = mergeRuns(this.runs ?? [], changed);
     for (const run of changed) if (isOver(run)) this.progress.forget(run.id);
     this.#followExample();
   }
