@@ -110,7 +110,7 @@ describe('values of configs and metrics', () => {
         cwd: '/',
         env: [],
         watch: { jsonl: null, tensorboard: null },
-        energy: {},
+        energy: config().energy,
         exit: null,
       },
       dataset: '',
