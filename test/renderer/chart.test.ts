@@ -87,7 +87,7 @@ describe('tables', () => {
     const screen = await render(EnergyTable, { energy });
     await expect.element(screen.getByText('2.03 ± 0.10')).toBeVisible();
     await expect.element(screen.getByRole('cell', { name: /missing/ })).toBeVisible();
-    await expect.element(screen.getByText(/344 gCO2e\/kWh, Germany/)).toBeVisible();
+    await expect.element(screen.getByText(/344 gCO2e\/kWh × PUE 1\. Germany/)).toBeVisible();
   });
 
   it('keep gross, net of idle, and the parts by process apart, each explained', async () => {

@@ -154,6 +154,7 @@ describe('a power trace', () => {
     expect(grown).toEqual({
       at: [1000, 2000, 2500, 3000],
       watts: { a: [2, 3, 4, 5], b: [null, null, 7, 8] },
+      latest: {},
     });
     expect(appendTrace(old, { at: [], watts: {} }, 2000)).toBe(old);
   });
@@ -161,7 +162,23 @@ describe('a power trace', () => {
   it('takes the newer word where pieces overlap', () => {
     const old = { at: [0, 1000, 2000], watts: { a: [1, 2, 3] } };
     const joined = appendTrace(old, { at: [1000, 2000], watts: { a: [9, 9] } }, 60_000);
-    expect(joined).toEqual({ at: [0, 1000, 2000], watts: { a: [1, 9, 9] } });
+    expect(joined).toEqual({ at: [0, 1000, 2000], watts: { a: [1, 9, 9] }, latest: {} });
+  });
+
+  it('keeps what a slower question was answered last', () => {
+    const reading = { utilPercent: null, memoryMb: null, tempC: null, clockMhz: null };
+    const piece = (at: number, latest: object) => ({ at: [at], watts: {}, latest: { a: latest } });
+    const first = appendTrace(
+      { at: [], watts: {} },
+      piece(1, { ...reading, tempC: 40, flags: 2 }) as never,
+      1000,
+    );
+    const next = appendTrace(
+      first,
+      piece(2, { ...reading, clockMhz: 900, flags: 0 }) as never,
+      1000,
+    );
+    expect(next.latest).toEqual({ a: { ...reading, tempC: 40, clockMhz: 900, flags: 0 } });
   });
 });
 
