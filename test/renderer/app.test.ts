@@ -27,7 +27,7 @@ describe('the frame', () => {
   it('shows this machine first, with one thing to do on a first start', async () => {
     const { screen, link } = await open(mockLink({ runs: [] }));
     await expect.element(screen.getByRole('button', { name: 'Run the example' })).toBeVisible();
-    await expect.element(screen.getByText('NVIDIA RTX A5000').first()).toBeVisible();
+    await expect.element(screen.getByRole('row', { name: /^NVIDIA RTX A5000/ })).toBeVisible();
     await expect.element(screen.getByText('npm run setup:cuda')).toBeVisible();
     await screen.getByRole('button', { name: 'Run the example' }).click();
     await expect.poll(() => link.asked.some(({ name }) => name === 'runs.example')).toBe(true);
