@@ -32,7 +32,13 @@ import type {
 import type { ActionId } from './actions.ts';
 import type { RunValue } from './run-query.ts';
 import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
-import type { GroupComparison, GroupSummary } from './core/statistics/index.ts';
+import type {
+  GroupComparison,
+  GroupSummary,
+  Interval,
+  Standing,
+  Verdict,
+} from './core/statistics/index.ts';
 
 export * from './actions.ts';
 export * from './command-line.ts';
@@ -41,6 +47,7 @@ export * from './experiment-config.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
+export { energyToReach } from './core/statistics/trade-off.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
@@ -788,8 +795,39 @@ export interface Comparison {
   /** Compared, and left out of the statistics: copies at another price, which measured nothing anew. */
   copies: { id: number; name: string; copyOf: number }[];
   rows: ComparisonRow[];
-  /** Null where no three of the runs are repeats of each other. */
+  /** Every run is in one; the group of the first run comes first. */
+  groups: ComparisonGroup[];
+  /** `rows` with a column per group: means, with half of their 95 % t interval from three runs on. */
+  groupRows: ComparisonRow[];
+  tradeOff: TradeOff;
+  /** Null where there is neither a group of three finished runs nor a second group. */
   repeats: RepeatedRuns | null;
+}
+
+/** Runs that repeat each other, under a name that no other group of the comparison has. */
+export interface ComparisonGroup {
+  name: string;
+  ids: number[];
+}
+
+/** Energy against macro F1, by groups (method H.2). */
+export interface TradeOff {
+  points: (ComparisonGroup & {
+    /** Runs that have both. */
+    n: number;
+    /** Means. */
+    wh: number;
+    /** 0..1. */
+    f1: number;
+    /** 95 % t intervals of the means; null below three runs. */
+    whInterval: Interval | null;
+    f1Interval: Interval | null;
+    standing: Standing;
+  })[];
+  /** Energy of the dearest point: up to here the hypervolume counts. */
+  limitWh: number;
+  /** Share of the area from 0 to `limitWh` and from F1 0 to 1 that the front covers; null without points. */
+  hypervolume: number | null;
 }
 
 /** Runs with the same config but for seed and name, taken together. */
@@ -803,6 +841,8 @@ export interface RepeatedRuns {
   }[];
   /** Every other group against the baseline, in every quantity; one correction over all tests. */
   comparisons: GroupComparison[];
+  /** What they come down to: a sentence per group, to be quoted. */
+  verdicts: Verdict[];
 }
 
 /** All that the self-contained HTML report shows; embedded in it as JSON. */

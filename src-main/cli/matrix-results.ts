@@ -1,6 +1,11 @@
 /** The arms of a matrix against their baselines: means over repeats, and tests of the paired runs. */
 import type { RunSummary } from '../contract.ts';
-import { compareAll, type Family, type GroupComparison } from '../core/statistics/index.ts';
+import {
+  compareAll,
+  verdictsOf,
+  type Family,
+  type GroupComparison,
+} from '../core/statistics/index.ts';
 import { number, table } from './text.ts';
 
 export interface MatrixResults {
@@ -132,7 +137,7 @@ export function resultsText({ arms, comparisons, notCompared, leftOut }: MatrixR
         number(seconds),
       ]),
     ),
-    ...comparisons.map(({ sentence }) => sentence),
+    ...verdictsOf(comparisons).map(({ sentence }) => sentence),
     ...notCompared,
     ...(leftOut.length > 0
       ? [`Left out: ${leftOut.map(({ id, why }) => `${id} (${why})`).join(', ')}.`]

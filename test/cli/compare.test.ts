@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Comparison, ComparisonRow, RunSummary } from '../../src-main/contract.ts';
-import { comparisonTable, warmUpsText } from '../../src-main/cli/commands/compare.ts';
+import { comparisonTable, groupTable, warmUpsText } from '../../src-main/cli/commands/compare.ts';
 
 const row = (key: string, unit: string | null, ...values: number[]): ComparisonRow => ({
   key,
@@ -23,6 +23,9 @@ const comparison: Comparison = {
   ],
   warmUps: [],
   copies: [],
+  groups: [1, 2].map((id) => ({ name, ids: [id] })),
+  groupRows: [],
+  tradeOff: { points: [], limitWh: 0, hypervolume: null },
   repeats: null,
 };
 const lineOf = (text: string, key: string): string =>
@@ -52,4 +55,31 @@ test('names are whole where there is room and shortened where there is not', () 
 test('warm-ups that were left out are named', () => {
   const text = warmUpsText({ ...comparison, warmUps: [{ id: 3, name: 'cold' }] });
   expect(text).toBe('Left out as a warm-up, which counts for nothing: 3 cold.');
+});
+
+test('repeats share a column, and many groups are lines', () => {
+  const grouped = {
+    ...comparison,
+    groups: [
+      { name: 'plain', ids: [1, 2, 3] },
+      { name: 'half', ids: [4] },
+    ],
+    groupRows: [{ ...row('wh', 'Wh', 20, 15), uncertainty: [0.4, null] }],
+  };
+  const [head, , line] = groupTable(grouped, false, Infinity).split('\n');
+  expect(head).toMatch(/plain \(3\) +4 half/);
+  expect(line).toMatch(/^wh \(Wh\) +20 ± 0\.40? +15 +-25\.0 %$/);
+
+  const many = {
+    ...grouped,
+    groups: Array.from({ length: 7 }, (_, i) => ({
+      name: `arm ${i}`,
+      ids: [3 * i, 3 * i + 1, 3 * i + 2],
+    })),
+    groupRows: [row('wh', 'Wh', 20, 15, 10, 12, 13, 14, 21)],
+  };
+  const lines = groupTable(many, false, Infinity).split('\n');
+  expect(lines[0]).toMatch(/^group +runs +wh \(Wh\)/);
+  expect(lines.filter((text) => text.startsWith('arm '))).toHaveLength(7);
+  expect(lines.find((text) => text.startsWith('arm 6'))).toMatch(/3 \(18 to 20\) +21 +\+5\.0 %$/);
 });

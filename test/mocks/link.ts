@@ -44,6 +44,8 @@ import {
   type XAxis,
 } from '../../src-main/contract.ts';
 import type { WatchedLink } from '../../src-renderer/api.ts';
+import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
+import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
@@ -813,56 +815,62 @@ function compareStories(asked: Story[]): Comparison {
   const percents = (key: 'macroF1' | 'microF1') =>
     runs.map((run) => (run[key] === null ? null : run[key] * 100));
   const kind = (name: 'gpu' | 'cpu' | 'ram') => runs.map(({ whByKind }) => whByKind[name] ?? null);
+  const groups = groupsOf(runs);
+  const rows: ComparisonRow[] = [
+    row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),
+    row('result', 'microF1', 'Micro F1', '%', 'higher', percents('microF1')),
+    row('result', 'f1PerWh', 'F1 per Wh', 'points/Wh', 'higher', of('f1PerWh')),
+    row('result', 'seconds', 'Time', 's', 'lower', of('seconds')),
+    row('result', 'imagesPerSecond', 'Throughput', 'images/s', 'higher', of('imagesPerSecond')),
+    row('result', 'parameters', 'Parameters', null, null, of('parameters')),
+    row('energy', 'wh', 'Energy', 'Wh', 'lower', of('wh'), of('uncertaintyWh')),
+    row('energy', 'whGpu', 'GPU', 'Wh', 'lower', kind('gpu')),
+    row('energy', 'whCpu', 'CPU', 'Wh', 'lower', kind('cpu')),
+    row('energy', 'whRam', 'RAM', 'Wh', 'lower', kind('ram')),
+    row('energy', 'gCO2e', 'Emissions', 'gCO2e', 'lower', of('gCO2e')),
+    row(
+      'config',
+      'selection.mode',
+      'Patch selection',
+      null,
+      null,
+      chosen.map(({ config }) => config.selection.mode),
+    ),
+    row(
+      'config',
+      'selection.keepRatio',
+      'Keep ratio',
+      null,
+      null,
+      chosen.map(({ config }) => config.selection.keepRatio),
+    ),
+    row(
+      'config',
+      'train.epochs',
+      'Epochs',
+      null,
+      null,
+      chosen.map(({ config }) => config.train.epochs),
+    ),
+    row(
+      'config',
+      'train.seed',
+      'Seed',
+      null,
+      null,
+      chosen.map(({ config }) => config.train.seed),
+    ),
+  ];
+  // the host's own sums, which need no store
   return {
     runs,
     warmUps: left.map(summaryOf).map(({ id, name }) => ({ id, name })),
     copies: [],
-    repeats: null,
-    rows: [
-      row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),
-      row('result', 'microF1', 'Micro F1', '%', 'higher', percents('microF1')),
-      row('result', 'f1PerWh', 'F1 per Wh', 'points/Wh', 'higher', of('f1PerWh')),
-      row('result', 'seconds', 'Time', 's', 'lower', of('seconds')),
-      row('result', 'imagesPerSecond', 'Throughput', 'images/s', 'higher', of('imagesPerSecond')),
-      row('result', 'parameters', 'Parameters', null, null, of('parameters')),
-      row('energy', 'wh', 'Energy', 'Wh', 'lower', of('wh'), of('uncertaintyWh')),
-      row('energy', 'whGpu', 'GPU', 'Wh', 'lower', kind('gpu')),
-      row('energy', 'whCpu', 'CPU', 'Wh', 'lower', kind('cpu')),
-      row('energy', 'whRam', 'RAM', 'Wh', 'lower', kind('ram')),
-      row('energy', 'gCO2e', 'Emissions', 'gCO2e', 'lower', of('gCO2e')),
-      row(
-        'config',
-        'selection.mode',
-        'Patch selection',
-        null,
-        null,
-        chosen.map(({ config }) => config.selection.mode),
-      ),
-      row(
-        'config',
-        'selection.keepRatio',
-        'Keep ratio',
-        null,
-        null,
-        chosen.map(({ config }) => config.selection.keepRatio),
-      ),
-      row(
-        'config',
-        'train.epochs',
-        'Epochs',
-        null,
-        null,
-        chosen.map(({ config }) => config.train.epochs),
-      ),
-      row(
-        'config',
-        'train.seed',
-        'Seed',
-        null,
-        null,
-        chosen.map(({ config }) => config.train.seed),
-      ),
-    ],
+    rows,
+    groups,
+    groupRows: groupRows(rows, runs, groups),
+    tradeOff: tradeOffOf(runs, groups),
+    repeats: repeatsOf(runs),
   };
 }
 

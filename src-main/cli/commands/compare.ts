@@ -1,4 +1,5 @@
 import type { Comparison, ComparisonRow, RepeatedRuns } from '../../contract.ts';
+import { ranges } from '../../core/store/groups.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { missing, number, table } from '../text.ts';
@@ -8,15 +9,24 @@ export const compare: Command = {
   usage: 'ID ID...',
   summary: 'Sets runs side by side; the first one is the baseline.',
   details: `Runs that differ in nothing but name and seed are repeats. From three repeats on, their means with
-95 % intervals are told, and whether other groups of runs differ from the first run's group.`,
-  options: { all: { type: 'boolean', help: 'also what does not differ' } },
+95 % intervals are told, and whether other groups of runs differ from the first run's group.
+
+Repeats share a column, and more than six groups are listed one per line; --runs shows every run.`,
+  options: {
+    all: { type: 'boolean', help: 'also what does not differ' },
+    runs: { type: 'boolean', help: 'a column for every run instead of every group of repeats' },
+  },
   run: async ({ positionals, json, flag }) => {
     const ids = runIds(positionals, 2);
     return withSession('compare', async (session) => {
       const comparison = await session.call('runs.compare', { ids });
       if (json) printJson(comparison);
       else {
-        console.log(comparisonTable(comparison, flag('all')));
+        console.log(
+          flag('runs')
+            ? comparisonTable(comparison, flag('all'))
+            : groupTable(comparison, flag('all')),
+        );
         if (comparison.warmUps.length > 0) console.log(`\n${warmUpsText(comparison)}`);
         if (comparison.copies.length > 0) console.log(`\n${copiesText(comparison)}`);
         if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
@@ -26,9 +36,59 @@ export const compare: Command = {
   },
 };
 
-/** As wide as the terminal; a file or a pipe gets names in full. */
-export function comparisonTable(
+/** More groups than this are lines of a table, not columns. */
+const mostColumns = 6;
+
+/** A column per group of repeats; a line per group where there are many. */
+export function groupTable(comparison: Comparison, all: boolean, columns?: number): string {
+  const { groups, groupRows } = comparison;
+  if (groups.length > mostColumns) return groupList(comparison);
+  const titles = groups.map(({ name, ids }) =>
+    ids.length === 1 ? `${ids[0]} ${name}` : `${name} (${ids.length})`,
+  );
+  return sideBySide(titles, groupRows, all, columns);
+}
+
+/** What every group comes down to, and its energy against the first one. */
+function groupList({ groups, groupRows }: Comparison): string {
+  const shown = ['macroF1', 'wh', 'gCO2e', 'f1PerWh', 'seconds'].flatMap(
+    (key) => groupRows.find((row) => row.key === key) ?? [],
+  );
+  const energy = groupRows.find(({ key }) => key === 'wh');
+  const text = table(
+    [
+      'group',
+      'runs',
+      ...shown.map(({ label, unit }) => (unit ? `${label} (${unit})` : label)),
+      'energy',
+    ],
+    groups.map(({ name, ids }, i) => [
+      name,
+      ids.length === 1 ? String(ids[0]) : `${ids.length} (${ranges(ids)})`,
+      ...shown.map((row) => cell(row.values[i] ?? null, row.uncertainty[i] ?? null)),
+      energy && i > 0 ? change({ ...energy, values: [energy.values[0]!, energy.values[i]!] }) : '',
+    ]),
+  );
+  return `${text}\n± is half of a 95 % interval of the mean from three runs on, else the meter's uncertainty.`;
+}
+
+/** A column per run. */
+export const comparisonTable = (
   { runs, rows }: Comparison,
+  all: boolean,
+  columns?: number,
+): string =>
+  sideBySide(
+    runs.map(({ id, name }) => `${id} ${name}`),
+    rows,
+    all,
+    columns,
+  );
+
+/** As wide as the terminal; a file or a pipe gets names in full. */
+function sideBySide(
+  titles: readonly string[],
+  rows: readonly ComparisonRow[],
   all: boolean,
   columns: number = process.stdout.columns ?? Infinity,
 ): string {
@@ -38,7 +98,6 @@ export function comparisonTable(
     ...row.values.map((value, i) => cell(value, row.uncertainty[i] ?? null)),
     change(row),
   ]);
-  const titles = runs.map(({ id, name }) => `${id} ${name}`);
   const laidOut = (width: number): string =>
     table(['', ...titles.map((title) => shortened(title, width)), 'difference'], lines);
   const longest = Math.max(...titles.map(({ length }) => length));
@@ -56,13 +115,18 @@ export const warmUpsText = ({ warmUps }: Comparison): string =>
 export const copiesText = ({ copies }: Comparison): string =>
   `The same joules at another price, no repeats and in no statistics: ${copies.map(({ id, name, copyOf }) => `${id} ${name} (run ${copyOf})`).join(', ')}.`;
 
-/** A paragraph per group, then one per comparison. */
-export const repeatsText = ({ groups, comparisons }: RepeatedRuns): string =>
+/** A paragraph per group that has repeats, then what the comparisons come down to. */
+export const repeatsText = ({ groups, verdicts }: RepeatedRuns): string =>
   [
-    ...groups.map(({ name, quantities }) =>
-      [name, ...quantities.map(({ sentence }) => `  ${sentence}`)].join('\n'),
-    ),
-    ...comparisons.map(({ sentence }) => sentence),
+    ...groups
+      .filter(({ ids }) => ids.length > 1)
+      .map(({ name, ids, quantities }) =>
+        [
+          `${name} (runs ${ranges(ids)})`,
+          ...quantities.map(({ sentence }) => `  ${sentence}`),
+        ].join('\n'),
+      ),
+    ...verdicts.map(({ sentence }) => sentence),
   ].join('\n');
 
 const shortestName = 12;

@@ -15,7 +15,7 @@ import { energyMeanings, labelWords } from '../../energy-labels.ts';
 import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
 import { showCommand } from '../../command-line.ts';
 import { describeCommand } from '../store/describe.ts';
-import { repeatKey } from '../store/repeats.ts';
+import { repeatKey } from '../store/groups.ts';
 import { count, distinct, list, quantity, significant } from './words.ts';
 
 export interface MeasuredRun {

@@ -40,22 +40,44 @@ export function medianInterval(values: readonly number[], bootstrap?: Bootstrap)
 }
 
 /** Of mean(variant) / mean(baseline) - 1; `paired` keeps runs of one place in both lists together. */
-export function relativeChangeInterval(
+export const relativeChangeInterval = (
   baseline: readonly number[],
   variant: readonly number[],
   paired: boolean,
   bootstrap?: Bootstrap,
+): Interval =>
+  intervalOfMeans(baseline, variant, paired, (before, after) => after / before - 1, bootstrap);
+
+/** Of mean(variant) - mean(baseline), in the unit of the values; `paired` likewise. */
+export const differenceInterval = (
+  baseline: readonly number[],
+  variant: readonly number[],
+  paired: boolean,
+  bootstrap?: Bootstrap,
+): Interval =>
+  intervalOfMeans(baseline, variant, paired, (before, after) => after - before, bootstrap);
+
+function intervalOfMeans(
+  baseline: readonly number[],
+  variant: readonly number[],
+  paired: boolean,
+  statistic: (before: number, after: number) => number,
+  bootstrap?: Bootstrap,
 ): Interval {
   const [a, b] = [new Float64Array(baseline.length), new Float64Array(variant.length)];
   return percentileInterval((draw) => {
-    if (!paired)
-      return meanOf(resample(variant, b, draw)) / meanOf(resample(baseline, a, draw)) - 1;
-    for (let i = 0; i < a.length; i++) {
-      const at = draw(a.length);
-      a[i] = baseline[at]!;
-      b[i] = variant[at]!;
+    if (paired)
+      for (let i = 0; i < a.length; i++) {
+        const at = draw(a.length);
+        a[i] = baseline[at]!;
+        b[i] = variant[at]!;
+      }
+    else {
+      // the order of the draws is part of the result
+      resample(variant, b, draw);
+      resample(baseline, a, draw);
     }
-    return meanOf(b) / meanOf(a) - 1;
+    return statistic(meanOf(a), meanOf(b));
   }, bootstrap);
 }
 

@@ -1,10 +1,18 @@
 /** Whether a variant differs from the baseline, by how much, and how sure that is (method H.4). */
-import { significant } from '../report/words.ts';
 import type { Bootstrap } from './bootstrap.ts';
-import { hedgesG, relativeChange, type RelativeChange } from './effects.ts';
-import { fewestRuns, isNormal, pValue, runs, significance, type Quantity } from './group.ts';
-import type { Outcome } from './outcome.ts';
+import {
+  differenceOfMeans,
+  hedgesG,
+  pooledVariation,
+  relativeChange,
+  runsPerGroup,
+  type Difference,
+  type RelativeChange,
+} from './effects.ts';
+import { isNormal, type Quantity } from './group.ts';
+import { fewestRuns, significance, type Interval, type Outcome } from './outcome.ts';
 import { mean, requireFinite } from './sample.ts';
+import { comparisonSentence, runs } from './sentences.ts';
 import { shapiroWilk } from './shapiro-wilk.ts';
 import {
   differencesOf,
@@ -38,6 +46,10 @@ export interface GroupComparison {
   unit: string;
   /** Runs in each. */
   n: { baseline: number; variant: number };
+  /** Null without a run. */
+  means: { baseline: number | null; variant: number | null };
+  /** Runs of one place belong together: as many pairs as there are runs of each. */
+  paired: boolean;
   /** Null where no test is possible. */
   test: TestName | null;
   /** t, U or the sum of positive ranks, of the variant against the baseline. */
@@ -50,10 +62,21 @@ export interface GroupComparison {
   adjustedP: number | null;
   /** The smallest p that this rank test can give with so few runs; null for a t test. */
   smallestP: number | null;
+  /** Tests over which p is corrected. */
+  tests: number;
   /** Of the means; null without a baseline above 0. */
   change: RelativeChange | null;
+  /** The same in the unit; null where a group has no run. */
+  difference: Difference | null;
   /** Standardised difference, variant minus baseline; null where there is no spread. */
   hedgesG: number | null;
+  /** 95 %. */
+  hedgesGInterval: Interval | null;
+  /**
+   * Runs of each that would show a difference of this size with 80 % power (method H.5), by the spread that is seen;
+   * null where there is no spread to go by, or no difference.
+   */
+  runsNeeded: number | null;
   verdict: 'less' | 'more' | 'no difference shown' | 'not testable';
   sentence: string;
 }
@@ -91,22 +114,19 @@ export const compareAll = (families: readonly Family[]): GroupComparison[] =>
     ),
   );
 
-type Measured = Omit<GroupComparison, 'adjustedP' | 'verdict' | 'sentence'>;
+type Measured = Omit<GroupComparison, 'adjustedP' | 'tests' | 'verdict' | 'sentence'>;
 
 /** A comparison with what its sentence needs. */
 type Uncorrected = Measured & { of: [Group, Group]; options: ComparisonOptions };
 
 function corrected(comparisons: Uncorrected[]): GroupComparison[] {
   const adjusted = holm(comparisons.map(({ p }) => p));
-  return comparisons.map(({ of: [baseline, variant], options, ...measured }, i) => {
+  const tests = comparisons.filter(({ p }) => p !== null).length;
+  return comparisons.map(({ of: [baseline, variant], options: _, ...measured }, i) => {
     const adjustedP = adjusted[i] ?? null;
     const verdict = verdictOf(adjustedP, mean(variant.values) - mean(baseline.values));
-    const tests = comparisons.filter(({ p }) => p !== null).length;
-    const comparison = { ...measured, adjustedP, verdict };
-    return {
-      ...comparison,
-      sentence: sentenceOf(comparison, baseline, variant, options, tests),
-    };
+    const comparison = { ...measured, adjustedP, tests, verdict };
+    return { ...comparison, sentence: comparisonSentence(comparison, baseline, variant) };
   });
 }
 
@@ -128,10 +148,24 @@ function measure(baseline: Group, variant: Group, options: ComparisonOptions): M
     what: options.what,
     unit: options.unit,
     n,
+    means: {
+      baseline: n.baseline > 0 ? mean(before) : null,
+      variant: n.variant > 0 ? mean(after) : null,
+    },
+    paired,
     ...(Math.min(n.baseline, n.variant) < fewestRuns ? noTest : testOf(before, after, paired)),
     change: change.testable ? { change: change.change, interval: change.interval } : null,
+    difference: differenceOfMeans(before, after, options),
     hedgesG: effect.testable ? effect.g : null,
+    hedgesGInterval: effect.testable ? effect.interval : null,
+    runsNeeded: runsNeeded([before, after], change.testable ? change.change : 0),
   };
+}
+
+function runsNeeded(groups: readonly (readonly number[])[], change: number): number | null {
+  const variation = pooledVariation(groups);
+  if (!variation || change === 0) return null;
+  return Math.max(fewestRuns, runsPerGroup(variation, Math.abs(change)));
 }
 
 type Tested = Pick<GroupComparison, 'test' | 'statistic' | 'df' | 'p' | 'smallestP'>;
@@ -175,58 +209,3 @@ function verdictOf(p: number | null, difference: number): GroupComparison['verdi
   if (p >= significance) return 'no difference shown';
   return difference < 0 ? 'less' : 'more';
 }
-
-const testNames: Record<TestName, string> = {
-  welch: 'Welch’s t test',
-  'paired-t': 'paired t test',
-  'mann-whitney': 'Mann-Whitney U test',
-  wilcoxon: 'Wilcoxon signed-rank test',
-};
-
-function sentenceOf(
-  { n, test, adjustedP, smallestP, change, verdict }: Omit<GroupComparison, 'sentence'>,
-  baseline: Group,
-  variant: Group,
-  { what, unit, paired }: ComparisonOptions,
-  tests: number,
-): string {
-  const subject = `${variant.name} against ${baseline.name}`;
-  if (n.baseline === 0 || n.variant === 0)
-    return `${subject}: no ${what} to compare, because ${(n.variant === 0 ? variant : baseline).name} has none.`;
-  const means = [variant, baseline].map(({ values }) => `${significant(mean(values), 4)} ${unit}`);
-  const measured = `mean ${what} ${means.join(' against ')}`;
-  const size = change ? ` (${inPercent(change.change)})` : '';
-  if (verdict === 'not testable' || adjustedP === null || test === null)
-    return Math.min(n.baseline, n.variant) < fewestRuns
-      ? `${subject}: ${measured}${size}. With ${n.variant} and ${runs(n.baseline)} that can be chance; a test needs ${fewestRuns} of each.`
-      : sameInPairs(baseline, variant, paired)
-        ? `${subject}: ${measured}, the same in every pair of runs; there is no difference to test.`
-        : `${subject}: ${measured} in every run; without any spread there is nothing to test.`;
-
-  const interval = change?.interval
-    ? `, 95 % interval ${inPercent(change.interval.low)} to ${inPercent(change.interval.high)}`
-    : '';
-  const count = paired ? `${n.variant} pairs of runs` : `${n.variant} and ${runs(n.baseline)}`;
-  const correction = tests > 1 ? `, corrected for ${tests} tests` : '';
-  const proof = `${testNames[test]}, ${pValue(adjustedP)}${correction}, ${count}`;
-  const found =
-    verdict === 'no difference shown'
-      ? `no difference in ${what} is shown`
-      : `${verdict} ${what}, and more than chance would explain`;
-  const hopeless =
-    verdict === 'no difference shown' && smallestP !== null && smallestP >= significance
-      ? ` With so few runs this test cannot show any difference: its p is never below ${significant(smallestP, 2)}.`
-      : '';
-  return `${subject}: ${found}. ${measured[0]!.toUpperCase()}${measured.slice(1)}${size}${interval} (${proof}).${hopeless}`;
-}
-
-/** Every run has the value of its partner, while the values of the runs differ. */
-const sameInPairs = (baseline: Group, variant: Group, paired = false): boolean =>
-  paired &&
-  variant.values.every((value, i) => value === baseline.values[i]) &&
-  new Set(variant.values).size > 1;
-
-const inPercent = (share: number): string =>
-  share === 0
-    ? 'no change'
-    : `${significant(Math.abs(share) * 100, 3)} % ${share < 0 ? 'less' : 'more'}`;

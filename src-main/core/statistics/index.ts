@@ -9,9 +9,19 @@ export {
   type Group,
   type GroupComparison,
 } from './comparison.ts';
-export { cohenD, hedgesG, relativeChange, runsPerGroup, type RelativeChange } from './effects.ts';
+export {
+  cohenD,
+  differenceOfMeans,
+  hedgesG,
+  pooledVariation,
+  relativeChange,
+  runsPerGroup,
+  type Difference,
+  type RelativeChange,
+} from './effects.ts';
 export { summariseGroup, type GroupSummary, type Quantity } from './group.ts';
 export type { Interval, NotTestable, Outcome } from './outcome.ts';
+export { testNames, verdictsOf, type Verdict } from './sentences.ts';
 export { shapiroWilk, type ShapiroWilk } from './shapiro-wilk.ts';
 export {
   holm,
@@ -26,6 +36,7 @@ export {
 export {
   dominates,
   energyToReach,
+  hypervolume,
   kwhPerF1Point,
   marginalKwhPerF1Point,
   paretoFront,

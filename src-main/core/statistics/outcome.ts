@@ -27,3 +27,8 @@ export interface Interval {
   low: number;
   high: number;
 }
+
+/** Below this a test rejects. */
+export const significance = 0.05;
+/** Fewer runs than this are reported as they are. */
+export const fewestRuns = 3;

@@ -65,3 +65,19 @@ export function energyToReach(
     ? { reached: true, kwh: first.kwh }
     : { reached: false, kwh: curve.at(-1)?.kwh ?? null };
 }
+
+/**
+ * Area that a front covers, as a share of all that could be: energy from 0 to `limit.kwh`, F1 from `limit.f1` to 1.
+ * 1 would be a perfect F1 for nothing. Points beyond the limits add nothing; only fronts of one limit compare.
+ */
+export function hypervolume(points: readonly Point[], limit: Point): number | null {
+  if (!(limit.kwh > 0 && limit.f1 < 1)) return null;
+  const front = paretoFront(points)
+    .filter(({ kwh, f1 }) => kwh < limit.kwh && f1 > limit.f1)
+    .sort((a, b) => a.kwh - b.kwh);
+  const area = front.reduce(
+    (sum, { kwh, f1 }, i) => sum + ((front[i + 1]?.kwh ?? limit.kwh) - kwh) * (f1 - limit.f1),
+    0,
+  );
+  return area / (limit.kwh * (1 - limit.f1));
+}

@@ -9,6 +9,7 @@ import {
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
 import { getRun } from './reads.ts';
+import { groupRows, groupsOf, tradeOffOf } from './groups.ts';
 import { repeatsOf } from './repeats.ts';
 import { withoutWarmUps } from './warm-ups.ts';
 
@@ -20,14 +21,20 @@ export const compare = (db: ReadableDb, ids: number[]): Comparison =>
 
 export function compareRuns(all: RunDetail[]): Comparison {
   const { kept: runs, warmUps } = withoutWarmUps(all);
+  const summaries = runs.map(({ summary }) => summary);
+  const rows = [...withinBases(quantityRows(runs), runs), ...configRows(runs)];
+  const groups = groupsOf(summaries);
   return {
     warmUps: warmUps.map(({ id, name }) => ({ id, name })),
     copies: runs.flatMap(({ summary: { id, name, copyOf } }) =>
       copyOf === null ? [] : [{ id, name, copyOf }],
     ),
-    runs: runs.map(({ summary }) => summary),
-    rows: [...withinBases(quantityRows(runs), runs), ...configRows(runs)],
-    repeats: repeatsOf(runs.map(({ summary }) => summary)),
+    runs: summaries,
+    rows,
+    groups,
+    groupRows: groupRows(rows, summaries, groups),
+    tradeOff: tradeOffOf(summaries, groups),
+    repeats: repeatsOf(summaries),
   };
 }
 

@@ -1,6 +1,13 @@
 /** Runs that repeat each other, as groups: what each measured, and whether the groups differ (method H.3, H.4). */
 import type { RepeatedRuns, RunSummary } from '../../contract.ts';
-import { compareAll, summariseGroup, type Family, type Quantity } from '../statistics/index.ts';
+import {
+  compareAll,
+  summariseGroup,
+  verdictsOf,
+  type Family,
+  type Quantity,
+} from '../statistics/index.ts';
+import { repeatKey, uniqueNames } from './groups.ts';
 import { isWarmUp } from './warm-ups.ts';
 
 interface Measured extends Quantity {
@@ -19,14 +26,11 @@ const quantities: Measured[] = [
 /** Repeats from which statistics begin to say something. */
 const enough = 3;
 
-/** The same for runs that repeat each other: what a file says was not measured here, and repeats nothing of ours. */
-export const repeatKey = ({ status, group }: RunSummary): string =>
-  `${status === 'imported' ? 'imported ' : ''}${group}`;
-
 /**
  * Groups by everything in the config but name and seed. The group of the first run is the baseline. Only runs of one
  * start of a matrix took place in turn on one machine: only they are compared in pairs of a seed.
- * Copies at another price are left out. @returns null where no group has three runs that ended as they should.
+ * Copies at another price are left out. @returns null where there is neither a group of three runs that ended as they
+ * should nor another one to compare it with.
  */
 export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
   const counted = runs.filter(
@@ -36,14 +40,36 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
       // the same joules once more are no repeat
       run.copyOf === null,
   );
-  const groups = [...Map.groupBy(counted, repeatKey).values()].map((members) => ({
-    name: nameOf(members),
+  const repeated = [...Map.groupBy(counted, repeatKey).values()];
+  const names = uniqueNames(repeated);
+  const groups = repeated.map((members, i) => ({
+    name: names[i]!,
     ids: members.map(({ id }) => id),
     members,
   }));
-  if (!groups.some(({ ids }) => ids.length >= enough)) return null;
+  if (groups.length < 2 && !groups.some(({ ids }) => ids.length >= enough)) return null;
 
   const [baseline, ...variants] = groups;
+  const comparisons = compareAll(
+    quantities.flatMap(({ of, what, unit }) => {
+      const values = ({ name, members }: (typeof groups)[number]) => ({
+        name,
+        values: known(members, of),
+      });
+      return variants.map((variant): Family => {
+        const both = [...baseline!.members, ...variant.members];
+        const paired =
+          inTurn(both) &&
+          seedsOf(baseline!.members) === seedsOf(variant.members) &&
+          both.every((run) => of(run) !== null);
+        return {
+          baseline: values(baseline!),
+          variants: [values(variant)],
+          options: { what, unit, paired },
+        };
+      });
+    }),
+  );
   return {
     groups: groups.map(({ name, ids, members }) => ({
       name,
@@ -54,26 +80,8 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
         ...summariseGroup(known(members, of), { what, unit }),
       })),
     })),
-    comparisons: compareAll(
-      quantities.flatMap(({ of, what, unit }) => {
-        const values = ({ name, members }: (typeof groups)[number]) => ({
-          name,
-          values: known(members, of),
-        });
-        return variants.map((variant): Family => {
-          const both = [...baseline!.members, ...variant.members];
-          const paired =
-            inTurn(both) &&
-            seedsOf(baseline!.members) === seedsOf(variant.members) &&
-            both.every((run) => of(run) !== null);
-          return {
-            baseline: values(baseline!),
-            variants: [values(variant)],
-            options: { what, unit, paired },
-          };
-        });
-      }),
-    ),
+    comparisons,
+    verdicts: verdictsOf(comparisons),
   };
 }
 
@@ -93,11 +101,4 @@ function seedsOf(members: readonly RunSummary[]): string {
   const seeds = members.map(({ seed }) => seed);
   const distinct = new Set(seeds).size === seeds.length && !seeds.includes(null);
   return distinct ? seeds.toSorted((a, b) => a! - b!).join() : `runs ${members[0]!.id}`;
-}
-
-function nameOf(members: readonly RunSummary[]): string {
-  const ids = members.map(({ id }) => id).join(', ');
-  const [{ name, status }] = members as [RunSummary];
-  const numbers = `${status === 'imported' ? 'imported ' : ''}${members.length === 1 ? 'run' : 'runs'} ${ids}`;
-  return name ? `${name} (${numbers})` : numbers;
 }

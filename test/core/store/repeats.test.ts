@@ -19,14 +19,43 @@ const run = (group: string, seed: number, wh: number | null, more: Partial<RunSu
     ...more,
   }) as RunSummary;
 
-const inMatrix = { matrix: { group: 1, warmUp: false } as RunSummary['matrix'] };
-const plain = [17.34, 17.31, 17.52, 17.28].map((wh, i) => run('plain', i, wh, inMatrix));
-const half = [13.9, 14.2, 13.7, 14.0].map((wh, i) => run('half', i, wh, inMatrix));
+const inMatrix = (arm: string) => ({
+  matrix: { group: 1, arm, armTitle: arm, warmUp: false } as RunSummary['matrix'],
+});
+const plain = [17.34, 17.31, 17.52, 17.28].map((wh, i) => run('plain', i, wh, inMatrix('plain')));
+const half = [13.9, 14.2, 13.7, 14.0].map((wh, i) => run('half', i, wh, inMatrix('half')));
 
 describe('repeats', () => {
-  it('are nothing below three', () => {
-    expect(repeatsOf([plain[0]!, half[0]!])).toBeNull();
-    expect(repeatsOf([plain[0]!, plain[1]!, half[0]!, half[1]!])).toBeNull();
+  it('are nothing below three of one kind', () => {
+    expect(repeatsOf([plain[0]!])).toBeNull();
+    expect(repeatsOf([plain[0]!, plain[1]!])).toBeNull();
+  });
+
+  it('too few to test say how many would do', () => {
+    const [one] = repeatsOf([plain[0]!, half[0]!])!.verdicts;
+    expect(one).toEqual({
+      variants: ['half'],
+      baseline: 'plain',
+      sentence:
+        'half against plain: energy was 20 % less, not testable with 1 and 1 run (a test takes 3 of each); ' +
+        'macro F1 was the same, not testable with 1 and 1 run (a test takes 3 of each).',
+    });
+    const two = repeatsOf([plain[0]!, plain[2]!, half[0]!, half[1]!])!;
+    // a spread of 1.1 % against a difference of 19 %
+    expect(two.comparisons[0]).toMatchObject({ verdict: 'not testable', runsNeeded: 3 });
+    expect(two.verdicts[0]!.sentence).toContain(
+      'not testable with 2 and 2 runs (about 3 of each would show a difference of this size)',
+    );
+  });
+
+  it('groups of one run each are told together where they are many', () => {
+    const many = Array.from({ length: 84 }, (_, i) => run(`arm ${i}`, 0, 10 + i));
+    const { verdicts } = repeatsOf([...plain, ...many])!;
+    expect(verdicts).toHaveLength(1);
+    expect(verdicts[0]!.variants).toHaveLength(84);
+    expect(verdicts[0]!.sentence).toBe(
+      'Not testable against plain: arm 0, arm 1, arm 2 and 81 more. A test takes 3 runs of each side.',
+    );
   });
 
   it('count runs that were done, and no warm-up', () => {
@@ -97,7 +126,10 @@ describe('repeats', () => {
     const cold = run('plain (warm-up)', 20, 30, { status: 'imported' });
     const { groups, comparisons } = repeatsOf([...plain, ...imported, cold])!;
     expect(groups.map(({ ids }) => ids.length)).toEqual([4, 3]);
-    expect(groups[1]!.name).toContain('(imported runs ');
+    expect(groups.map(({ name }) => name)).toEqual([
+      expect.stringMatching(/^plain \(runs 1 to 4\)$/),
+      expect.stringMatching(/^plain \(runs \d+ to \d+\)$/),
+    ]);
     expect(comparisons[0]).toMatchObject({ n: { baseline: 4, variant: 3 } });
   });
 
@@ -116,8 +148,10 @@ describe('repeats', () => {
   it('read well', () => {
     const text = repeatsText(repeatsOf([...plain, ...half])!);
     expect(text).toMatch(
-      /^plain \(runs 1, 2, 3, 4\)\n {2}Energy: 17\.\d+ ± \d\.\d+ Wh \(mean of 4 runs/,
+      /^plain \(runs 1 to 4\)\n {2}Energy: 17\.\d+ ± \d\.\d+ Wh \(mean of 4 runs/,
     );
-    expect(text).toContain('half (runs 5, 6, 7, 8) against plain (runs 1, 2, 3, 4): less energy');
+    expect(text).toMatch(
+      /\nhalf used 20 % less energy than plain \(95 % interval 18 to 21 % less; 4 paired runs; p < 0\.001\); macro F1 was the same, nothing to test\.$/,
+    );
   });
 });
