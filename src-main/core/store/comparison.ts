@@ -9,7 +9,7 @@ import {
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
 import { getRun } from './reads.ts';
-import { groupRows, groupsOf, tradeOffOf } from './groups.ts';
+import { groupRows, groupsOf, tradeOffOf, withinBands } from './groups.ts';
 import { repeatsOf } from './repeats.ts';
 import { withoutWarmUps } from './warm-ups.ts';
 
@@ -353,18 +353,6 @@ function quantityRow(quantity: Quantity, runs: RunDetail[]): ComparisonRow {
     tied: values.map((_, i) => i > 0 && withinBands(values, uncertainty, i)),
     differs: differ(values),
   };
-}
-
-/**
- * A difference to the first run that is no larger than the bands of the two explain. A value without a band
- * is never tied: there is nothing to judge it by.
- */
-function withinBands(values: Cell[], bands: (number | null)[], i: number): boolean {
-  const [a, b] = [values[0], values[i]];
-  const [bandA, bandB] = [bands[0] ?? null, bands[i] ?? null];
-  if (typeof a !== 'number' || typeof b !== 'number' || a === b) return false;
-  if (bandA === null || bandB === null) return false;
-  return Math.abs(b - a) <= Math.hypot(bandA, bandB);
 }
 
 /** One row per setting, in the order of the schema; where a run lacks it (another dataset), null. */

@@ -79,16 +79,30 @@ export function groupRows(
         : together(values, row.group);
     });
     const values = columns.map(({ value }) => value);
+    const uncertainty = columns.map(({ band }) => band);
     return {
       ...row,
       values,
-      uncertainty: columns.map(({ band }) => band),
+      uncertainty,
+      tied: values.map((_, i) => i > 0 && withinBands(values, uncertainty, i)),
       differs: values.some((value) => value !== values[0]),
     };
   });
 }
 
 type Cell = ComparisonRow['values'][number];
+
+/**
+ * A difference to the first run that is no larger than the bands of the two explain. A value without a band
+ * is never tied: there is nothing to judge it by.
+ */
+export function withinBands(values: Cell[], bands: (number | null)[], i: number): boolean {
+  const [a, b] = [values[0], values[i]];
+  const [bandA, bandB] = [bands[0] ?? null, bands[i] ?? null];
+  if (typeof a !== 'number' || typeof b !== 'number' || a === b) return false;
+  if (bandA === null || bandB === null) return false;
+  return Math.abs(b - a) <= Math.hypot(bandA, bandB);
+}
 
 function together(
   values: Cell[],

@@ -30,6 +30,7 @@ const row = (
   group,
   values,
   uncertainty: values.map(() => 0.5),
+  tied: values.map(() => false),
   better: 'lower',
   differs: true,
 });
