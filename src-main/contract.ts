@@ -635,6 +635,40 @@ export interface Forecast {
   memoryBytes: number;
 }
 
+/** A figure with the interval that it is expected in. */
+export interface Estimate {
+  low: number;
+  value: number;
+  high: number;
+}
+
+/** What a run will take on this machine, and how that is known. */
+export interface RunCost {
+  /**
+   * `runs`: earlier runs of the same experiment here; `measured`: its own programs, trained here for some
+   * seconds; `throughput`: operations per second of other work here; `none`: nothing has run here yet.
+   */
+  basis: 'runs' | 'measured' | 'throughput' | 'none';
+  /** A sentence. */
+  how: string;
+  /** Ids of the runs that tell it. */
+  runs: number[];
+  /** The engine that it holds for; null while that is not known. */
+  engine: EngineName | null;
+  /** Active time, without the idle baseline before it. */
+  seconds: Estimate | null;
+  /** Without PUE; null also where no power was read. The sensors' own uncertainty comes on top. */
+  wh: Estimate | null;
+  /** With PUE, at the yearly figure of the region. */
+  gCO2e: Estimate | null;
+  baselineSeconds: number;
+}
+
+export interface ConfigCost {
+  forecast: Forecast;
+  cost: RunCost;
+}
+
 export interface Preset {
   id: string;
   title: string;
@@ -692,7 +726,7 @@ export interface MatrixRun {
 export interface MatrixPreview {
   /** The order with everything it left open. */
   order: Required<Omit<MatrixOrder, 'common'>>;
-  arms: (MatrixArm & { config: ExperimentConfig; forecast: Forecast })[];
+  arms: (MatrixArm & { config: ExperimentConfig; forecast: Forecast; cost: RunCost })[];
   runs: MatrixRun[];
   /** Over all runs, the warm-up included; memory of the largest. */
   total: {
@@ -700,8 +734,12 @@ export interface MatrixPreview {
     steps: number;
     trainMacs: number;
     memoryBytes: number;
-    /** From earlier runs of exactly these configs on this machine; null unless every arm has one. */
-    seconds: number | null;
+    /** Idle baselines included; null unless the cost of every arm is known. */
+    seconds: Estimate | null;
+    wh: Estimate | null;
+    gCO2e: Estimate | null;
+    /** How that is known, in a sentence or two. */
+    how: string;
   };
   /** `arms`: of which it is said; empty where of all. */
   warnings: { message: string; arms: string[] }[];
@@ -1119,6 +1157,14 @@ export const calls = {
     | { ok: false; issues: ConfigIssue[] }
   >()(v.strictObject({ config: json })),
 
+  /** What it will take on this machine, from what has run here. */
+  'experiments.forecast': define<ConfigCost>()(v.strictObject({ config: json })),
+  /**
+   * Trains it for some seconds and tells the same from that. Refused while anything runs or waits; runs that
+   * are started meanwhile wait.
+   */
+  'experiments.measure': define<ConfigCost>()(v.strictObject({ config: json })),
+
   'matrices.list': define<Matrix[]>()(nothing),
   /** What an order would run, in which order, and what it would cost. */
   'matrices.preview': define<MatrixPreview>()(matrixOrderSchema),
@@ -1301,6 +1347,8 @@ export interface Events {
     byKind: Partial<Record<ComponentKind, number | null>>;
   };
   datasets: DatasetState;
+  /** What a measurement for a forecast is doing; null when it is over. */
+  measuring: { label: string | null };
   notice: { level: 'info' | 'warning' | 'error'; message: string; hint: string | null };
 }
 export type EventName = keyof Events;

@@ -19,6 +19,7 @@ import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { exportRuns } from './commands/export.ts';
 import { importRuns } from './commands/import.ts';
+import { forecast } from './commands/forecast.ts';
 import { list } from './commands/list.ts';
 import { matrix } from './commands/matrix.ts';
 import { options } from './commands/options.ts';
@@ -31,6 +32,7 @@ import { appVersion } from './session.ts';
 
 const commands: Command[] = [
   run,
+  forecast,
   matrix,
   list,
   show,

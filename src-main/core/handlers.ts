@@ -6,13 +6,16 @@ import {
   AppError,
   contractVersion,
   type commandOrderSchema,
+  type ConfigCost,
   type ExperimentConfig,
   type ExportedFile,
+  type Forecast,
   type Handlers,
   type Machine,
   type MatrixOrder,
   type MatrixPreview,
   type Refusal,
+  type RunCost,
   type RunPlace,
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
@@ -32,8 +35,11 @@ import {
   memoryRefusal,
   presets,
   previewOf,
+  runCost,
+  shapeOf,
   warningsOf,
   type Memory,
+  type Place,
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, importCsv } from './report/index.ts';
@@ -44,7 +50,7 @@ import { folderBytes } from './runs/removal.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, pricingOf } from './settings.ts';
-import { describeCommand, groupOf } from './store/describe.ts';
+import { describeCommand } from './store/describe.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
   const { options, store, events, datasets, queue, metering, calibrator, intensity } = shop;
@@ -79,9 +85,34 @@ export function createHandlers(shop: Workshop): Handlers {
     refuse(memoryRefusal(largest.config, largest.cost, memoryFor(largest.config)));
   };
 
+  const placeOf = ({ compute }: ExperimentConfig): Place => ({
+    engine: compute.engine === 'auto' ? shop.engines().autoEngine : compute.engine,
+    cpu: metering.inventory?.cpu.brand ?? null,
+  });
+
+  /** What configs will take here, by what has run here until now. */
+  const costs = async (): Promise<(config: ExperimentConfig, of: Forecast) => RunCost> => {
+    const [runs, known] = await Promise.all([store.pastRuns(), shop.rehearsals.known()]);
+    return (config, of) => {
+      const place = placeOf(config);
+      const shape = shapeOf(config, place);
+      const { region, pue } = pricingOf(config, shop.settings()).pricing;
+      const { [shape]: measured = null, ...others } = known;
+      const experience = { runs, measured, others: Object.values(others) };
+      return runCost(config, of, experience, place, (region.gPerKwh * pue) / 1000);
+    };
+  };
+
+  const costOf = async (config: ExperimentConfig): Promise<ConfigCost> => {
+    // which engine `auto` takes is found out once
+    if (placeOf(config).engine === null) await shop.hardwareKnown();
+    const own = forecast(config);
+    return { forecast: own, cost: (await costs())(config, own) };
+  };
+
   const previewMatrix = async (request: MatrixOrder): Promise<MatrixPreview> => {
     const expansion = expandMatrix(request);
-    const [states, runs] = await Promise.all([datasets.list(), store.listRuns()]);
+    const [states, cost] = await Promise.all([datasets.list(), costs()]);
     const { engines } = shop.engines();
     return previewOf(expansion, {
       warnings: (config, cost) => [
@@ -89,12 +120,7 @@ export function createHandlers(shop: Workshop): Handlers {
         ...warningsOf(config, cost, memoryFor(config)),
       ],
       refusal: (config, cost) => memoryRefusal(config, cost, memoryFor(config)),
-      seconds: (config) => {
-        const group = groupOf(config);
-        const same = runs.filter((run) => run.status === 'done' && run.group === group);
-        const times = same.flatMap(({ seconds }) => seconds ?? []);
-        return times.length === 0 ? null : times.reduce((a, b) => a + b) / times.length;
-      },
+      cost,
     });
   };
 
@@ -291,6 +317,15 @@ export function createHandlers(shop: Workshop): Handlers {
       if (!result.ok) return result;
       const missing = lacks(result.config, await datasets.list(), shop.engines().engines);
       return { ...result, warnings: [...missing.map(asWarning), ...result.warnings] };
+    },
+
+    'experiments.forecast': ({ config }) => costOf(checked(config, 0, [config])),
+    'experiments.measure': async ({ config: input }) => {
+      const config = checked(input, 0, [input]);
+      await shop.hardwareKnown();
+      await refuseUnfit([config]);
+      await shop.rehearsals.measure(config, placeOf(config));
+      return costOf(config);
     },
 
     'matrices.list': () => matrices(),

@@ -19,6 +19,7 @@ import type {
 } from '../contract.ts';
 import { defaultMeterSettings } from '../meter/settings.ts';
 import { monotonicMicros } from '../port.ts';
+import type { RehearsalLength } from '../trainer/messages.ts';
 import { serveControl } from './control.ts';
 import { lockHome } from './data-home.ts';
 import { createDatasets, type Datasets } from './datasets.ts';
@@ -26,6 +27,7 @@ import { createCalibrator, type Calibrator, type LoadRuns } from './energy/calib
 import { createIntensity, type IntensityService } from './energy/intensity/index.ts';
 import { detectEngines } from './engines.ts';
 import { createEvents, type EventBus } from './events.ts';
+import { createRehearsals, type Rehearsals } from './experiments/index.ts';
 import { createHandlers } from './handlers.ts';
 import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
@@ -67,7 +69,12 @@ export interface HostOptions {
   /** Takes a line now and then. Default: stderr. */
   log?: (line: string) => void;
   /** Tests shorten these. */
-  timing?: { stopPatienceMs?: number; stopInsistMs?: number; meterRestartMs?: number };
+  timing?: {
+    stopPatienceMs?: number;
+    stopInsistMs?: number;
+    meterRestartMs?: number;
+    rehearsal?: RehearsalLength;
+  };
 }
 
 export interface Host {
@@ -102,6 +109,7 @@ export interface Workshop {
   readonly calibrator: Calibrator;
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
+  readonly rehearsals: Rehearsals;
   readonly intensity: IntensityService;
   readonly commands: CommandDesk;
   readonly dataDir: string;
@@ -245,6 +253,20 @@ export async function createHost(options: HostOptions): Promise<Host> {
     });
     undo.unshift(() => calibrator.close());
 
+    const rehearsals = createRehearsals({
+      store,
+      metering,
+      samples,
+      queue,
+      spawn: options.spawn,
+      trainerEntry: options.entries.trainer,
+      dataDir,
+      quiet: engines.quiet,
+      length: options.timing?.rehearsal,
+      tell: (label) => events.emit('measuring', { label }),
+    });
+    undo.unshift(() => rehearsals.close());
+
     const datasets = createDatasets(
       dataDir,
       (state) => events.emit('datasets', state),
@@ -285,6 +307,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       removal,
       loads: (how) => (loads = how),
       models,
+      rehearsals,
       intensity,
       commands,
       store,

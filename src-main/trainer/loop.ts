@@ -82,7 +82,7 @@ async function inPhase<Result>(
 
 // --- prepare --------------------------------------------------------------------------------------
 
-interface Prepared {
+export interface Prepared {
   engine: Engine;
   why: string;
   stages: readonly PreparedStage[];
@@ -91,7 +91,8 @@ interface Prepared {
   start: Pick<Checkpoint, 'position' | 'best' | 'state'>;
 }
 
-async function prepare(run: TrainingRun): Promise<Prepared> {
+/** Opens data and engine, and the recipe of every stage. */
+export async function prepare(run: TrainingRun): Promise<Prepared> {
   const { config } = run;
   const { train, distil } = config;
   const earlier = run.resume ? await checkpointOrigin(run.resume) : null;
@@ -177,7 +178,10 @@ async function teacherTensors(
   );
 }
 
-const openData = ({ dataDir, post, stop }: TrainingRun, dataset: DatasetConfig): Promise<Dataset> =>
+export const openData = (
+  { dataDir, post, stop }: TrainingRun,
+  dataset: DatasetConfig,
+): Promise<Dataset> =>
   openDataset(dataset, {
     dataDir,
     onProgress: (label, fraction) => post({ type: 'progress', label, fraction }),

@@ -1,8 +1,8 @@
 /**
- * The trainer process: one run, one look at the engines or one model to take away, then
+ * The trainer process: one run, its rehearsal, one look at the engines or one model to take away, then
  * it ends. Started by the host.
  *
- * Exit code 0: done, stopped as asked, engines reported or file written. 1: failed; a `failed` message says why.
+ * Exit code 0: done, stopped as asked, rehearsed, engines reported or file written. 1: failed; a `failed` message says why.
  */
 import { AppError } from '../contract.ts';
 import type { ExperimentConfig } from '../experiment-config.ts';
@@ -13,6 +13,7 @@ import { exportModel } from './export/index.ts';
 import { describeFailure } from './failure.ts';
 import { train } from './loop.ts';
 import type { FromTrainer, ToTrainer } from './messages.ts';
+import { rehearse } from './rehearsal.ts';
 
 const stop = new AbortController();
 // without a parent nobody watches or pays: keep what was learnt, then end
@@ -37,6 +38,8 @@ function workOf(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<void> {
       return detect();
     case 'export':
       return exportModel(message).then((exported) => port.post({ type: 'exported', ...exported }));
+    case 'rehearse':
+      return rehearseFor(message);
     case 'start':
       return start(message);
   }
@@ -60,6 +63,24 @@ function start({ config, dataDir, runDir, resume }: ToTrainer & { type: 'start' 
     },
     stop: stop.signal,
   });
+}
+
+async function rehearseFor(message: ToTrainer & { type: 'rehearse' }): Promise<void> {
+  const { config, dataDir, length } = message;
+  const rehearsal = await rehearse(
+    {
+      config,
+      dataDir,
+      // nothing is written
+      runDir: '',
+      resume: null,
+      openEngine: () => open(config.compute),
+      post: (said) => port.post(said),
+      stop: stop.signal,
+    },
+    length,
+  );
+  port.post({ type: 'rehearsed', rehearsal });
 }
 
 /** The host tells by it what other programs took of the processor. */

@@ -6,6 +6,7 @@
  * clock as the meter's, so that energy can be cut at exactly these moments. Steps and epochs count from 1.
  */
 import type { EngineName, ExperimentConfig } from '../experiment-config.ts';
+import type { TrainingPhase } from '../stage-epochs.ts';
 
 export type ToTrainer =
   | {
@@ -28,6 +29,8 @@ export type ToTrainer =
       target: string;
       facts: ExportFacts;
     }
+  /** Train for some seconds, answer with `rehearsed`, then exit. Sent instead of `start`. */
+  | { type: 'rehearse'; config: ExperimentConfig; dataDir: string; length: RehearsalLength }
   /** Finish the step, write a checkpoint, say `stopped`. */
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
@@ -57,6 +60,43 @@ export interface ExportFacts {
     region: string;
     components: string[];
   } | null;
+}
+
+/** How long a rehearsal trains. */
+export interface RehearsalLength {
+  /** Steps of each kind before any is timed. */
+  warmUp: number;
+  /** Steps of each kind that are timed at least... */
+  steps: number;
+  /** ... and how long at least, all kinds together; each gets its part. */
+  seconds: number;
+  /** Then it is enough, however few steps there were. */
+  mostSeconds: number;
+}
+
+/** Steps of one kind, timed. */
+export interface RehearsedSteps {
+  /** On kept patches; otherwise on all there are. */
+  selects: boolean;
+  from: number;
+  to: number;
+  stepMs: number[];
+}
+
+/** What the parts of a run take here. */
+export interface Rehearsal {
+  engine: { name: EngineName; description: string; why: string };
+  /** Data from their caches, and the engine. */
+  prepareSeconds: number;
+  compileSeconds: number;
+  stages: {
+    phase: TrainingPhase;
+    batch: number;
+    /** Of what a frozen model gives once per image; 0 where there is none. */
+    onceSecondsPerImage: number;
+    steps: RehearsedSteps[];
+  }[];
+  evaluation: { batch: number; batchSeconds: number };
 }
 
 /** Whether an engine can be used on this machine, for the Machine page and `doctor`. */
@@ -167,6 +207,7 @@ export interface TrainerError {
 export type FromTrainer =
   | { type: 'engines'; engines: EngineStatus[]; chosen: EngineName }
   | { type: 'exported'; bytes: number; step: number }
+  | { type: 'rehearsed'; rehearsal: Rehearsal }
   /** Sent once, when everything is loaded and compiled. */
   | {
       type: 'ready';

@@ -15,6 +15,7 @@ import { follow } from '../follow.ts';
 import { matrixResults, resultsText } from '../matrix-results.ts';
 import { withSession, type Session } from '../session.ts';
 import { count, duration, runsTable, table } from '../text.ts';
+import { range, timeRange } from './forecast.ts';
 import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
 
@@ -139,9 +140,7 @@ function previewText({ order, arms, runs, total, warnings, refusal }: MatrixPrev
       .map(({ arm }) => arm)
       .join(', ')}${turn.length > 4 ? ', ...' : ''}).`,
     `${count(total.steps)} steps, ${count(total.trainMacs)} MACs, ${gigabytes(total.memoryBytes)} of memory at most (modelled).`,
-    total.seconds === null
-      ? 'How long it takes is not known: these runs were never done here.'
-      : `About ${duration(total.seconds)}, as the same runs took here before.`,
+    `Time: ${timeRange(total.seconds)}; energy: ${range(total.wh, 'Wh')}; emissions: ${range(total.gCO2e, 'gCO2e')}. ${total.how}`,
     ...warnings.map(
       ({ message, arms: some }) =>
         `Note: ${message}${some.length > 0 ? ` (${some.join('; ')})` : ''}`,

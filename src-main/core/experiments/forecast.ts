@@ -19,51 +19,25 @@ import { stageCosts } from './stage-cost.ts';
 import { stageMemoryBytes } from './stage-memory.ts';
 
 export function forecast(config: ExperimentConfig): Forecast {
-  const { model, selection, train } = config;
+  const { train } = config;
   const { train: images, classes } = describeDataset(config.dataset);
 
-  const patches = seesPatches(model) ? patchCount(model) : null;
-  const kept =
-    seesPatches(model) && selection.mode !== 'off' ? keptPatches({ model, selection }) : patches;
-  // masked patches are blank, but they are computed all the same (method B.7)
-  const computed = selection.mode === 'drop' ? kept : patches;
-
-  const epochs = supervisedEpochs(config);
-  const costs = new Map<string, ModelCost>();
-  /** The model as the steps of an epoch have it: few different ones, however many epochs. */
-  const costAt = (epoch: number, pruned = prunedAfter(epoch - 1)): ModelCost => {
-    const routing = routingAt(config, epoch);
-    const key = JSON.stringify([routing, pruned]);
-    const cost = costs.get(key) ?? modelCost({ ...config, model: pruned, routing }, classes);
-    costs.set(key, cost);
-    return cost;
-  };
-  const prunedAfter = (epoch: number): ExperimentConfig['model'] =>
-    model.kind === 'vit' ? prunedModel(model, config.pruning, epoch, epochs) : model;
+  const { patches, kept, computed } = patchesOf(config);
   const last = modelCost(finalModel(config), classes);
   const macsFull = modelCost({ ...config, routing: { kind: 'none' } }, classes).macs(patches ?? 0);
 
-  /** MACs of an image of which only kept patches enter the encoder; choosing them may cost some. */
-  const reduced = (macs: ModelCost['macs']): number => macs(computed ?? 0) + scorerMacs(config);
-  /** MACs of one image where a share of the batches is reduced to kept patches. */
-  const mixed = (macs: ModelCost['macs'], share: number): number => {
-    const full = macs(patches ?? 0);
-    return full - share * (full - reduced(macs));
-  };
-
   const batch = Math.min(train.batch, images);
-  let perImage = 0;
-  let supervised = 0;
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const cost = costAt(epoch);
-    const share = selectedAt(config, epoch);
-    perImage += mixed((n) => cost.macs(n) + (cost.auxiliaryMacs?.(n) ?? 0), share);
-    supervised = Math.max(
-      supervised,
-      cost.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
-    );
-  }
-  perImage /= epochs;
+  const epochs = epochCosts(config, classes);
+  const perImage =
+    epochs.reduce((sum, { share, full, reduced }) => sum + full - share * (full - reduced), 0) /
+    epochs.length;
+  const supervised = Math.max(
+    ...epochs.map(({ share, model }) =>
+      model.memoryBytes(batch, (share < 1 ? patches : computed) ?? 0),
+    ),
+  );
+  const macsKept = last.macs(computed ?? 0) + scorerMacs(config);
+  const testShare = selectedAtTest(config);
   const stages = stageCosts(config, classes, perImage).map((stage) => {
     const { train: count, validation } = describeDataset(datasetOf(config, stage.phase));
     const batch = Math.min(train.batch, count);
@@ -85,8 +59,8 @@ export function forecast(config: ExperimentConfig): Forecast {
   return {
     parameters: last.parameters,
     macsFull,
-    macsKept: reduced(last.macs),
-    macsTest: mixed(last.macs, selectedAtTest(config)),
+    macsKept,
+    macsTest: last.macs(patches ?? 0) - testShare * (last.macs(patches ?? 0) - macsKept),
     patches,
     kept,
     tokensFull: patches === null ? null : patches + 1,
@@ -99,8 +73,60 @@ export function forecast(config: ExperimentConfig): Forecast {
   };
 }
 
+/** Patches of an image, those that are kept, and those that go through the encoder; null where a model sees none. */
+function patchesOf({ model, selection }: ExperimentConfig): {
+  patches: number | null;
+  kept: number | null;
+  computed: number | null;
+} {
+  if (!seesPatches(model)) return { patches: null, kept: null, computed: null };
+  const patches = patchCount(model);
+  const kept = selection.mode === 'off' ? patches : keptPatches({ model, selection });
+  // masked patches are blank, but they are computed all the same (method B.7)
+  return { patches, kept, computed: selection.mode === 'drop' ? kept : patches };
+}
+
+/** What an epoch of the stage that leaves the model costs. */
+export interface EpochCost {
+  /** Of its batches, in which only kept patches enter the encoder. */
+  share: number;
+  /** MACs of one image forward in training, of all its patches. */
+  full: number;
+  /** Of the kept ones; choosing them may cost some. */
+  reduced: number;
+  model: ModelCost;
+}
+
+/** The schedules of selection, routing and pruning, epoch by epoch. */
+export function epochCosts(config: ExperimentConfig, classes: number): EpochCost[] {
+  const { model } = config;
+  const { patches, computed } = patchesOf(config);
+  const epochs = supervisedEpochs(config);
+  /** The model as the steps of an epoch have it: few different ones, however many epochs. */
+  const costs = new Map<string, ModelCost>();
+  const costAt = (epoch: number): ModelCost => {
+    const pruned =
+      model.kind === 'vit' ? prunedModel(model, config.pruning, epoch - 1, epochs) : model;
+    const routing = routingAt(config, epoch);
+    const key = JSON.stringify([routing, pruned]);
+    const cost = costs.get(key) ?? modelCost({ ...config, model: pruned, routing }, classes);
+    costs.set(key, cost);
+    return cost;
+  };
+  return Array.from({ length: epochs }, (_, epoch) => {
+    const own = costAt(epoch);
+    const macs = (tokens: number): number => own.macs(tokens) + (own.auxiliaryMacs?.(tokens) ?? 0);
+    return {
+      share: selectedAt(config, epoch),
+      full: macs(patches ?? 0),
+      reduced: macs(computed ?? 0) + scorerMacs(config),
+      model: own,
+    };
+  });
+}
+
 /** The images of a stage. */
-function datasetOf(
+export function datasetOf(
   { dataset, pretrain }: ExperimentConfig,
   phase: TrainingPhase,
 ): ExperimentConfig['dataset'] {

@@ -7,3 +7,5 @@ export { expandMatrix, matrices } from './matrix.ts';
 export { previewOf } from './matrix-preview.ts';
 export { gigabytes, memoryOf, memoryRefusal, type Memory } from './memory.ts';
 export { presets } from './presets.ts';
+export { createRehearsals, type Rehearsals } from './rehearse.ts';
+export { runCost, shapeOf, type Place } from './run-cost.ts';

@@ -1,17 +1,28 @@
 /** What the runs of a matrix cost together, and what in them will surprise. */
-import type { ExperimentConfig, Forecast, MatrixPreview, Refusal } from '../../contract.ts';
+import type {
+  Estimate,
+  ExperimentConfig,
+  Forecast,
+  MatrixPreview,
+  Refusal,
+  RunCost,
+} from '../../contract.ts';
 import { forecast } from './forecast.ts';
 import type { Expansion } from './matrix.ts';
+import { total } from './run-cost.ts';
 
 interface Judges {
   warnings: (config: ExperimentConfig, cost: Forecast) => string[];
   refusal: (config: ExperimentConfig, cost: Forecast) => Refusal | null;
-  /** Mean seconds of earlier runs of the config here; null where there is none. */
-  seconds: (config: ExperimentConfig) => number | null;
+  /** What one run of it takes here. */
+  cost: (config: ExperimentConfig, cost: Forecast) => RunCost;
 }
 
 export function previewOf({ order, arms, runs }: Expansion, judges: Judges): MatrixPreview {
-  const priced = arms.map((arm) => ({ ...arm, forecast: forecast(arm.config) }));
+  const priced = arms.map((arm) => {
+    const own = forecast(arm.config);
+    return { ...arm, forecast: own, cost: judges.cost(arm.config, own) };
+  });
   const byId = new Map(priced.map((arm) => [arm.id, arm]));
   const over = (of: (arm: (typeof priced)[number]) => number): number =>
     runs.reduce((sum, run) => sum + of(byId.get(run.arm)!), 0);
@@ -24,8 +35,10 @@ export function previewOf({ order, arms, runs }: Expansion, judges: Judges): Mat
   // the greediest stands for all that are refused
   const greedy = priced.toSorted((a, b) => b.forecast.memoryBytes - a.forecast.memoryBytes)[0]!;
   const refusal = judges.refusal(greedy.config, greedy.forecast);
-  const times = new Map(priced.map(({ id, config }) => [id, judges.seconds(config)]));
-  const seconds = [...times.values()].includes(null) ? null : over(({ id }) => times.get(id) ?? 0);
+  const sumOf = (of: (cost: RunCost) => Estimate | null): Estimate | null =>
+    total(runs.map(({ arm }) => of(byId.get(arm)!.cost)));
+  const baselines = over(({ cost }) => cost.baselineSeconds);
+  const active = sumOf(({ seconds }) => seconds);
 
   return {
     order,
@@ -36,7 +49,10 @@ export function previewOf({ order, arms, runs }: Expansion, judges: Judges): Mat
       steps: over(({ forecast }) => forecast.steps),
       trainMacs: over(({ forecast }) => forecast.trainMacs),
       memoryBytes: greedy.forecast.memoryBytes,
-      seconds,
+      seconds: total([active, { low: baselines, value: baselines, high: baselines }]),
+      wh: sumOf(({ wh }) => wh),
+      gCO2e: sumOf(({ gCO2e }) => gCO2e),
+      how: howKnown(priced.map(({ cost }) => cost)),
     },
     warnings: [...warnings].map(([message, titles]) => ({
       message,
@@ -47,4 +63,25 @@ export function previewOf({ order, arms, runs }: Expansion, judges: Judges): Mat
       message: refusal.message.replace(/^This run/, `The arm “${greedy.title}”`),
     },
   };
+}
+
+/** In the words of the arms together. */
+function howKnown(costs: readonly RunCost[]): string {
+  const count = (basis: RunCost['basis']): number =>
+    costs.filter((cost) => cost.basis === basis).length;
+  const parts = (
+    [
+      ['runs', 'from earlier runs of them here'],
+      ['measured', 'from steps timed here'],
+      ['throughput', 'guessed from the speed of other work here, within a factor of about 3'],
+      ['none', 'not known: nothing has run here yet'],
+    ] as const
+  )
+    .map(([basis, words]) => [count(basis), words] as const)
+    .filter(([arms]) => arms > 0);
+  const said = parts.map(([arms, words]) =>
+    parts.length === 1 ? words : `${arms} ${arms === 1 ? 'arm' : 'arms'} ${words}`,
+  );
+  const text = said.join('; ');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

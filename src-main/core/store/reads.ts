@@ -18,6 +18,7 @@ import {
 } from '../../contract.ts';
 import { SampleFlag } from '../../meter/messages.ts';
 import { EnergyAccount, joulesPerWh } from '../energy/account.ts';
+import type { PastRun } from '../experiments/run-cost.ts';
 import { skippedMacs } from '../experiments/skipped-macs.ts';
 import type { ReadableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
@@ -287,6 +288,43 @@ function completed(config: ExperimentConfig | null): ExperimentConfig | null {
   const result = parseExperimentConfig(config);
   return result.ok ? result.config : config;
 }
+
+/** What the latest runs of this computer's own took, for the forecast of others; the newest first. */
+export const pastRuns = (db: ReadableDb, most = 60): PastRun[] =>
+  db
+    .all<{
+      id: number;
+      config: string;
+      forecast: string;
+      engine: string;
+      cpu: string | null;
+      seconds: number;
+      wh: number | null;
+    }>(
+      `select r.id, r.config, r.forecast, r.engine, json_extract(m.inventory, '$.cpu.brand') as cpu,
+         r.seconds, r.wh
+       from run r left join machine m on m.id = r.machine
+       where r.status = 'done' and r.copy_of is null and r.origin is null and r.command is null
+         and r.imported is null and r.config is not null and r.forecast is not null
+         and r.engine is not null and r.seconds > 0
+       order by r.id desc limit ?`,
+      most,
+    )
+    .flatMap(({ config, forecast, ...run }) => {
+      const complete = parseExperimentConfig(JSON.parse(config));
+      if (!complete.ok) return [];
+      const phases = db.rows<[string, number]>(
+        `select name, sum(to_t - from_t) / 1e6 from phase
+         where run = ? and to_t is not null and name <> 'baseline' group by name`,
+        run.id,
+      );
+      return {
+        ...run,
+        config: complete.config,
+        forecast: JSON.parse(forecast) as Forecast,
+        phases: Object.fromEntries(phases),
+      };
+    });
 
 const parsed = <T>(text: string | null): T | null =>
   text === null ? null : (JSON.parse(text) as T);

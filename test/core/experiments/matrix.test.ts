@@ -8,6 +8,7 @@ import {
 } from '../../../src-main/contract.ts';
 import { forecast } from '../../../src-main/core/experiments/forecast.ts';
 import { expandMatrix, matrices } from '../../../src-main/core/experiments/matrix.ts';
+import type { RunCost } from '../../../src-main/contract.ts';
 import { previewOf } from '../../../src-main/core/experiments/matrix-preview.ts';
 import { vitOf } from '../../fixtures/vit.ts';
 
@@ -229,10 +230,22 @@ describe('an order', () => {
 });
 
 describe('a preview', () => {
+  const unknown: RunCost = {
+    basis: 'none',
+    how: '',
+    runs: [],
+    engine: 'cpu',
+    seconds: null,
+    wh: null,
+    gCO2e: null,
+    baselineSeconds: 5,
+  };
+  const seconds = { low: 9, value: 10, high: 12 };
+  const costly: RunCost = { ...unknown, basis: 'runs', seconds, wh: { low: 1, value: 2, high: 3 } };
   const judges = {
     warnings: () => ['of all'],
     refusal: () => null,
-    seconds: () => null as number | null,
+    cost: () => unknown,
   };
   const expansion = expandMatrix({
     id: 'rq2',
@@ -251,14 +264,25 @@ describe('a preview', () => {
       trainMacs: 3 * none!.trainMacs + 2 * half!.trainMacs,
       memoryBytes: none!.memoryBytes,
       seconds: null,
+      wh: null,
+      gCO2e: null,
+      how: 'Not known: nothing has run here yet.',
     });
   });
 
-  it('tells a time only where every arm has been run before', () => {
-    const known = (config: { selection: { mode: string } }) =>
-      config.selection.mode === 'off' ? 10 : null;
-    expect(previewOf(expansion, { ...judges, seconds: known }).total.seconds).toBeNull();
-    expect(previewOf(expansion, { ...judges, seconds: () => 10 }).total.seconds).toBe(50);
+  it('tells time and energy only where those of every arm are known, idle baselines included', () => {
+    const some = (config: { selection: { mode: string } }) =>
+      config.selection.mode === 'off' ? costly : unknown;
+    const half = previewOf(expansion, { ...judges, cost: some }).total;
+    expect(half).toMatchObject({ seconds: null, wh: null });
+    expect(half.how).toBe(
+      '1 arm from earlier runs of them here; 1 arm not known: nothing has run here yet.',
+    );
+    const all = previewOf(expansion, { ...judges, cost: () => costly }).total;
+    expect(all.seconds).toEqual({ low: 70, value: 75, high: 85 });
+    expect(all.wh).toEqual({ low: 5, value: 10, high: 15 });
+    expect(all.gCO2e).toBeNull();
+    expect(all.how).toBe('From earlier runs of them here.');
   });
 
   it('says of which arms a warning is, and names the one that is refused', () => {
