@@ -93,6 +93,8 @@ export class Session {
   energy = $state.raw<Record<number, Events['run.energy']>>({});
   /** What a run does where there are no steps to count: preparing, compiling. */
   activity = $state.raw<Record<number, Events['run.progress']>>({});
+  /** What a measurement for a forecast is doing; null while there is none. */
+  measuring = $state<string | null>(null);
   power = $state.raw<PowerTrace>({ at: [], watts: {} });
   notices = $state<Notice[]>([]);
   /** The two runs of the example under way; when both are over, the comparison opens. */
@@ -141,6 +143,7 @@ export class Session {
     });
     api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
     api.on('run.progress', (event) => (this.activity = { ...this.activity, [event.id]: event }));
+    api.on('measuring', ({ label }) => (this.measuring = label));
     api.on('datasets', (dataset) => {
       this.#settleDownload(dataset);
       this.datasets = this.datasets?.map((old) => (old.id === dataset.id ? dataset : old)) ?? null;

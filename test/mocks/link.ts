@@ -34,6 +34,7 @@ import {
   type PowerTrace,
   type Preset,
   type Region,
+  type RunCost,
   type RunDetail,
   type RunSummary,
   type RunValues,
@@ -313,6 +314,28 @@ export function forecastOf(config: ExperimentConfig): Forecast {
   };
 }
 
+/** Nothing has run here yet. */
+export const costOf = (config: ExperimentConfig): RunCost => ({
+  basis: 'none',
+  how: 'Nothing like it has run here yet: measure it, or start it.',
+  runs: [],
+  engine: 'webgpu',
+  seconds: null,
+  wh: null,
+  gCO2e: null,
+  baselineSeconds: config.energy.baselineSeconds,
+});
+
+/** As steps that were timed here would tell it. */
+export const measuredCostOf = (config: ExperimentConfig): RunCost => ({
+  ...costOf(config),
+  basis: 'measured',
+  how: 'From 20 steps that were timed here; 15 % are assumed for a machine that warms up.',
+  seconds: { low: 90, value: 100, high: 120 },
+  wh: { low: 1.1, value: 1.3, high: 1.6 },
+  gCO2e: { low: 0.5, value: 0.6, high: 0.7 },
+});
+
 // --- matrices -------------------------------------------------------------------------------------
 
 const matrixList: Matrix[] = [
@@ -363,7 +386,12 @@ export function matrixPreview(request: MatrixOrder): MatrixPreview {
     dataset: { kind: order.dataset },
     train: { epochs: order.epochs },
   });
-  const arms = chosen.map((arm) => ({ ...arm, config, forecast: forecastOf(config) }));
+  const arms = chosen.map((arm) => ({
+    ...arm,
+    config,
+    forecast: forecastOf(config),
+    cost: costOf(config),
+  }));
   const run = (arm: string, i: number, warmUp = false) => ({
     arm,
     repeat: i + 1,
@@ -386,6 +414,9 @@ export function matrixPreview(request: MatrixOrder): MatrixPreview {
       trainMacs: runs.length * each.trainMacs,
       memoryBytes: each.memoryBytes,
       seconds: null,
+      wh: null,
+      gCO2e: null,
+      how: 'Not known: nothing has run here yet.',
     },
     warnings: [],
     refusal:
@@ -1104,6 +1135,14 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
             refusal: null,
           }
         : parsed;
+    },
+    'experiments.forecast': ({ config }) => {
+      const complete = completeConfig(config);
+      return { forecast: forecastOf(complete), cost: costOf(complete) };
+    },
+    'experiments.measure': ({ config }) => {
+      const complete = completeConfig(config);
+      return { forecast: forecastOf(complete), cost: measuredCostOf(complete) };
     },
     'matrices.list': () => matrixList,
     'matrices.preview': matrixPreview,
