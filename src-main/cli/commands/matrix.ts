@@ -14,7 +14,7 @@ import { exportTo, makeFolder } from '../files.ts';
 import { follow } from '../follow.ts';
 import { matrixResults, resultsText } from '../matrix-results.ts';
 import { withSession, type Session } from '../session.ts';
-import { count, duration, runsTable, table } from '../text.ts';
+import { count, runsTable, table } from '../text.ts';
 import { range, timeRange } from './forecast.ts';
 import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
