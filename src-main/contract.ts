@@ -555,6 +555,8 @@ export interface RunDetail {
   skippedMacs: SkippedMacs | null;
   cost: Forecast | null;
   notes: { at: number; level: 'info' | 'warning'; message: string }[];
+  /** In order of time. */
+  markers: Marker[];
   checkpoints: { epoch: number; step: number; path: string; bytes: number }[];
   /** Hardware, software and sensors at the time of the run, for the methods paragraph. */
   circumstances: {
@@ -585,13 +587,27 @@ export interface RunDetail {
   };
 }
 
-export type XAxis = 'step' | 'epoch' | 'time' | 'wh';
+export const xAxisNames = ['step', 'epoch', 'time', 'wh', 'co2'] as const;
+/** `wh` and `co2` (gCO2e) are cumulative since the start of the run; `time` is in s. */
+export type XAxis = (typeof xAxisNames)[number];
 
 /** Thinned to at most about two points per pixel (min and max per bucket), in SQL. */
 export interface Series {
   name: string;
   x: number[];
   y: (number | null)[];
+  /** Mean of each bucket, where there are more points than fit; only of what fluctuates. */
+  mean?: { x: number[]; y: (number | null)[] };
+}
+
+/** A moment of a run that is worth seeing in its charts. */
+export interface Marker {
+  /** Null for those that came of themselves. */
+  id: number | null;
+  /** Seconds of the run's active time. */
+  time: number;
+  kind: 'own' | 'checkpoint' | 'resume' | 'note';
+  text: string;
 }
 
 /** Columns of equal length per component; null where it was not read. */
@@ -609,6 +625,8 @@ export interface PowerSeries {
     clockMhz: (number | null)[];
     utilPercent: (number | null)[];
     memoryMb: (number | null)[];
+    /** Seconds at which stretches begin in which the clock was held down, as far as the points tell. */
+    throttled: number[];
   })[];
 }
 
@@ -1221,6 +1239,15 @@ export const calls = {
   'runs.restore': define<void>()(v.strictObject({ ids: manyIds })),
   /** What the folders of these runs (checkpoints, logs) take on the disk. */
   'runs.disk': define<{ bytes: number }>()(v.strictObject({ ids: manyIds })),
+  /** Marks a moment of a run with a text: now while it is under way, else at `time` (s of its active time). */
+  'runs.mark': define<Marker>()(
+    v.strictObject({
+      id,
+      text: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)),
+      time: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0))),
+    }),
+  ),
+  'runs.unmark': define<void>()(v.strictObject({ id, marker: id })),
   /** Archived runs too. */
   'runs.list': define<RunSummary[]>()(nothing),
   'runs.values': define<RunValues>()(
@@ -1235,7 +1262,7 @@ export const calls = {
     v.strictObject({
       id,
       names: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(32)),
-      x: v.picklist(['step', 'epoch', 'time', 'wh']),
+      x: v.picklist(xAxisNames),
       width,
     }),
   ),

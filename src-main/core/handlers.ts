@@ -378,6 +378,16 @@ export function createHandlers(shop: Workshop): Handlers {
       await store.renameRun(id, name);
       events.emit('run', await store.getSummary(id));
     },
+    'runs.mark': async ({ id, text, time }) => {
+      const at = monotonicMicros();
+      const marker = await store.addMarker(id, { time: time ?? null, at, text });
+      events.emit('run', await store.getSummary(id));
+      return marker;
+    },
+    'runs.unmark': async ({ id, marker }) => {
+      await store.removeMarker(id, marker);
+      events.emit('run', await store.getSummary(id));
+    },
     'runs.annotate': async ({ ids, ...change }) => {
       await store.annotateRuns(ids, change);
       await tell(ids);

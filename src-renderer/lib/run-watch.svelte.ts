@@ -16,6 +16,8 @@ const seriesNames = [
   'stepMs',
   'lr',
   'tokens',
+  'step',
+  'seconds',
 ];
 /** Pixels a chart may be wide; the host sends about two points for each. */
 export const chartWidth = 900;
@@ -67,6 +69,18 @@ export class RunWatch {
       document.removeEventListener('visibilitychange', seen);
       for (const stop of stops) stop();
     };
+  }
+
+  /** @param time seconds of active time; null: now */
+  mark(text: string, time: number | null): Promise<unknown> {
+    const input = { id: this.id, text, ...(time !== null && { time }) };
+    return this.#session.attempt(() => this.#session.api.call('runs.mark', input));
+  }
+
+  unmark(marker: number): Promise<unknown> {
+    return this.#session.attempt(() =>
+      this.#session.api.call('runs.unmark', { id: this.id, marker }),
+    );
   }
 
   #want() {

@@ -25,6 +25,7 @@ import {
   type IntensityState,
   type Handlers,
   type Machine,
+  type Marker,
   type Matrix,
   type MatrixOrder,
   type MatrixPreview,
@@ -681,6 +682,9 @@ function phasesOf(story: Story): PhaseEnergy[] {
   ].filter(({ from }) => from < end);
 }
 
+/** By run: what was marked since the page was loaded. */
+const marked = new Map<number, Marker[]>();
+
 function detailOf(story: Story): RunDetail {
   const { epochs } = story.config.train;
   const phases = phasesOf(story);
@@ -723,6 +727,10 @@ function detailOf(story: Story): RunDetail {
         message: 'RAPL cannot be read; the processor is modelled from its load.',
       },
     ],
+    markers: [
+      { id: null, time: 12, kind: 'checkpoint', text: 'Checkpoint at step 32' },
+      ...(marked.get(story.id) ?? []),
+    ],
     checkpoints: range(did).map((i) => ({
       epoch: i + 1,
       step: (i + 1) * 32,
@@ -756,6 +764,7 @@ function seriesOf(story: Story, names: string[], axis: XAxis): Series[] {
       epoch: share * epochs * story.done,
       time: 4 + share * (end - 4),
       wh: share * wh,
+      co2: share * wh * 0.344,
     })[axis];
   return names.map((name) => {
     const perStep = !name.includes('.');
@@ -766,11 +775,15 @@ function seriesOf(story: Story, names: string[], axis: XAxis): Series[] {
         ? 2.3 * Math.exp(-3.2 * share) + 0.45 + 0.09 * noise(i + story.id * 1000)
         : name === 'validation.loss'
           ? 2.2 * Math.exp(-3 * share) + 0.5
-          : name.endsWith('microF1')
-            ? f1At(story, share * story.done) + 0.006
-            : name.endsWith('macroF1')
-              ? f1At(story, share * story.done)
-              : 12;
+          : name === 'step'
+            ? share * steps
+            : name === 'seconds'
+              ? 4 + share * (end - 4)
+              : name.endsWith('microF1')
+                ? f1At(story, share * story.done) + 0.006
+                : name.endsWith('macroF1')
+                  ? f1At(story, share * story.done)
+                  : 12;
     return { name, x: shares.map(place), y: shares.map(value) };
   });
 }
@@ -807,6 +820,7 @@ function powerOf(story: Story): PowerSeries {
         clockMhz: warm ? watts.map((at) => at && Math.round(600 + 9 * Math.min(140, at))) : none,
         utilPercent: none,
         memoryMb: none,
+        throttled: [],
       };
     }),
   };
@@ -1157,6 +1171,13 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.stop': () => undefined,
     'runs.resume': () => undefined,
     'runs.rename': () => undefined,
+    'runs.mark': ({ id, text, time = 20 }) => {
+      const marker: Marker = { id: nextId++, time, kind: 'own', text };
+      marked.set(id, [...(marked.get(id) ?? []), marker]);
+      return marker;
+    },
+    'runs.unmark': ({ id, marker }) =>
+      void marked.set(id, marked.get(id)?.filter((one) => one.id !== marker) ?? []),
     'runs.annotate': ({ ids, star, note, addTags = [], removeTags = [] }) => {
       keep(ids, ({ tags = [], ...kept }) => ({
         ...kept,

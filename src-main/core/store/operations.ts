@@ -4,6 +4,7 @@ import * as annotating from './annotations.ts';
 import * as copying from './copies.ts';
 import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
+import { addMarker, removeMarker } from './markers.ts';
 import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
 import * as values from './run-values.ts';
@@ -30,4 +31,6 @@ export const operations = {
   ...annotating,
   ...removing,
   ...viewing,
+  addMarker,
+  removeMarker,
 };

@@ -30,6 +30,7 @@ import {
   type ComponentRow,
   type Segment,
 } from './readings.ts';
+import { markersOf } from './markers.ts';
 import { energyOf, phasesOf } from './run-energy.ts';
 import { sampleFacts, type SampleFacts } from './sample-facts.ts';
 import { byKind } from './totals.ts';
@@ -261,6 +262,7 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
       'select utc_ms as at, level, message from event where run = ? order by utc_ms, id',
       id,
     ),
+    markers: markersOf(db, id),
     checkpoints: db.all<RunDetail['checkpoints'][number]>(
       `select epoch, step, path, bytes from artifact where run = ? and kind = 'checkpoint'
        order by step, id`,

@@ -7,6 +7,7 @@
  */
 import type { PowerSeries, Series, XAxis } from '../../contract.ts';
 import { joulesPerWh } from '../energy/account.ts';
+import { SampleFlag } from '../../meter/messages.ts';
 import type { ReadableDb } from './database.ts';
 import {
   componentsOf,
@@ -18,7 +19,7 @@ import {
   type ComponentRow,
   type Interval,
 } from './readings.ts';
-import { whAt } from './run-energy.ts';
+import { energyOf, whAt } from './run-energy.ts';
 
 interface Point {
   x: number;
@@ -33,6 +34,8 @@ const stepColumns: Record<string, string> = {
   tokens: 'm.tokens',
   stepMs: 'm.step_ms',
   waitMs: 'm.wait_ms',
+  step: 'm.step',
+  seconds: '(s.before_us + m.t - s.from_t) / 1e6',
 };
 const evaluationColumns: Record<string, string> = {
   loss: 'm.loss',
@@ -56,7 +59,11 @@ const position: Record<XAxis, string> = {
   epoch: 'ifnull(cast(m.step as real) / r.steps_per_epoch, nullif(m.epoch, 0))',
   time: '(s.before_us + m.t - s.from_t) / 1e6',
   wh: '(s.before_us + m.t - s.from_t) / 1e6',
+  co2: '(s.before_us + m.t - s.from_t) / 1e6',
 };
+/** What fluctuates from step to step: its extremes are no measure of its course, so means go with them. */
+const withMeans = (name: string) =>
+  ['loss', 'stepMs', 'waitMs'].includes(name) || name.startsWith(scalarPrefix);
 
 /** Before the names of what commands report. */
 const scalarPrefix = 'scalar.';
@@ -68,11 +75,12 @@ const scalarPosition: Record<XAxis, string> = {
 };
 
 /**
- * `loss`, `lr`, `tokens`, `stepMs`, `waitMs` of the steps; `validation.` or `test.` with `loss`,
+ * `loss`, `lr`, `tokens`, `stepMs`, `waitMs`, `step`, `seconds` of the steps; `validation.` or `test.` with `loss`,
  * `accuracy`, `microF1`, `macroF1`, `top5`, `meanIou`, `ap`, `ap50`, `patchRecall`,
  * `attentionSupport`, `attentionIdle`, `zeroDeltas`; `scalar.` with any name of `RunDetail.scalars`. Any
  * other name gives an empty series.
- * @param x step, epoch (with fraction), s of active time, or Wh since the start
+ * @param x step, epoch (with fraction), s of active time, Wh or gCO2e since the start; the latter is the
+ *   energy at the run's own mean intensity, so that an hour's price does not bend the axis
  */
 export function series(
   db: ReadableDb,
@@ -81,25 +89,42 @@ export function series(
   x: XAxis,
   width: number,
 ): Series[] {
-  const curves = names.map((name) => ({ name, points: curve(db, run, name, x, width) }));
-  if (x === 'wh') {
-    const all = curves.flatMap(({ points }) => points);
+  const curves = names.map((name) => ({ name, ...curve(db, run, name, x, width) }));
+  if (x === 'wh' || x === 'co2') {
+    const all = curves.flatMap(({ points, means }) => [...points, ...(means ?? [])]);
     const wh = whAt(db, run, all);
-    all.forEach((point, i) => (point.x = wh[i] ?? 0));
+    const factor = x === 'wh' ? 1 : gramsPerWh(db, run);
+    all.forEach((point, i) => (point.x = (wh[i] ?? 0) * factor));
   }
-  return curves.map(({ name, points }) => ({
+  return curves.map(({ name, points, means }) => ({
     name,
-    x: points.map(({ x }) => x),
-    y: points.map(({ y }) => y),
+    ...columnsOf(points),
+    ...(means && { mean: columnsOf(means) }),
   }));
 }
 
-function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: number): Point[] {
+const columnsOf = (points: readonly Point[]) => ({
+  x: points.map(({ x }) => x),
+  y: points.map(({ y }) => y),
+});
+
+function gramsPerWh(db: ReadableDb, run: number): number {
+  const emissions = energyOf(db, run)?.emissions;
+  return emissions ? (emissions.gPerKwh * emissions.pue) / 1000 : 0;
+}
+
+interface Curve {
+  points: Point[];
+  /** Null where all points are there. */
+  means: Point[] | null;
+}
+
+function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: number): Curve {
   if (name.startsWith(scalarPrefix)) {
     const points = `select ${scalarPosition[x]} as x, m.value as y, m.segment, m.t, m.step
       from scalar m join segment s on s.id = m.segment join run r on r.id = m.run
       where m.run = @run and m.name = @name and m.value is not null`;
-    return thinned(db, points, { run, name: name.slice(scalarPrefix.length) }, width);
+    return thinned(db, points, { run, name: name.slice(scalarPrefix.length) }, width, true);
   }
   const [split, metric] = name.split('.') as [string, string | undefined];
   const ofSteps = metric === undefined && Object.hasOwn(stepColumns, name);
@@ -107,14 +132,14 @@ function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: numbe
     metric !== undefined &&
     (split === 'validation' || split === 'test') &&
     Object.hasOwn(evaluationColumns, metric);
-  if (!ofSteps && !ofEvaluations) return [];
+  if (!ofSteps && !ofEvaluations) return { points: [], means: null };
   const [table, column, where] = ofSteps
     ? ['metric', stepColumns[name]!, '']
     : ['evaluation', evaluationColumns[metric!]!, `and m.split = '${split}'`];
   const points = `select ${position[x]} as x, ${column} as y, m.segment, m.t, m.step
     from ${table} m join segment s on s.id = m.segment join run r on r.id = m.run
     where m.run = @run and ${column} is not null ${where}`;
-  return thinned(db, points, { run }, width);
+  return thinned(db, points, { run }, width, withMeans(name));
 }
 
 function thinned(
@@ -122,23 +147,35 @@ function thinned(
   all: string,
   values: { run: number; name?: string },
   width: number,
-): Point[] {
+  wantsMeans: boolean,
+): Curve {
   const points = `select * from (${all}) where x is not null`;
   const span = db.get<{ n: number; low: number | null; high: number | null }>(
     `select count(*) as n, min(x) as low, max(x) as high from (${points})`,
     values,
   )!;
-  if (span.n <= 2 * width) return db.all<Point>(`${points} order by step`, values);
-  const bucket = `group by min(@width - 1, cast((x - @low) * @width / @span as integer))`;
-  return db.all<Point>(
-    `with point as materialized (${points})
-     select x, y, segment, t from (
-       select x, min(y) as y, segment, t, step from point ${bucket}
-       union
-       select x, max(y) as y, segment, t, step from point ${bucket})
-     order by step`,
-    { ...values, width, low: span.low!, span: span.high! - span.low! || 1 },
-  );
+  if (span.n <= 2 * width)
+    return { points: db.all<Point>(`${points} order by step`, values), means: null };
+  const bucket = `min(@width - 1, cast((x - @low) * @width / @span as integer))`;
+  const stretch = { ...values, width, low: span.low!, span: span.high! - span.low! || 1 };
+  return {
+    points: db.all<Point>(
+      `with point as materialized (${points})
+       select x, y, segment, t from (
+         select x, min(y) as y, segment, t, step from point group by ${bucket}
+         union
+         select x, max(y) as y, segment, t, step from point group by ${bucket})
+       order by step`,
+      stretch,
+    ),
+    means: wantsMeans
+      ? db.all<Point>(
+          `select avg(x) as x, avg(y) as y, segment, avg(t) as t from (${points})
+           group by ${bucket}, segment order by min(step)`,
+          stretch,
+        )
+      : null,
+  };
 }
 
 /**
@@ -166,8 +203,12 @@ export function power(db: ReadableDb, run: number, width: number): PowerSeries {
       const earlier = before.get(key) ?? 0;
       let into = components.get(key);
       if (!into) components.set(key, (into = emptySeries(rows.at(-1)!, isCounted)));
-      for (const { t, ...values } of points) {
+      let held = false;
+      for (const { t, flags, ...values } of points) {
         into.x.push(runSeconds({ segment, t }));
+        const holds = (flags & SampleFlag.throttled) !== 0;
+        if (holds && !held) into.throttled.push(runSeconds({ segment, t }));
+        held = holds;
         for (const name of readingNames) into[name].push(values[name]);
         const { watts } = values;
         const wh = t < segment.from ? null : account(t);
@@ -227,9 +268,10 @@ const emptySeries = (
   clockMhz: [],
   utilPercent: [],
   memoryMb: [],
+  throttled: [],
 });
 
-type PowerPoint = { t: number } & Readings<number | null>;
+type PowerPoint = { t: number; flags: number } & Readings<number | null>;
 
 /** Bucket by bucket along the primary key: nothing is sorted but the samples of one pixel. */
 function powerPoints(
@@ -249,7 +291,7 @@ function powerPoints(
          select @from union all select low + @size from bucket where low + @size <= @to),
        pick (t) as (${first('watts')} union ${first('watts desc')})
      select p.t, p.watts, p.temp_c as tempC, p.clock_mhz as clockMhz,
-       p.util_percent as utilPercent, p.memory_mb as memoryMb
+       p.util_percent as utilPercent, p.memory_mb as memoryMb, p.flags
      from pick join power_sample p on p.component = @component and p.t = pick.t
      order by p.t`,
     values,
@@ -257,7 +299,7 @@ function powerPoints(
   // the time before a flagged sample is not covered: a point without a value in its middle
   const gaps = db.all<PowerPoint>(
     `select (t + before) / 2 as t, null as watts, null as tempC, null as clockMhz,
-       null as utilPercent, null as memoryMb from (
+       null as utilPercent, null as memoryMb, 0 as flags from (
        select g.t, (select max(p.t) from power_sample p
          where p.component = @component and p.t < g.t) as before
        from power_sample g indexed by power_gap

@@ -1,5 +1,5 @@
 /** The x axes that curves can be drawn over, and how their values are written. */
-import type { XAxis } from '../../../src-main/contract.ts';
+import { xAxisNames, type XAxis } from '../../../src-main/contract.ts';
 import { plainTick } from './plot.ts';
 
 interface Axis {
@@ -15,6 +15,7 @@ export const xAxes: Record<XAxis, Axis> = {
   step: { label: 'Step', title: 'Step', format: plainTick, step: null },
   epoch: { label: 'Epoch', title: 'Epoch', format: plainTick, step: null },
   wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
+  co2: { label: 'Emissions', title: 'Emissions (gCO2e)', format: plainTick, step: null },
 };
 
 /** Seconds as `1:05` or `1:02:05`. */
@@ -32,3 +33,13 @@ const niceSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 export function clockStep(span: number): number {
   return niceSeconds.find((step) => span / step <= 8) ?? Math.ceil(span / 8 / 86_400) * 86_400;
 }
+
+const rememberedKey = (view: string) => `hugginggreen.axis.${view}`;
+
+/** The axis that a view had last; `usual` where it had none. */
+export function rememberedAxis(view: string, usual: XAxis): XAxis {
+  const kept = localStorage.getItem(rememberedKey(view));
+  return xAxisNames.find((name) => name === kept) ?? usual;
+}
+export const rememberAxis = (view: string, x: XAxis) =>
+  localStorage.setItem(rememberedKey(view), x);

@@ -86,6 +86,9 @@ export function pointAt(chart: Chart, at: number | null, from: Chart | null = nu
   }
 }
 
+/** Where the crosshair of a group of charts is; null while it is nowhere. */
+export const crosshairOf = (group: string): number | null => groups.get(group)?.at ?? null;
+
 /** One keyboard step: to the left or right by a fiftieth of the axis. */
 export function stepCrosshair(chart: Chart, direction: -1 | 1) {
   const scale = chart.scales.x;

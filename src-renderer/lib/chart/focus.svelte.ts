@@ -11,12 +11,29 @@ export interface ChartHandle {
 }
 
 let shown = $state.raw<readonly ChartHandle[]>([]);
+/** What a page of charts does. */
+export interface ChartPage {
+  nextAxis(): void;
+  /** Null where nothing can be marked. */
+  mark: (() => void) | null;
+}
+
+let page = $state.raw<ChartPage | null>(null);
 let touched = $state.raw<ChartHandle | null>(null);
 
 export const charts = {
   /** Null where the page has none. */
   get current(): ChartHandle | null {
     return touched && shown.includes(touched) ? touched : (shown[0] ?? null);
+  },
+  get page(): ChartPage | null {
+    return page;
+  },
+  setPage(own: ChartPage): () => void {
+    page = own;
+    return () => {
+      if (page === own) page = null;
+    };
   },
   add(handle: ChartHandle): () => void {
     // called in effects, which must not run again because of what they add

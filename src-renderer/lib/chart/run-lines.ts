@@ -13,7 +13,9 @@ const line = (
   look: Pick<Line, 'label' | 'colour'> & Partial<Line>,
 ): Line[] => {
   const found = series[name];
-  return found && found.x.length > 0 ? [{ key: name, x: found.x, y: found.y, ...look }] : [];
+  return found && found.x.length > 0
+    ? [{ key: name, x: found.x, y: found.y, mean: found.mean, ...look }]
+    : [];
 };
 
 export const lossLines = (series: SeriesByName): Line[] => [

@@ -32,6 +32,12 @@ describe('thinning', () => {
     expect(loss!.x.length).toBeLessThanOrEqual(2 * width);
     expect(loss!.x).toEqual([...expected].map((i) => all.step[i]!).sort((a, b) => a - b));
     expect(loss!.y).toEqual(loss!.x.map((step) => rough(step)));
+    const { mean } = loss!;
+    expect(mean!.x).toHaveLength(width);
+    const first = all.step.filter((x) => Math.floor(((x - 1) * width) / span) === 0);
+    const average = (of: number[]) => of.reduce((a, b) => a + b) / of.length;
+    expect(mean!.x[0]).toBeCloseTo(average(first), 9);
+    expect(mean!.y[0]).toBeCloseTo(average(first.map(rough)), 9);
   });
 
   it('gives few points as they are, on every axis, and nothing for an unknown name', async () => {
