@@ -69,7 +69,7 @@ describe('stacking', () => {
     const part = (y: (number | null)[], counted = true) => ({
       ...components[0]!,
       ...{ counted, x, watts: y, wh: y },
-      ...{ tempC: none, clockMhz: none, utilPercent: none, memoryMb: none },
+      ...{ tempC: none, clockMhz: none, utilPercent: none, memoryMb: none, throttled: [] },
     });
     const power = {
       components: [
