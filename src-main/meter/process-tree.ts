@@ -53,7 +53,8 @@ export class ProcessTree {
   readonly #statPath: string;
   #stat: KernelFile | null = null;
   #memory: KernelFile | null = null;
-  #roots = new Map<number, Group>();
+  /** `start` is null until the process was seen: then it is that process and no other of its number. */
+  #roots = new Map<number, { group: Group; start: number | null }>();
   #known = new Map<number, Process>();
   #busy = 0;
   #total = 0;
@@ -75,8 +76,8 @@ export class ProcessTree {
    */
   watch(run: readonly number[], program: readonly number[]): boolean {
     this.#roots = new Map();
-    for (const pid of program) this.#roots.set(pid, 'program');
-    for (const pid of run) this.#roots.set(pid, 'run');
+    for (const pid of program) this.#roots.set(pid, { group: 'program', start: null });
+    for (const pid of run) this.#roots.set(pid, { group: 'run', start: null });
     this.#readings = 0;
     this.#known.clear();
     try {
@@ -169,7 +170,13 @@ export class ProcessTree {
         if (this.#lists) this.#children(process, thorough, open);
       }
     };
-    for (const [pid, group] of this.#roots) descend(pid, group, null);
+    for (const [pid, root] of [...this.#roots]) {
+      const there = this.#read(pid, root.group);
+      root.start ??= there?.start ?? null;
+      // its number went to a stranger, who is not asked for
+      if (there !== null && there.start !== root.start) this.#roots.delete(pid);
+      else descend(pid, root.group, root.start);
+    }
     // whoever was seen in a group stays in it, though its parent has gone
     for (const { pid, group, start } of this.#known.values()) descend(pid, group, start);
     if (!this.#lists && thorough) this.#scan(found);

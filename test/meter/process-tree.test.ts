@@ -71,6 +71,25 @@ describe('shares of two trees in a machine', () => {
     expect(tree.read()!.cpu).toEqual({ run: 0, program: 0 });
   });
 
+  it('leave out a stranger with the number of a process that was asked for and has ended', () => {
+    const proc = fake();
+    proc.machine(0, 0);
+    proc.set(10, {});
+    proc.set(30, { start: 5, children: [31] });
+    proc.set(31, { parent: 30, start: 6 });
+    const tree = watching(proc, [30], [10]);
+    proc.machine(100, 0);
+    proc.set(30, { start: 900, own: 60 });
+    proc.set(31, { parent: 1, start: 6, own: 20 });
+    expect(tree.read()!.cpu).toEqual({ run: 0.2, program: 0 });
+    expect(tree.groupOf(30)).toBeNull();
+    // the number comes round to a process of the program's own
+    proc.machine(200, 0);
+    proc.set(10, { children: [30] });
+    proc.set(30, { parent: 10, start: 950, own: 50 });
+    expect(tree.read()!.cpu).toEqual({ run: 0, program: 0.5 });
+  });
+
   it('count a child that came and went unseen, and one that is new', () => {
     const proc = fake();
     proc.machine(0, 0);
