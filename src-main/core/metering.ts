@@ -36,6 +36,8 @@ export interface MeteringOptions {
   ) => void;
   /** First pause before a restart in ms; doubled at every crash that follows soon. Default 1000. */
   restartMs?: number;
+  /** A meter from which nothing was heard for so long hangs. Default 60 000. */
+  silentMs?: number;
 }
 
 export interface Metering {
@@ -68,6 +70,10 @@ export interface Metering {
 const remembered = 600;
 const markPatienceMs = 3000;
 const longestPauseMs = 60_000;
+/** Opening every sensor may take half of it. */
+const usualSilentMs = 60_000;
+/** Looks within the silence: after a standstill of the host itself only one of them is due. */
+const looks = 6;
 /** A meter that lived this long is not part of a series of crashes. */
 const soundMs = 60_000;
 
@@ -87,7 +93,22 @@ export function startMetering(options: MeteringOptions): Metering {
   const marks = new Map<number, (at: number) => void>();
   const known = Promise.withResolvers<void>();
 
+  /** Looks since it was last heard of. */
+  let unheard = 0;
+  const silentMs = options.silentMs ?? usualSilentMs;
+  const watchdog = setInterval(() => {
+    if (worker === null || ++unheard !== looks) return;
+    options.notice(
+      'warning',
+      `The meter has not said anything for ${Math.round(silentMs / 1000)} s: it hangs, most likely in a driver. It is ended and started again; power in between is missing.`,
+      'Look at the kernel log (dmesg): a driver that does not answer is told there.',
+    );
+    worker.kill();
+  }, silentMs / looks);
+  watchdog.unref();
+
   const hear = (message: FromMeter): void => {
+    unheard = 0;
     switch (message.type) {
       case 'inventory':
         inventory = message.inventory;
@@ -131,6 +152,7 @@ export function startMetering(options: MeteringOptions): Metering {
     const own = options.spawn<ToMeter, FromMeter>(options.entry, 'meter', hear);
     const began = Date.now();
     worker = own;
+    unheard = 0;
     // first, so that no sample of a session is without
     own.post(watched);
     own.post({ type: 'start', settings });
@@ -197,6 +219,7 @@ export function startMetering(options: MeteringOptions): Metering {
     trace: (seconds) => traceOf(recent, monotonicMicros() - seconds * 1e6),
     close: async () => {
       closed = true;
+      clearInterval(watchdog);
       if (restart) clearTimeout(restart);
       if (!worker) return;
       const { exited } = worker;

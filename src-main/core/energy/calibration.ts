@@ -181,6 +181,7 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
   ): Promise<void> => {
     const { which, seconds, settleSeconds } = order;
     const { signal } = abort;
+    const before = own[which];
     // ten readings at least, however short the stretch
     const watch = plug && new PlugWatch(plug, Math.min(1000, seconds * 100));
     const energy = new LiveEnergy();
@@ -246,7 +247,9 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
         remarks.push(
           `The machine was busy at idle (processor ${Math.round(busy)} %): other programs were at work.`,
         );
-      const typed = own[which]?.by === 'typed' ? own[which].wallWatts : null;
+      // what was typed before this stretch was read in another one
+      const now = own[which];
+      const typed = now !== before && now?.by === 'typed' ? now.wallWatts : null;
       own[which] = {
         countedWatts,
         wallWatts: wall ? wall.joules / wall.covered : typed,

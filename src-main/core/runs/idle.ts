@@ -13,9 +13,13 @@ interface RememberedIdle {
   sensors: Record<string, string>;
 }
 
-type Sensor = Pick<ComponentInfo, 'key' | 'source' | 'method'>;
+type Sensor = Pick<ComponentInfo, 'key' | 'source' | 'provenance' | 'method'>;
 
-const sensorOf = ({ source, method }: Sensor): string => `${source}: ${method}`;
+/** A sensor's own words may change from one start to the next (what was probed of it): they do not count. */
+const sensorOf = ({ source, provenance, method }: Sensor): string =>
+  provenance === 'modelled' || provenance === 'constant'
+    ? `${source}: ${method}`
+    : `${source}, ${provenance}`;
 
 export const rememberedIdle = (
   watts: Record<string, number | null>,

@@ -63,6 +63,9 @@ const [coldestLimit, hottestLimit] = [50, 130];
 /** A Grace CPU and its GPU on one module: the counter covers both (zeus#172). */
 const superchip = /\b(GH200|GB200|GB300|GB10)\b/;
 
+/** Of these the counter is known to be the whole module's, whatever else the driver tells. */
+const moduleCounter = /\bGH200\b/;
+
 /** Shared by all calls: none keeps it. */
 const scratch = Buffer.alloc(96);
 
@@ -205,7 +208,6 @@ class Card implements Component {
     this.#averageScope =
       scopes.find((scope) => this.#answers({ id: field.averagePower, scope })) ?? null;
     this.#instant = this.#answers({ id: field.instantPower, scope: this.#averageScope ?? 0 });
-    this.#module = this.#averageScope === 1;
     const limit =
       nvml.slowdownTemperature(this.#handle, scratch) === code.ok ? scratch.readUInt32LE(0) : 0;
     this.#slowdown = limit >= coldestLimit && limit <= hottestLimit ? limit : null;
@@ -216,6 +218,9 @@ class Card implements Component {
     if (result === code.ok && readU64(scratch, 0) > 0)
       this.#counter = context.ledger.counter(this.key, 'nvml', joulesPerUnit);
     else this.#power = context.ledger.power(this.key, 'nvml');
+    // where an old driver does not tell the module's watts, the counter is the module's all the same
+    this.#module =
+      this.#averageScope === 1 || (this.#counter !== null && moduleCounter.test(this.#name));
     this.#plan();
   }
 

@@ -114,6 +114,15 @@ test('two points with a plug give the line, which is kept and applied to the nex
   expect((await own.call('runs.get', { id: ids[0]! })).energy!.wall).not.toBeNull();
 });
 
+test('a point that is measured again does not keep what was typed for the stretch before', async () => {
+  await own.call('calibration.start', { source: null });
+  await measured('idle');
+  await own.call('calibration.read', { which: 'idle', wallWatts: 70 });
+  load(50);
+  const { session } = await measured('idle');
+  expect(session!.idle).toMatchObject({ wallWatts: null, by: null });
+});
+
 test('it outlives the program, and other sensors make it void', async () => {
   await own.call('calibration.start', { source: null });
   await measured('idle');

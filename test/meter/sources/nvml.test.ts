@@ -374,6 +374,12 @@ describe.skipIf(library === null)('with the stub driver', () => {
     expect(model.health.state).toBe('unused');
   });
 
+  it('does not model processor and memory beside a GH200 whose driver tells no watts of the module', async () => {
+    await openCards('gpu 0 name 1', 'gpu 0 watts 500');
+    expect(component(source, gpu(0)).includes).toEqual(['cpu', 'ram']);
+    expect(component(source, gpu(0)).info.method).toContain('covers the whole module');
+  });
+
   it('tells used memory from reserved where the driver does', async () => {
     await openCards('gpus 2', 'gpu 1 memory2 25');
     readAt(source, 0, gpu(0));
