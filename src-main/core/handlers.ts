@@ -226,6 +226,7 @@ export function createHandlers(shop: Workshop): Handlers {
       if (status !== 'queued')
         throw new AppError('CONFLICT', `Run ${id} is not running (${status}).`);
     }
+    shop.commands.environments.delete(id);
     await store.updateRun(id, { status: 'stopped' });
     events.emit('run', await store.getSummary(id));
   };

@@ -225,7 +225,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       closing.abort();
       return queue.close('Stopped because the program was closed.');
     });
-    const removal = createRemoval({ store, queue, events, runDir, log });
+    const removal = createRemoval({
+      store,
+      queue,
+      events,
+      runDir,
+      forget: (id) => void commands.environments.delete(id),
+      log,
+    });
     undo.unshift(async () => removal.close());
     await removal.settle();
     const noteActive = (

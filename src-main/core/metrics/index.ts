@@ -58,8 +58,9 @@ export function createMetrics({
   const text = async (): Promise<string> => {
     const runs = await store.listRuns();
     const shown = runs.filter(
-      ({ status, startedAt: began }) =>
-        status !== 'imported' && status !== 'queued' && began !== null,
+      ({ status, startedAt: began, copyOf }) =>
+        // a sum over runs would count the joules of a copy at another price twice
+        status !== 'imported' && status !== 'queued' && began !== null && copyOf === null,
     );
     const states: RunState[] = [];
     for (const summary of shown.slice(0, lastRuns)) states.push(await runState(summary));

@@ -122,6 +122,7 @@ export const ownColumns = [
   'hg_intensity_source',
   'hg_hourly_intensity',
   'hg_embodied_g',
+  'hg_copy_of',
 ] as const;
 
 /** Columns of an imported run that follow from its energy, and are never copied from its file. */
@@ -301,6 +302,7 @@ function energyCells({ summary, energy, circumstances }: RunDetail): Row {
     hg_intensity_source: emissions.source,
     hg_hourly_intensity: emissions.hourly?.name,
     hg_embodied_g: emissions.embodiedG,
+    hg_copy_of: summary.copyOf,
     hg_wall_a_w: energy.wall?.baseWatts,
     hg_wall_b: energy.wall?.factor,
     hg_wall_energy_kwh: energy.wall?.wh == null ? null : energy.wall.wh / 1000,

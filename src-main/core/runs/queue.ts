@@ -39,6 +39,8 @@ export function createQueue(context: RunContext, activeChanged: () => void): Run
     current = run;
     activeChanged();
     void run.ended.then(() => {
+      // of a command that was stopped before it started
+      context.commands.environments.delete(id);
       current = null;
       activeChanged();
       next();

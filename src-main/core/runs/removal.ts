@@ -25,16 +25,19 @@ interface Workplace {
   queue: RunQueue;
   events: EventBus;
   runDir(id: number): string;
+  /** Lets go of what is kept in memory for a run. */
+  forget(id: number): void;
   log(line: string): void;
 }
 
-export function createRemoval({ store, queue, events, runDir, log }: Workplace): Removal {
+export function createRemoval({ store, queue, events, runDir, forget, log }: Workplace): Removal {
   /** The timer that will delete a run; one that was brought back has none, or a later one. */
   const due = new Map<number, NodeJS.Timeout>();
 
   const erase = async (ids: number[]): Promise<void> => {
     if (ids.length === 0) return;
     await store.deleteRuns(ids);
+    ids.forEach(forget);
     for (const id of ids) await rm(runDir(id), { recursive: true, force: true });
   };
   const eraseLater = (ids: number[], seconds: number): void => {

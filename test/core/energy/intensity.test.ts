@@ -239,6 +239,38 @@ describe('Electricity Maps', () => {
     expect(await intensity.now({ ...dk, zone: 'DE' })).toMatchObject({ gPerKwh: 300 });
   });
 
+  it('is asked only for what is new of a run of days: a plan without the past still gives the last hours', async () => {
+    const hour = Math.floor(Date.now() / hourMs) * hourMs;
+    const start = hour - 30 * hourMs;
+    await serve((request, response) => {
+      if (request.url!.includes('/past-range')) {
+        response.writeHead(403).end();
+        return;
+      }
+      const history = Array.from({ length: 24 }, (_, i) => ({
+        datetime: new Date(hour - (23 - i) * hourMs).toISOString(),
+        carbonIntensity: 200 + i,
+      }));
+      json({ zone: 'DE', history })(request, response);
+    });
+    const scene = await openScene();
+    const intensity = createIntensity(scene);
+    await intensity.setKey('secret-key-123');
+    // told while the run went on
+    await scene.addIntensitySteps(
+      'electricity-maps',
+      'DE',
+      stepsOf(Array.from({ length: 27 }, (_, i) => [start + i * hourMs, 100])),
+    );
+    const { hourly, problem } = await intensity.hours({ ...dk, zone: 'DE' }, [
+      { from: start, to: hour + 1 },
+    ]);
+    expect(problem).toBeNull();
+    expect(asked.map(({ url }) => url)).toEqual(['/v3/carbon-intensity/history?zone=DE']);
+    expect(hourly.at).toHaveLength(31);
+    expect(hourly.gPerKwh.at(-1)).toBe(223);
+  });
+
   it('takes no figure that cannot be', async () => {
     await serve(json({ data: [row(0, -5), row(1, '60'), null, row(2, 1e7), { datetime: 'x' }] }));
     const intensity = createIntensity(await openScene());

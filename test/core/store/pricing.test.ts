@@ -3,6 +3,10 @@ import type { HourlyIntensity, Pricing } from '../../../src-main/contract.ts';
 import { besideRegion, plainPricing } from '../../../src-main/core/energy/account.ts';
 import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
 import { hourMs } from '../../../src-main/core/energy/intensity/steps.ts';
+import { createEvents } from '../../../src-main/core/events.ts';
+import { createMetrics } from '../../../src-main/core/metrics/index.ts';
+import { runsCsv } from '../../../src-main/core/report/csv.ts';
+import { sampleHub } from '../../../src-main/core/runs/samples.ts';
 import { fetchHours, repriceRun } from '../../../src-main/core/runs/reprice.ts';
 import type { Store } from '../../../src-main/core/store/store.ts';
 import { importCsvText } from '../../../src-main/core/report/import-csv.ts';
@@ -212,6 +216,21 @@ describe('a copy at another price', () => {
     expect(comparison.copies.map(({ id, copyOf }) => [id, copyOf])).toEqual(
       copies.map((copy) => [copy, id]),
     );
+    // nor a second measurement for whoever sums up rows or series
+    const runs = await Promise.all([id, ...copies].map((one) => store.getRun(one)));
+    const [header, ...rows] = runsCsv(runs).trim().split('\r\n');
+    const place = header!.split(',').indexOf('hg_copy_of');
+    expect(rows.map((row) => row.split(',')[place])).toEqual(['', `${id}`, `${id}`]);
+    const metrics = createMetrics({
+      store,
+      metering: { components: [], sources: [], overhead: null },
+      samples: sampleHub(),
+      events: createEvents(),
+      version: '0',
+    });
+    const series = (await metrics.text()).match(/^hugginggreen_run_energy_joules\{.*$/gm);
+    expect(series).toHaveLength(1);
+    await metrics.close();
   });
 
   it('on another basis is not ranked by its emissions', async () => {

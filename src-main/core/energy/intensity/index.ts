@@ -13,7 +13,17 @@ import type { Store } from '../../store/store.ts';
 import { electricityMaps } from './electricity-maps.ts';
 import { dayBetween, readProfile, type Profile } from './profile.ts';
 import type { IntensitySource } from './source.ts';
-import { covers, endOf, hourMs, merged, noSteps, valueAt, within, type Steps } from './steps.ts';
+import {
+  coveredUntil,
+  covers,
+  endOf,
+  hourMs,
+  merged,
+  noSteps,
+  valueAt,
+  within,
+  type Steps,
+} from './steps.ts';
 import { ukIntensity } from './uk.ts';
 
 export type { IntensitySource } from './source.ts';
@@ -151,10 +161,13 @@ export function createIntensity(store: Kept): IntensityService {
     }
     const asked = provider === 'uk' ? zone.toUpperCase() : zone;
     const kept = await store.intensitySteps(provider, asked, from - hourMs, to);
-    if (covers(kept, from, to) && to <= Date.now() - settledMs)
-      return { found: null, steps: kept, problem: null };
+    const settled = Date.now() - settledMs;
+    if (covers(kept, from, to) && to <= settled) return { found: null, steps: kept, problem: null };
     try {
-      const found = await fetched(choice, from, to);
+      // what is known and settled is not asked for again: of a run of days the last hours are all that is new,
+      // and a plan of a service may give no more than these
+      const start = Math.max(from, Math.min(coveredUntil(kept, from), settled));
+      const found = await fetched(choice, start, to);
       const steps = merged(found, kept);
       const problem = covers(steps, from, to)
         ? null

@@ -33,15 +33,19 @@ export function within(steps: Steps, intervals: readonly { from: number; to: num
   };
 }
 
-/** Whether every moment from `from` to `to` has a step. */
-export function covers(steps: Steps, from: number, to: number): boolean {
+/** Every moment from `from` up to what is returned has a step. */
+export function coveredUntil(steps: Steps, from: number): number {
   let reached = from;
   for (const [i, start] of steps.at.entries()) {
     if (start > reached) break;
     reached = Math.max(reached, endOf(steps, i));
   }
-  return reached >= to;
+  return reached;
 }
+
+/** Whether every moment from `from` to `to` has a step. */
+export const covers = (steps: Steps, from: number, to: number): boolean =>
+  coveredUntil(steps, from) >= to;
 
 /** The value of a moment; null where no step holds it. */
 export function valueAt(steps: Steps, moment: number): number | null {

@@ -84,7 +84,8 @@ export function commandDriver(course: Course, command: RunCommand): Driver {
         fresh.push(line);
         if (fresh.length > mostFreshLines) fresh.shift();
       },
-      (why) => note('warning', `What the command writes is not kept any more: ${why}.`),
+      (stream, why) =>
+        note('warning', `What the command writes on ${stream} is not kept any more: ${why}.`),
     );
     const statements = statementReader(records.take, note);
 
@@ -203,8 +204,7 @@ async function passOn(
   echo?.once('error', gone);
   try {
     for await (const piece of source as AsyncIterable<Buffer>) {
-      if (echo && !echo.destroyed && !echo.write(piece))
-        await Promise.race([once(echo, 'drain'), once(source, 'close')]);
+      if (echo && !echo.destroyed && !echo.write(piece)) await drained(echo, source);
       await take(piece);
     }
   } catch {
@@ -212,6 +212,15 @@ async function passOn(
   } finally {
     echo?.off('error', gone);
   }
+}
+
+/** Resolves when `echo` takes more, or when either end is gone; leaves no listener behind. */
+async function drained(echo: Writable, source: Readable): Promise<void> {
+  const listening = new AbortController();
+  const { signal } = listening;
+  await Promise.race([once(echo, 'drain', { signal }), once(source, 'close', { signal })]).finally(
+    () => listening.abort(),
+  );
 }
 
 function failed({ code, signal }: ExitOf, tail: LogLine[]): Ending {

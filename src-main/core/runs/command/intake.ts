@@ -88,7 +88,6 @@ export function intake(course: Course, timeOf: (at: number) => number): Intake {
     const key = `${split} ${step}`;
     const known = evaluations.get(key) ?? { at, step, epoch, split, scores: {} };
     evaluations.set(key, { ...known, scores: { ...known.scores, [score]: value } });
-    forgetOldest(evaluations);
     changedEvaluations.add(key);
   };
 
@@ -111,9 +110,6 @@ export function intake(course: Course, timeOf: (at: number) => number): Intake {
     const known = steps.get(row.step) ?? { ...row, loss: null, lr: null };
     steps.set(row.step, { ...known, epoch: row.epoch || known.epoch, [quantity]: value });
     changedSteps.add(row.step);
-    if (steps.size > 2 * openSteps)
-      for (const step of [...steps.keys()].slice(0, openSteps))
-        if (!changedSteps.has(step)) steps.delete(step);
   };
 
   const record = ({ step: told, epoch: toldEpoch, values }: Values, t: number, source: string) => {
@@ -163,6 +159,7 @@ export function intake(course: Course, timeOf: (at: number) => number): Intake {
   const flushSteps = (): void => {
     const rows = [...changedSteps].flatMap((step) => steps.get(step) ?? []);
     changedSteps.clear();
+    forgetOldest(steps);
     if (rows.length === 0) return;
     const nothing = rows.map(() => null);
     const columns = {
@@ -182,6 +179,7 @@ export function intake(course: Course, timeOf: (at: number) => number): Intake {
   const flushEvaluations = (): void => {
     const changed = [...changedEvaluations].flatMap((key) => evaluations.get(key) ?? []);
     changedEvaluations.clear();
+    forgetOldest(evaluations);
     for (const { at, epoch, step, split, scores } of changed) {
       const result: ReportedResult = {
         split,
@@ -281,9 +279,11 @@ export function intake(course: Course, timeOf: (at: number) => number): Intake {
   };
 }
 
-/** The first in is the first to go. */
-function forgetOldest<Key>(map: Map<Key, unknown>): void {
-  if (map.size <= openSteps) return;
-  const [oldest] = map.keys();
-  if (oldest !== undefined) map.delete(oldest);
+/** The first in are the first to go; only what has been handed on may be forgotten. */
+function forgetOldest(map: Map<unknown, unknown>): void {
+  let many = map.size - openSteps;
+  for (const key of map.keys()) {
+    if (many-- <= 0) return;
+    map.delete(key);
+  }
 }

@@ -21,13 +21,7 @@ const epochSeconds: [number, number] = [1e9, 1e10];
 
 /** Null for what is no JSON object with a number in it. */
 export function readJsonRecord(line: string): JsonRecord | null {
-  let parsed: unknown;
-  try {
-    // loggers written in Python let NaN and Infinity through, which JSON does not know
-    parsed = JSON.parse(line.replace(/(?<=[:[,]\s*)-?(NaN|Infinity)(?=\s*[,}\]])/g, 'null'));
-  } catch {
-    return null;
-  }
+  const parsed = parseLoosely(line);
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return null;
   const values = new Map<string, number | null>();
   collect(parsed, '', 0, values);
@@ -49,6 +43,26 @@ export function readJsonRecord(line: string): JsonRecord | null {
   values.delete('_runtime');
   if (values.size === 0) return null;
   return { step, epoch, values, utc: seconds === null ? null : seconds * 1000 };
+}
+
+/** Loggers written in Python let NaN and Infinity through, which JSON does not know. */
+function parseLoosely(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // not JSON, or not quite
+  }
+  try {
+    // strings are matched as a whole, so that words in them stay; one without an end is matched to the
+    // end of the line, so that nothing is looked at twice
+    return JSON.parse(
+      line.replace(/"(?:[^"\\]+|\\[^])*(?:"|\\?$)|-?\b(?:NaN|Infinity)\b/g, (word) =>
+        word.startsWith('"') ? word : 'null',
+      ),
+    );
+  } catch {
+    return null;
+  }
 }
 
 function collect(

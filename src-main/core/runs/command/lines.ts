@@ -21,7 +21,7 @@ export function lineSplitter(
     if (piece.length > room) cut = true;
     if (room <= 0 || piece.length === 0) return;
     // a copy: a stream may use its buffer again
-    const part = Uint8Array.from(piece.subarray(0, room));
+    const part = Uint8Array.prototype.slice.call(piece, 0, room);
     kept.push(part);
     size += part.length;
   };

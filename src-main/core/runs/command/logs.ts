@@ -20,8 +20,12 @@ export interface CommandLog {
 }
 
 export interface CommandLogs {
-  /** @param problem told once when a file cannot be written any more */
-  open(id: number, hear: (line: LogLine) => void, problem: (why: string) => void): CommandLog;
+  /** @param problem told once for each file that cannot be written any more */
+  open(
+    id: number,
+    hear: (line: LogLine) => void,
+    problem: (stream: Stream, why: string) => void,
+  ): CommandLog;
   /** The last lines of a run; of one that ended in an earlier program, from its files. */
   tail(id: number, lines: number): Promise<LogLine[]>;
 }
@@ -59,16 +63,16 @@ function openLog(
   dir: string,
   lines: LogLine[],
   hear: (line: LogLine) => void,
-  problem: (why: string) => void,
+  problem: (stream: Stream, why: string) => void,
 ): CommandLog {
-  let broken = false;
-  const fail = (why: string): void => {
-    if (!broken) problem(why);
-    broken = true;
+  const broken = new Set<Stream>();
+  const fail = (stream: Stream, why: string): void => {
+    if (!broken.has(stream)) problem(stream, why);
+    broken.add(stream);
   };
   const outlet = (stream: Stream) => {
     const file: WriteStream = createWriteStream(logPath(dir, stream));
-    file.on('error', (cause) => fail(cause.message));
+    file.on('error', (cause) => fail(stream, cause.message));
     const splitter = lineSplitter(longestLine, (text, cut) => {
       const line = { stream, text: cut ? `${text}…` : text };
       lines.push(line);
@@ -83,8 +87,9 @@ function openLog(
       const own = outlets[stream];
       own.splitter.push(piece);
       own.bytes += piece.length;
-      if (own.bytes > mostBytes) return fail(`${stream} is longer than ${mostBytes / 2 ** 20} MiB`);
-      if (broken || own.file.write(piece) || own.file.destroyed) return;
+      if (own.bytes > mostBytes)
+        return fail(stream, `it is longer than ${mostBytes / 2 ** 20} MiB`);
+      if (broken.has(stream) || own.file.write(piece) || own.file.destroyed) return;
       await drained(own.file);
     },
     tail: () => [...lines],

@@ -9,7 +9,7 @@ import type { Intake } from './intake.ts';
 import { readJsonRecord } from './json-record.ts';
 import { lineSplitter } from './lines.ts';
 import { splitOf } from './report-line.ts';
-import { longestName } from './said.ts';
+import { countOf, longestName } from './said.ts';
 
 export interface WatchedFile {
   /** Takes in what has been written since the last time; never rejects. */
@@ -117,7 +117,7 @@ export async function watchTensorboard(
   };
 
   const take = ({ utc, step, tag, value }: ScalarEvent, prefix: string, source: string): void => {
-    if (step < 0 || tag.startsWith('_hparams_') || tag.length > longestName) return;
+    if (countOf(step) === null || tag.startsWith('_hparams_') || tag.length > longestName) return;
     intake.record(
       { step, epoch: null, values: new Map([[prefix + tag, value]]) },
       microsOf(utc, from),

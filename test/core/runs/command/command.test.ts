@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CallInput, RunDetail } from '../../../../src-main/contract.ts';
+import type { Environment } from '../../../../src-main/core/runs/command/process-group.ts';
 import {
   fixtureOptions,
   removeHome,
@@ -349,4 +350,54 @@ test('one that waits when the program ends is not started without its environmen
   const { summary, notes } = await own.call('runs.get', { id: waiting });
   expect(summary.status).toBe('stopped');
   expect(notes.at(-1)?.message).toContain('environment');
+});
+
+test('thousands of values that come at once are all kept, and do not hold the program up', async () => {
+  const [steps, evaluations] = [30_000, 1500];
+  const began = performance.now();
+  const detail = await run(
+    node(`
+      const rows = Array.from({ length: ${steps} }, (_, i) =>
+        JSON.stringify({ step: i + 1, loss: 1, ...(i < ${evaluations} && { val_macro_f1: i / ${steps} }) }));
+      require('fs').writeFileSync('all.jsonl', rows.join('\\n') + '\\n');
+    `),
+    { watch: { jsonl: 'all.jsonl' } },
+  );
+  expect(detail.summary).toMatchObject({ status: 'done', step: steps });
+  expect(detail.evaluations).toHaveLength(evaluations);
+  // every step looking through all the steps before it took minutes
+  expect(performance.now() - began).toBeLessThan(30_000);
+});
+
+test('a step that is no count is left out, and the run can still be read', async () => {
+  await mkdir(join(home, 'tb'));
+  const events = Buffer.concat([
+    fileVersion(Date.now() / 1000),
+    scalar(Date.now() / 1000, 2 ** 62, 'loss', 1),
+    scalar(Date.now() / 1000, 2 ** 62, 'other', 1),
+    scalar(Date.now() / 1000, 3, 'loss', 0.5),
+  ]).toString('base64');
+  const detail = await run(
+    node(
+      `require('fs').writeFileSync('tb/events.out.tfevents.1', Buffer.from('${events}', 'base64'))`,
+    ),
+    { watch: { tensorboard: 'tb' } },
+  );
+  expect(detail.summary).toMatchObject({ status: 'done', step: 3 });
+});
+
+test('the environment of a command is let go with its run, also of one that never started', async () => {
+  await own.host.close();
+  const terminal = { stdin: 'ignore' as const, environments: new Map<number, Environment>() };
+  own = await startHost({ ...fixtureOptions(join(home, 'data')), terminal });
+  const first = await start(node('setTimeout(() => {}, 1e6)'));
+  const waits = await start(node('0'), { env: { PASSWORD: 'x' } });
+  const deleted = await start(node('0'), { env: { PASSWORD: 'y' } });
+  expect([waits, deleted].every((id) => terminal.environments.has(id))).toBe(true);
+  await own.call('runs.stop', { id: waits });
+  await own.call('runs.delete', { ids: [deleted], undoSeconds: 0 });
+  await own.reached(first, 'running');
+  await own.call('runs.stop', { id: first });
+  await own.reached(first, 'stopped');
+  await expect.poll(() => [...terminal.environments.keys()]).toEqual([]);
 });

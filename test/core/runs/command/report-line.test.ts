@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { readJsonRecord } from '../../../../src-main/core/runs/command/json-record.ts';
 import { lineSplitter } from '../../../../src-main/core/runs/command/lines.ts';
 import { meaningOf, scoreOf } from '../../../../src-main/core/runs/command/metric-names.ts';
 import { readReportLine } from '../../../../src-main/core/runs/command/report-line.ts';
@@ -163,4 +164,26 @@ test('within a split that is told the bare names are enough', () => {
     scoreOf('f1'),
     scoreOf('lr'),
   ]).toEqual(['accuracy', 'macroF1', 'loss', null, null]);
+});
+
+test('numbers of Python that JSON does not know, beside words that look like them', () => {
+  const record = readJsonRecord(
+    '{"step": 3, "a": NaN, "b": -Infinity, "NaN, b": 2, "c": "x: NaN, \\" "}',
+  );
+  expect(record?.step).toBe(3);
+  expect([...record!.values]).toEqual([
+    ['a', null],
+    ['b', null],
+    ['NaN, b', 2],
+  ]);
+});
+
+test.each([
+  ['blanks', `{"a": ${' '.repeat(900_000)}`],
+  ['quotes', `{"a": ${String.raw`\"`.repeat(450_000)}`],
+  ['open strings', `"${String.raw`\"`.repeat(450_000)}\\`],
+])('a line of a million %s is refused at once', (_, line) => {
+  const began = performance.now();
+  expect(readJsonRecord(line)).toBeNull();
+  expect(performance.now() - began).toBeLessThan(2000);
 });
