@@ -59,6 +59,13 @@ export const actions = [
   { id: 'run.open', title: 'Open the active run', group: 'Run', keys: null },
   { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
   {
+    id: 'compare.baseline',
+    title: 'Make the column in focus the baseline, or the next one',
+    group: 'View',
+    keys: 'B',
+    words: 'compare pin reference',
+  },
+  {
     id: 'palette',
     title: 'Search actions and runs',
     group: 'View',

@@ -134,7 +134,7 @@ describe('runs in words', () => {
     expect(caveat).toMatch(/^One run of each/);
     expect(caveat).toContain('RAM energy is constant');
     const sameGroup = { ...second!, summary: { ...second!.summary, group: first!.summary.group } };
-    expect(comparisonCaveat([first!, sameGroup])).toMatch(/differ by their seed only/);
+    expect(comparisonCaveat([first!, sameGroup])).toMatch(/tell differences from chance/);
     expect(comparisonCaveat([])).toBeNull();
   });
 

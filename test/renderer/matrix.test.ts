@@ -178,7 +178,7 @@ describe('runs of a matrix', () => {
     const all = new Session(createApi(mockLink({ runs })));
     const screen = await render(Compare, { session: all, route });
     await expect
-      .element(screen.getByText(/The table has all 85 runs; .* the first\s+12/))
+      .element(screen.getByText(/Table and statistics are of all 85 runs; .* the first\s+40/))
       .toBeVisible();
   });
 });

@@ -60,7 +60,11 @@ export function chartSvg(plot: Plot, look: ChartLook, sheet: Sheet): string {
   const middle = (plotTop + plotBottom) / 2;
   const lines = plot.stacked
     ? plot.lines.map((line, i) => area(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }, i)) // prettier-ignore
-    : plot.lines.map((line) => curve(line, { placeX, placeY, resolve, id }, plot.log));
+    : plot.lines.map(
+        (line, i) =>
+          shade(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }) +
+          curve(line, { placeX, placeY, resolve, id }, plot.log),
+      );
   const marks = look.marks
     .filter(({ x }) => x >= plot.x.min && x <= plot.x.max)
     .map(({ x, text, own }) => {
@@ -132,7 +136,7 @@ const path = (points: readonly [number, number][], { placeX, placeY }: Pen): str
 function curve(own: PlotLine, pen: Pen, log: boolean): string {
   const { line, raw } = own;
   const colour = pen.resolve(line.colour);
-  const opacity = raw ? 0.3 : line.faint ? 0.7 : 1;
+  const opacity = raw || line.edge ? 0.3 : line.faint ? 0.7 : 1;
   const dash = !raw && line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : '';
   const parts = stretches(own, log ? 0 : -Infinity);
   const d = parts.map((points) => path(points, pen)).join('');
@@ -147,6 +151,15 @@ function curve(own: PlotLine, pen: Pen, log: boolean): string {
           .join('')
       : '';
   return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || line.faint ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
+}
+
+/** The ground of a band, between its edges. */
+function shade(own: PlotLine, below: PlotLine | null, pen: Pen): string {
+  if (!own.line.shade || !below) return '';
+  const [upper, lower] = [stretches(own).flat(), stretches(below).flat().reverse()];
+  if (upper.length === 0 || lower.length === 0) return '';
+  const outline = `${path(upper, pen)}${path(lower, pen).replace('M', 'L')}z`;
+  return `<path d="${outline}" fill="${pen.resolve(own.line.colour)}" fill-opacity="0.16"/>`;
 }
 
 /** From the line below it, or from zero, up to its own. */
@@ -192,7 +205,7 @@ function legendOf(plot: Plot, resolve: (c: string) => string, id: string, width:
   const rows: string[] = [];
   let [row, x] = ['', 0];
   plot.lines.forEach(({ line, label, raw }, i) => {
-    if (raw) return;
+    if (raw || line.edge) return;
     const colour = resolve(line.colour);
     const entry = 18 + 6 * label.length + 20;
     if (x > 0 && x + entry > width - 16) {

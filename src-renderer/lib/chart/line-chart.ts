@@ -114,15 +114,15 @@ function curve(own: PlotLine): ChartDataset<'line', Point[]> {
   return {
     label: own.label,
     data: pointsOf(own),
-    borderColor: raw ? fade(colour, 0.3) : line.faint ? fade(colour, 0.7) : colour,
-    backgroundColor: colour,
+    borderColor: raw || line.edge ? fade(colour, 0.3) : line.faint ? fade(colour, 0.7) : colour,
+    backgroundColor: line.shade ? fade(colour, 0.16) : colour,
     borderWidth: raw || line.faint ? 1 : 1.6,
     borderDash: raw ? [] : (line.dash ?? []),
     pointRadius: marked ? 2 : 0,
     // the first and last marks lie on the edge of the plot and are whole there
     clip: marked ? 4 : undefined,
-    pointHoverRadius: raw ? 0 : 3,
-    fill: false,
+    pointHoverRadius: raw || line.edge ? 0 : 3,
+    fill: line.shade ? '-1' : false,
   };
 }
 

@@ -23,6 +23,10 @@ export interface Line {
   dash?: number[];
   /** Drawn thin and light, behind what it supports. */
   faint?: boolean;
+  /** Edge of a band: no entry in the legend, no smoothing. */
+  edge?: boolean;
+  /** The ground between this line and the one before it is shaded. */
+  shade?: boolean;
   provenance?: Provenance | null;
 }
 
@@ -203,7 +207,8 @@ function plain(
       own: y,
       raw,
     });
-    if (smoothing === 'off' || line.x.length < sparse) return [own(line.label, points, false)];
+    if (smoothing === 'off' || line.edge || line.x.length < sparse)
+      return [own(line.label, points, false)];
     const { x, y } = line.mean ?? line;
     const average = movingAverage(x, y, smoothings[smoothing] * (full[1] - full[0]));
     const visible = indicesIn(average.x, shown);

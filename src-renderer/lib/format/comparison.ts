@@ -60,7 +60,7 @@ const machineKey = ({ hostname, cpu, gpus }: Inventory) =>
   [hostname, cpu.brand, ...gpus.map(({ name }) => name)].join();
 
 /** The rows without the options of a selection that is off: they say nothing of that run. */
-export function meaningfulRows({ rows }: Comparison): ComparisonRow[] {
+export function meaningfulRows({ rows }: Pick<Comparison, 'rows'>): ComparisonRow[] {
   const modes = rows.find(({ key }) => key === 'selection.mode')?.values ?? [];
   const selects = modes.some((mode) => mode !== null && mode !== 'off');
   return rows.flatMap((row) => {
@@ -77,7 +77,7 @@ export function comparisonCaveat(details: readonly RunDetail[]): string | null {
   const single =
     groups.size === details.length
       ? 'One run of each: other seeds may tell another story.'
-      : 'Runs that differ by their seed only are shown one by one.';
+      : 'The tests tell differences from chance, not from errors that all runs of a sensor share.';
   const estimated = new Set(
     details.flatMap(({ energy }) =>
       (energy?.components ?? [])

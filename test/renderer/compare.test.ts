@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest';
+import { render } from 'vitest-browser-svelte';
+import { page } from 'vitest/browser';
+import { createApi } from '../../src-renderer/api.ts';
+import { bandOf } from '../../src-renderer/lib/chart/bands.ts';
+import { parseRoute } from '../../src-renderer/lib/route.ts';
+import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import Compare from '../../src-renderer/views/Compare.svelte';
+import { axesOf, isoLines, labelsOf, stairs } from '../../src-renderer/views/compare/trade-off.ts';
+import '../../src-renderer/lib/ui/tokens.css';
+import '../../src-renderer/lib/ui/base.css';
+import { dropConfig, mockLink, plainConfig, stories } from '../mocks/link.ts';
+
+/** Five plain runs, five with half of the patches, and one that is alone. */
+export function repeats() {
+  const [story] = stories();
+  const wobble = [0, 1.2, -0.9, 0.6, -1.4];
+  const watts = { gpu: 104, cpu: 58, ram: 24 };
+  const group = (from: number, config: typeof plainConfig, seconds: number, topF1: number) =>
+    wobble.map((off, i) => ({
+      ...story!,
+      id: from + i,
+      config: {
+        ...config,
+        name: `${config.name}, seed ${42 + i}`,
+        train: { ...config.train, seed: 42 + i },
+      },
+      seconds: seconds + off,
+      topF1: topF1 + off / 500,
+    }));
+  const half = group(6, dropConfig, 43, 0.897).map((one) => ({ ...one, watts }));
+  const mask = { ...dropConfig, name: 'Mask', selection: { ...dropConfig.selection, mode: 'mask' as const } }; // prettier-ignore
+  return [
+    ...group(1, plainConfig, 62, 0.912),
+    ...half,
+    { ...story!, id: 11, config: mask, seconds: 66, topF1: 0.88 },
+  ];
+}
+
+const show = async (query: string, width = 1280) => {
+  await page.viewport(width, 800);
+  const session = new Session(createApi(mockLink({ runs: repeats() })));
+  return render(Compare, { session, route: parseRoute(`#/compare?ids=${query}`) });
+};
+const all = '1,2,3,4,5,6,7,8,9,10,11';
+
+describe('comparing groups of repeats', () => {
+  it('says what is better in a sentence, with the tests behind it', async () => {
+    const screen = await show(all);
+    await expect
+      .element(
+        screen.getByText(
+          /Example: keep 50 % of patches used 3\d % less energy than Example: plain ViT \(95 % interval .* Holm-corrected p < 0\.001\)/,
+        ),
+      )
+      .toBeVisible();
+    await expect
+      .element(screen.getByText(/^Mask, seed|^Mask against .*not testable with 1 and 5 runs/))
+      .toBeVisible();
+    await screen.getByText('Groups and tests').click();
+    await expect.element(screen.getByRole('columnheader', { name: 'p by Holm' })).toBeVisible();
+    await expect.element(screen.getByText('Welch’s t test').first()).toBeVisible();
+  });
+
+  it('has a column per group with n, and one per run on demand', async () => {
+    const screen = await show(all);
+    const heads = () => screen.getByRole('columnheader', { name: /baseline/i }).all().length;
+    await expect.poll(heads).toBe(3);
+    await expect.element(screen.getByText('n = 5').first()).toBeVisible();
+    await screen.getByRole('button', { name: 'Runs', exact: true }).click();
+    await expect.poll(heads).toBe(11);
+  });
+
+  it('makes a group the baseline with all of its runs', async () => {
+    const screen = await show(all);
+    await screen.getByRole('button', { name: 'Make baseline' }).first().click();
+    await expect.poll(() => location.hash).toBe('#/compare?ids=6,7,8,9,10,1,2,3,4,5,11');
+  });
+
+  it('draws the trade-off with links, and as a table', async () => {
+    const screen = await show(all);
+    const front = screen.getByRole('link', { name: /Example: plain ViT: .*n = 5, on the front/ });
+    await expect.element(front).toHaveAttribute('href', '#/compare?ids=1,2,3,4,5');
+    await expect
+      .element(screen.getByRole('link', { name: /^Mask: .* n = 1, dominated/ }))
+      .toHaveAttribute('href', '#/run/11');
+    await screen.getByRole('button', { name: 'Energy against macro F1 as table' }).click();
+    await expect
+      .element(screen.getByRole('columnheader', { name: 'F1 points per kWh' }))
+      .toBeVisible();
+    await expect.element(screen.getByText(/Hypervolume \d+\.\d %/)).toBeVisible();
+  });
+
+  it('tells the energy to a target, and where it was never reached', async () => {
+    const screen = await show(all);
+    const box = screen.getByRole('spinbutton', { name: /Macro F1 on validation/ });
+    await expect.element(box).toBeVisible();
+    await box.fill('0.9');
+    await box.element().dispatchEvent(new Event('change', { bubbles: true }));
+    await expect.element(screen.getByText(/not within .* Wh/).first()).toBeVisible();
+    await box.fill('0.3');
+    await box.element().dispatchEvent(new Event('change', { bubbles: true }));
+    await expect.element(screen.getByText(/\(mean of 5\)/).first()).toBeVisible();
+    expect(screen.getByText(/not within/).all()).toHaveLength(0);
+  });
+});
+
+describe('bands over repeats', () => {
+  const x = [0, 1, 2];
+  const curves = [
+    { x, y: [1, 2, 3] },
+    { x, y: [2, 4, 6] },
+    { x, y: [3, 6, 9] },
+  ];
+
+  it('are the t interval, the deviation or the range', () => {
+    expect(bandOf(curves, 'range')).toEqual({
+      x,
+      mean: [2, 4, 6],
+      low: [1, 2, 3],
+      high: [3, 6, 9],
+      n: 3,
+    });
+    expect(bandOf(curves, 'deviation').low).toEqual([1, 2, 3]);
+    // t of 2 degrees of freedom is 4.303
+    expect(bandOf(curves, 'interval').high[0]).toBeCloseTo(2 + 4.302653 / Math.sqrt(3), 5);
+  });
+
+  it('need three curves for an interval, two for a deviation', () => {
+    expect(bandOf(curves.slice(1), 'interval')).toMatchObject({ mean: [2.5, 5, 7.5], low: [null, null, null] }); // prettier-ignore
+    expect(bandOf(curves.slice(0, 1), 'deviation').low).toEqual([null, null, null]);
+    expect(bandOf([], 'range').n).toBe(0);
+  });
+
+  it('go as far as all curves do, over gaps, read between points', () => {
+    const band = bandOf(
+      [
+        { x: [0, 2, 4], y: [0, 2, 4] },
+        { x: [1, 2, 3], y: [1, null, 3] },
+      ],
+      'range',
+    );
+    expect(band.x[0]).toBe(1);
+    expect(band.x.at(-1)).toBe(3);
+    expect(band.mean).toEqual(band.x);
+    expect(band.low).toEqual(band.high);
+  });
+});
+
+describe('the chart of energy against F1', () => {
+  const point = (wh: number, f1: number, standing: 'front' | 'dominated' = 'front') => ({
+    name: `at ${wh}`,
+    ids: [wh],
+    n: 1,
+    wh,
+    f1,
+    whInterval: null,
+    f1Interval: null,
+    standing,
+  });
+  const frame = { width: 640, height: 320, left: 56, right: 14, top: 18, bottom: 40 };
+  const points = [point(10, 0.7), point(100, 0.9), point(90, 0.6, 'dominated')];
+  const axes = axesOf(points, frame);
+
+  it('is logarithmic in energy and holds every point', () => {
+    const middle = axes.placeX(Math.sqrt(10 * 100));
+    expect(middle).toBeCloseTo((axes.placeX(10) + axes.placeX(100)) / 2, 6);
+    for (const { wh, f1 } of points) {
+      expect(axes.placeX(wh)).toBeGreaterThan(frame.left);
+      expect(axes.placeX(wh)).toBeLessThan(frame.width - frame.right);
+      expect(axes.placeY(f1)).toBeGreaterThan(frame.top);
+      expect(axes.placeY(f1)).toBeLessThan(frame.height - frame.bottom);
+    }
+  });
+
+  it('has lines of equal F1 per kWh where that is so', () => {
+    const lines = isoLines(axes);
+    expect(lines.length).toBeGreaterThan(1);
+    for (const { value, points } of lines) {
+      const [x, y] = points[Math.floor(points.length / 2)]!;
+      // back from pixels
+      const wh = axes.x.min * (axes.x.max / axes.x.min) ** ((x - 56) / (640 - 70));
+      const f1 = axes.y.max - ((y - 18) / (320 - 58)) * (axes.y.max - axes.y.min);
+      expect((100 * f1) / (wh / 1000) / value).toBeCloseTo(1, 6);
+    }
+  });
+
+  it('has stairs over the front only, and labels that cover nothing', () => {
+    expect(stairs(points, axes)).toMatch(/^M[\d.]+ [\d.]+H[\d.]+V[\d.]+$/);
+    const crowd = Array.from({ length: 12 }, (_, i) => point(50, 0.8 + i / 1e4));
+    const labels = labelsOf(crowd, axesOf(crowd, frame), frame);
+    expect(labels.some((label) => label === null)).toBe(true);
+    expect(labels.some((label) => label !== null)).toBe(true);
+  });
+});
