@@ -26,7 +26,9 @@ import type {
   DetectionResult,
   EngineStatus,
   EvaluationResult,
+  ImageSamples,
   PhaseName,
+  SelectionPreview,
   StepMetrics,
 } from './trainer/messages.ts';
 import type { ActionId } from './actions.ts';
@@ -58,9 +60,11 @@ export type {
   DetectionResult,
   EngineStatus,
   EvaluationResult,
+  ImageSamples,
   Inventory,
   PhaseName,
   Provenance,
+  SelectionPreview,
   SourceStatus,
   StepMetrics,
 };
@@ -1086,6 +1090,17 @@ export const commandOrderSchema = v.strictObject({
 });
 export type CommandOrder = v.InferInput<typeof commandOrderSchema>;
 
+const fewImages = v.strictObject({
+  config: json,
+  split: v.picklist(['train', 'validation', 'test']),
+  /** Places in the split; those beyond its end begin anew. */
+  indices: v.pipe(
+    v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1))),
+    v.minLength(1),
+    v.maxLength(16),
+  ),
+});
+
 /** Starts what would be refused for its memory. */
 const force = v.optional(v.boolean(), false);
 
@@ -1162,6 +1177,17 @@ export const calls = {
   'datasets.list': define<DatasetState[]>()(nothing),
   'datasets.download': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
   'datasets.cancel': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
+
+  /** Images of a config's dataset as they are stored. Takes a while where they have to be decoded first. */
+  'datasets.samples': define<ImageSamples>()(fewImages),
+  /** The patches of the same images that each heuristic keeps in an epoch of the config's training. */
+  'experiments.selection': define<SelectionPreview>()(
+    v.strictObject({
+      ...fewImages.entries,
+      /** From 1. */
+      epoch: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    }),
+  ),
 
   'experiments.presets': define<Preset[]>()(nothing),
   /** Never fails on a bad config: it says what is wrong with it. */

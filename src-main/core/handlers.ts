@@ -312,6 +312,15 @@ export function createHandlers(shop: Workshop): Handlers {
     'datasets.download': ({ id }) => datasets.download(id),
     'datasets.cancel': ({ id }) => datasets.cancel(id),
 
+    'datasets.samples': ({ config: input, ...which }) => {
+      const { dataset } = checked(input, 0, [input]);
+      return shop.previews.images({ dataset, ...which });
+    },
+    'experiments.selection': ({ config: input, ...which }) => {
+      const config = checked(input, 0, [input]);
+      return shop.previews.selection({ dataset: config.dataset, config, ...which });
+    },
+
     'experiments.presets': () => presets(),
     'experiments.check': async ({ config }) => {
       const result = checkExperiment(config, memoryFor);

@@ -32,6 +32,7 @@ import { createHandlers } from './handlers.ts';
 import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
 import { createMetrics, type Metrics } from './metrics/index.ts';
+import { createPreviews, type Previews } from './previews.ts';
 import type { PrintPdf } from './print.ts';
 import type { CommandDesk } from './runs/command/command-driver.ts';
 import { createCommandLogs } from './runs/command/logs.ts';
@@ -110,6 +111,7 @@ export interface Workshop {
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
   readonly rehearsals: Rehearsals;
+  readonly previews: Previews;
   readonly intensity: IntensityService;
   readonly commands: CommandDesk;
   readonly dataDir: string;
@@ -274,6 +276,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
     });
     undo.unshift(() => rehearsals.close());
 
+    const previews = createPreviews({
+      spawn: options.spawn,
+      trainerEntry: options.entries.trainer,
+      dataDir,
+      began: () =>
+        noteActive(
+          'info',
+          'Images were looked at in the form of a new experiment meanwhile; what that took is in the readings.',
+        ),
+    });
+    undo.unshift(() => previews.close());
+    activity.add(() => {
+      if (queue.active !== null) previews.rest();
+    });
+
     const datasets = createDatasets(
       dataDir,
       (state) => events.emit('datasets', state),
@@ -315,6 +332,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       loads: (how) => (loads = how),
       models,
       rehearsals,
+      previews,
       intensity,
       commands,
       store,

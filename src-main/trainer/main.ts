@@ -1,6 +1,6 @@
 /**
  * The trainer process: one run, its rehearsal, one look at the engines or one model to take away, then
- * it ends. Started by the host.
+ * it ends; or previews, until the host has no more use for them. Started by the host.
  *
  * Exit code 0: done, stopped as asked, rehearsed, engines reported or file written. 1: failed; a `failed` message says why.
  */
@@ -13,6 +13,7 @@ import { exportModel } from './export/index.ts';
 import { describeFailure } from './failure.ts';
 import { train } from './loop.ts';
 import type { FromTrainer, ToTrainer } from './messages.ts';
+import { Previewer } from './preview.ts';
 import { rehearse } from './rehearsal.ts';
 
 const stop = new AbortController();
@@ -22,6 +23,7 @@ let busy = false;
 
 port.listen((message) => {
   if (message.type === 'stop') return stop.abort();
+  if (message.type === 'preview') return void preview(message);
   if (busy) return;
   busy = true;
   workOf(message).then(() => end(0), fail);
@@ -32,7 +34,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => stop.abort());
 process.on('uncaughtException', fail);
 
-function workOf(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<void> {
+function workOf(message: Exclude<ToTrainer, { type: 'stop' | 'preview' }>): Promise<void> {
   switch (message.type) {
     case 'detect':
       return detect();
@@ -42,6 +44,22 @@ function workOf(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<void> {
       return rehearseFor(message);
     case 'start':
       return start(message);
+  }
+}
+
+let previewer: Previewer | null = null;
+
+/** Answered one after the other by itself: what computes blocks the thread. */
+async function preview({ id, dataDir, request }: ToTrainer & { type: 'preview' }): Promise<void> {
+  previewer ??= new Previewer({
+    dataDir,
+    onProgress: (label, fraction) => port.post({ type: 'progress', label, fraction }),
+    signal: stop.signal,
+  });
+  try {
+    port.post({ type: 'previewed', id, answer: await previewer.answer(request) });
+  } catch (cause) {
+    port.post({ type: 'refused', id, error: describeFailure(cause) });
   }
 }
 

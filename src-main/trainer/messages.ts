@@ -5,7 +5,7 @@
  * Every time stamp `at` / `t` is the monotonic clock in microseconds (`monotonicMicros`), the same
  * clock as the meter's, so that energy can be cut at exactly these moments. Steps and epochs count from 1.
  */
-import type { EngineName, ExperimentConfig } from '../experiment-config.ts';
+import type { DatasetConfig, EngineName, ExperimentConfig } from '../experiment-config.ts';
 import type { TrainingPhase } from '../stage-epochs.ts';
 
 export type ToTrainer =
@@ -31,6 +31,8 @@ export type ToTrainer =
     }
   /** Train for some seconds, answer with `rehearsed`, then exit. Sent instead of `start`. */
   | { type: 'rehearse'; config: ExperimentConfig; dataDir: string; length: RehearsalLength }
+  /** Answer with `previewed`, and stay for more. */
+  | { type: 'preview'; id: number; dataDir: string; request: PreviewRequest }
   /** Finish the step, write a checkpoint, say `stopped`. */
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
@@ -97,6 +99,58 @@ export interface Rehearsal {
     steps: RehearsedSteps[];
   }[];
   evaluation: { batch: number; batchSeconds: number };
+}
+
+/** Some images of a dataset, or what patch selection keeps of them. */
+export type PreviewRequest = {
+  dataset: DatasetConfig;
+  split: 'train' | 'validation' | 'test';
+  /** Places in the split; those beyond its end begin anew. */
+  indices: number[];
+} & (
+  | { what: 'images' }
+  | {
+      what: 'selection';
+      config: ExperimentConfig;
+      /** From 1, of the stage that selects: which noise is drawn, and how many batches are reduced. */
+      epoch: number;
+    }
+);
+
+export interface ImageSamples {
+  /** Side of the stored images in pixels. */
+  size: number;
+  /** Images of the split. */
+  total: number;
+  images: {
+    index: number;
+    label: string;
+    /** Base64 of bytes, [size, size, 3]. */
+    rgb: string;
+    /** x0, y0, x1, y1 of the object in pixels, x1 and y1 just outside; null where unknown. */
+    box: [number, number, number, number] | null;
+  }[];
+}
+
+export interface SelectionPreview {
+  /** N, a square grid; null for a model that sees no patches. */
+  patches: number | null;
+  /** k of them are kept. */
+  keep: number | null;
+  /** Of the epoch's batches that are reduced, 0..1. */
+  share: number | null;
+  choices: {
+    heuristic: ExperimentConfig['selection']['heuristic'];
+    /** In the order of the request; null for a score that is learned in training. */
+    images:
+      | {
+          /** Places row by row, ascending. */
+          kept: number[];
+          /** Share of the patches that show a part of the object which are kept; null without a box. */
+          objectShare: number | null;
+        }[]
+      | null;
+  }[];
 }
 
 /** Whether an engine can be used on this machine, for the Machine page and `doctor`. */
@@ -208,6 +262,8 @@ export type FromTrainer =
   | { type: 'engines'; engines: EngineStatus[]; chosen: EngineName }
   | { type: 'exported'; bytes: number; step: number }
   | { type: 'rehearsed'; rehearsal: Rehearsal }
+  | { type: 'previewed'; id: number; answer: ImageSamples | SelectionPreview }
+  | { type: 'refused'; id: number; error: TrainerError }
   /** Sent once, when everything is loaded and compiled. */
   | {
       type: 'ready';
