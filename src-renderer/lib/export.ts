@@ -27,6 +27,13 @@ export function saveFile({ name, mime, base64 }: ExportedFile) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/** Text that the page itself has. */
+export function saveText(name: string, mime: string, text: string) {
+  const url = URL.createObjectURL(new Blob([text], { type: mime }));
+  startDownload(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 export type ModelFormat = 'onnx' | 'safetensors';
 
 export const modelLabels: Record<ModelFormat, string> = {

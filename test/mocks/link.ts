@@ -1150,6 +1150,36 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
           }
         : parsed;
     },
+    'datasets.samples': ({ indices }) => ({
+      size: 8,
+      total: 40,
+      images: indices.map((index) => ({
+        index,
+        label: 'disc',
+        rgb: btoa(String.fromCharCode(...range(192).map((i) => (i * 37) % 256))),
+        box: [2, 2, 6, 6],
+      })),
+    }),
+    'experiments.selection': ({ config, epoch, indices }) => {
+      const { selection, model } = completeConfig(config);
+      if (model.kind !== 'vit') return { patches: null, keep: null, share: null, choices: [] };
+      const keep = keptPatches({ model, selection });
+      const heuristics = [
+        'variance_channel_mean',
+        'contrast_guarded',
+        'entropy',
+        'random',
+      ] as const;
+      return {
+        patches: patchCount(model),
+        keep,
+        share: 1 / epoch,
+        choices: heuristics.map((heuristic) => ({
+          heuristic,
+          images: indices.map(() => ({ kept: range(keep), objectShare: 0.71 })),
+        })),
+      };
+    },
     'experiments.forecast': ({ config }) => {
       const complete = completeConfig(config);
       return { forecast: forecastOf(complete), cost: costOf(complete) };
