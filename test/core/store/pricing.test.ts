@@ -5,6 +5,7 @@ import { createIntensity } from '../../../src-main/core/energy/intensity/index.t
 import { hourMs } from '../../../src-main/core/energy/intensity/steps.ts';
 import { createEvents } from '../../../src-main/core/events.ts';
 import { createMetrics } from '../../../src-main/core/metrics/index.ts';
+import { readCsv } from '../../../src-main/core/report/csv-reader.ts';
 import { runsCsv } from '../../../src-main/core/report/csv.ts';
 import { sampleHub } from '../../../src-main/core/runs/samples.ts';
 import { fetchHours, repriceRun } from '../../../src-main/core/runs/reprice.ts';
@@ -218,9 +219,9 @@ describe('a copy at another price', () => {
     );
     // nor a second measurement for whoever sums up rows or series
     const runs = await Promise.all([id, ...copies].map((one) => store.getRun(one)));
-    const [header, ...rows] = runsCsv(runs).trim().split('\r\n');
-    const place = header!.split(',').indexOf('hg_copy_of');
-    expect(rows.map((row) => row.split(',')[place])).toEqual(['', `${id}`, `${id}`]);
+    const [header, ...rows] = [...readCsv(runsCsv(runs), { delimiter: ',', columns: 500 })];
+    const place = header!.cells.indexOf('hg_copy_of');
+    expect(rows.map(({ cells }) => cells[place])).toEqual(['', `${id}`, `${id}`]);
     const metrics = createMetrics({
       store,
       metering: { components: [], sources: [], overhead: null },
