@@ -418,13 +418,17 @@ async function inTurn(steps: (() => Promise<unknown>)[]): Promise<void> {
 
 /** Runs that were active when the last program ended are told apart from those that failed. */
 async function mendCrash(store: Store): Promise<void> {
-  for (const id of await store.markInterrupted())
+  for (const id of await store.markInterrupted()) {
+    const { command } = await store.getSummary(id);
     await store.addNote(id, {
       at: monotonicMicros(),
       level: 'warning',
       message:
-        'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.',
+        command === null
+          ? 'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.'
+          : 'The program ended while this command ran. What was recorded until then is kept. The command may still run: nothing of it is measured any more. Start it again to measure it whole.',
     });
+  }
 }
 
 async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {

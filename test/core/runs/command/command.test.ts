@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CallInput, RunDetail } from '../../../../src-main/contract.ts';
 import type { Environment } from '../../../../src-main/core/runs/command/process-group.ts';
@@ -350,6 +353,31 @@ test('one that waits when the program ends is not started without its environmen
   const { summary, notes } = await own.call('runs.get', { id: waiting });
   expect(summary.status).toBe('stopped');
   expect(notes.at(-1)?.message).toContain('environment');
+});
+
+test('of one that ran when the program was killed no more is promised than is true', async () => {
+  const home2 = join(home, 'killed');
+  const script = join(home, 'host.mjs');
+  const root = join(import.meta.dirname, '../../../..');
+  await writeFile(
+    script,
+    `import { fixtureOptions, startHost } from ${JSON.stringify(pathToFileURL(join(root, 'test/fixtures/host.ts')).href)};
+    const own = await startHost(fixtureOptions(${JSON.stringify(home2)}));
+    const { ids } = await own.call('runs.command', {
+      command: [process.execPath, '-e', 'process.stdout.on("error", () => process.exit()); setInterval(() => console.log(1), 100)'],
+      cwd: ${JSON.stringify(home)}, energy: { baselineSeconds: 0 } });
+    await own.until('run.progress', ({ label }) => label === 'Running');
+    process.kill(process.pid, 'SIGKILL');`,
+  );
+  const killed = spawn(process.execPath, [script], { stdio: 'ignore' });
+  await once(killed, 'exit');
+  await own.host.close();
+  own = await startHost(fixtureOptions(home2));
+  const [run] = await own.call('runs.list', {});
+  expect(run).toMatchObject({ status: 'interrupted' });
+  const { notes } = await own.call('runs.get', { id: run!.id });
+  expect(notes.at(-1)?.message).toContain('may still run');
+  await expect(own.call('runs.resume', { id: run!.id })).rejects.toThrow(/Start|command/);
 });
 
 test('thousands of values that come at once are all kept, and do not hold the program up', async () => {
