@@ -89,6 +89,7 @@ export function startMetering(options: MeteringOptions): Metering {
   let restart: NodeJS.Timeout | null = null;
   let lastMark = 0;
   let watched: ToMeter & { type: 'watch' } = { type: 'watch', run: [], program: [process.pid] };
+  let described = new Description('');
   let usage: (FromMeter & { type: 'overhead' }) | null = null;
   const marks = new Map<number, (at: number) => void>();
   const known = Promise.withResolvers<void>();
@@ -115,15 +116,19 @@ export function startMetering(options: MeteringOptions): Metering {
         options.changed();
         break;
       case 'sources':
+        if (described.session !== message.session) described = new Description(message.session);
+        described.heed(message.components);
         sources = message.sources;
         components = message.components;
         known.resolve();
         options.changed();
         break;
-      case 'samples':
-        remember(message.batch);
-        options.samples(message.batch);
+      case 'samples': {
+        const batch = described.named(message.batch);
+        remember(batch);
+        options.samples(batch);
         break;
+      }
       case 'overhead':
         usage = message;
         options.changed();
@@ -229,6 +234,36 @@ export function startMetering(options: MeteringOptions): Metering {
       clearTimeout(timer);
     },
   };
+}
+
+/**
+ * A session of the meter in parts, in each of which a component is read in one way. What was recorded says
+ * how by the part that it is of: a counter that is found, or lost, later does not relabel the runs before.
+ */
+class Description {
+  readonly session: string;
+  readonly #ways = new Map<string, string>();
+  #part = 1;
+
+  constructor(session: string) {
+    this.session = session;
+  }
+
+  heed(components: readonly ComponentInfo[]): void {
+    let changed = false;
+    for (const { key, source, provenance } of components) {
+      const way = `${source}, ${provenance}`;
+      changed ||= (this.#ways.get(key) ?? way) !== way;
+      this.#ways.set(key, way);
+    }
+    if (changed) this.#part++;
+  }
+
+  /** The batch under the name of the present part. */
+  named(batch: SampleBatch): SampleBatch {
+    if (this.#part === 1 || batch.session !== this.session) return batch;
+    return { ...batch, session: `${batch.session}.${this.#part}` };
+  }
 }
 
 /** At most, this program's own power is averaged over these seconds. */

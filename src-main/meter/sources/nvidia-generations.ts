@@ -39,9 +39,9 @@ export interface PowerMeaning {
   partlySeen: boolean;
 }
 
-/** The A100 and A30 chip, whose sensor looks 25 of every 100 ms. */
+/** The chip of A100, A800 and A30, whose sensor looks 25 of every 100 ms. */
 export const isGa100 = (chip: number, name: string): boolean =>
-  chip === architecture.ampere && /\bA(100|30)\b/.test(name);
+  chip === architecture.ampere && /\bA(100|800|30)X?\b/.test(name);
 
 /**
  * The reading that is a line's power: `power.draw`, its average field, or `nvmlDeviceGetPowerUsage`, which
@@ -90,7 +90,7 @@ export function architectureOf(name: string): number {
     ],
     [/\b(H20|H100|H200|H800|GH200)\b/, architecture.hopper],
     [/\b(L4|L20|L40S?|L2)\b|\bRTX 40[5-9]0\b|\bAda\b/, architecture.ada],
-    [/\b(A2|A10G?|A16|A30|A40|A100|A800)\b|\bRTX (30[5-9]0|A\d{3,4})\b/, architecture.ampere],
+    [/\b(A2|A10G?|A16|A30X?|A40|A100X?|A800)\b|\bRTX (30[5-9]0|A\d{3,4})\b/, architecture.ampere],
     [/\bT4G?\b|\bRTX (20[6-8]0|[3-8]000)\b|\bGTX 16\d0\b|\bTITAN RTX\b/, architecture.turing],
     [/\bV100S?\b|\bTITAN V\b|\bGV100\b/, architecture.volta],
     [/\b(P4|P6|P40|P100)\b|\bGTX 10[1-8]0\b|\bTITAN X[pP]\b/, architecture.pascal],

@@ -563,6 +563,9 @@ describe('the generation of a card', () => {
 
   it('tells what its power is a mean of, and whether all of the time is seen', () => {
     expect(powerMeaning(7, 'NVIDIA A100-SXM4-80GB')).toMatchObject({ partlySeen: true });
+    // the same chip by other names
+    expect(powerMeaning(7, 'NVIDIA A800-SXM4-80GB')).toMatchObject({ partlySeen: true });
+    expect(powerMeaning(architectureOf('NVIDIA A100X'), 'NVIDIA A100X').partlySeen).toBe(true);
     expect(powerMeaning(7, 'NVIDIA A100-SXM4-80GB').words).toContain('quarter of the time');
     expect(powerMeaning(5, 'Tesla V100').words).toContain('half of the time');
     expect(powerMeaning(9, 'NVIDIA H200')).toMatchObject({ known: true, partlySeen: false });
