@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { page } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
+import type { ComparisonRow, RunDetail } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import { bandOf } from '../../src-renderer/lib/chart/bands.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Compare from '../../src-renderer/views/Compare.svelte';
+import { confusionOf, worstMistakes } from '../../src-renderer/views/compare/confusion.ts';
+import * as parallel from '../../src-renderer/views/compare/parallel.ts';
 import { axesOf, isoLines, labelsOf, stairs } from '../../src-renderer/views/compare/trade-off.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
@@ -28,7 +31,10 @@ export function repeats() {
       seconds: seconds + off,
       topF1: topF1 + off / 500,
     }));
-  const half = group(6, dropConfig, 43, 0.897).map((one) => ({ ...one, watts }));
+  const half = group(6, dropConfig, 43, 0.897).map((one) => ({
+    ...one,
+    watts,
+  }));
   const mask = { ...dropConfig, name: 'Mask', selection: { ...dropConfig.selection, mode: 'mask' as const } }; // prettier-ignore
   return [
     ...group(1, plainConfig, 62, 0.912),
@@ -40,7 +46,10 @@ export function repeats() {
 const show = async (query: string, width = 1280) => {
   await page.viewport(width, 800);
   const session = new Session(createApi(mockLink({ runs: repeats() })));
-  return render(Compare, { session, route: parseRoute(`#/compare?ids=${query}`) });
+  return render(Compare, {
+    session,
+    route: parseRoute(`#/compare?ids=${query}`),
+  });
 };
 const all = '1,2,3,4,5,6,7,8,9,10,11';
 
@@ -79,7 +88,9 @@ describe('comparing groups of repeats', () => {
 
   it('draws the trade-off with links, and as a table', async () => {
     const screen = await show(all);
-    const front = screen.getByRole('link', { name: /Example: plain ViT: .*n = 5, on the front/ });
+    const front = screen.getByRole('link', {
+      name: /Example: plain ViT: .*n = 5, on the front/,
+    });
     await expect.element(front).toHaveAttribute('href', '#/compare?ids=1,2,3,4,5');
     await expect
       .element(screen.getByRole('link', { name: /^Mask: .* n = 1, dominated/ }))
@@ -93,7 +104,9 @@ describe('comparing groups of repeats', () => {
 
   it('tells the energy to a target, and where it was never reached', async () => {
     const screen = await show(all);
-    const box = screen.getByRole('spinbutton', { name: /Macro F1 on validation/ });
+    const box = screen.getByRole('spinbutton', {
+      name: /Macro F1 on validation/,
+    });
     await expect.element(box).toBeVisible();
     await box.fill('0.9');
     await box.element().dispatchEvent(new Event('change', { bubbles: true }));
@@ -102,6 +115,131 @@ describe('comparing groups of repeats', () => {
     await box.element().dispatchEvent(new Event('change', { bubbles: true }));
     await expect.element(screen.getByText(/\(mean of 5\)/).first()).toBeVisible();
     expect(screen.getByText(/not within/).all()).toHaveLength(0);
+  });
+
+  it('draws every group over settings and results, and a brush keeps some of them', async () => {
+    const screen = await show(all);
+    const plain = screen.getByRole('link', {
+      name: /^Example: plain ViT: Patch selection off.*Energy/,
+    });
+    await expect.element(plain).toHaveAttribute('href', '#/compare?ids=1,2,3,4,5');
+    await expect.element(screen.getByText(/^3 of 3 shown/)).toBeVisible();
+    const brush = screen.getByRole('slider', { name: 'Brush Energy' });
+    (brush.element() as SVGElement).focus();
+    await userEvent.keyboard('{ArrowUp}');
+    // the cheapest group is below a twentieth of the axis
+    await expect.element(screen.getByText(/^2 of 3 shown/)).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(screen.getByText(/^3 of 3 shown/)).toBeVisible();
+  });
+
+  it('sets confusion matrices beside each other, with the mistakes in words', async () => {
+    const screen = await show(all);
+    await expect
+      .element(
+        screen.getByRole('img', {
+          name: /^Confusion matrix of Example: plain ViT\. Most/,
+        }),
+      )
+      .toBeVisible();
+    await expect.element(screen.getByText('Example: plain ViT (sum of 5)')).toBeVisible();
+    expect(screen.getByRole('img', { name: /^Confusion matrix/ }).all()).toHaveLength(3);
+  });
+});
+
+describe('confusion matrices', () => {
+  const detail = (confusion: number[][]) =>
+    ({
+      evaluations: [
+        {
+          result: {
+            split: 'test',
+            confusion,
+            perClass: [{ label: 'cat' }, { label: 'dog' }],
+          },
+        },
+      ],
+    }) as unknown as RunDetail;
+
+  it('are summed over repeats, and shared out over each true class', () => {
+    const both = confusionOf([
+      detail([
+        [8, 2],
+        [1, 9],
+      ]),
+      detail([
+        [10, 0],
+        [3, 7],
+      ]),
+    ])!;
+    expect(both).toMatchObject({ n: 2, shares: [[0.9, 0.1], [0.2, 0.8]] }); // prettier-ignore
+    expect(worstMistakes(both)).toEqual([
+      { truth: 'dog', taken: 'cat', share: 0.2, images: 4 },
+      { truth: 'cat', taken: 'dog', share: 0.1, images: 2 },
+    ]);
+  });
+
+  it('are none where none was recorded, and 0 of a class without images', () => {
+    expect(confusionOf([detail([])])).toBeNull();
+    expect(
+      confusionOf([
+        detail([
+          [0, 0],
+          [0, 1],
+        ]),
+      ])!.shares[0],
+    ).toEqual([0, 0]);
+  });
+});
+
+describe('parallel coordinates', () => {
+  const row = (
+    key: string,
+    group: ComparisonRow['group'],
+    values: ComparisonRow['values'],
+  ): ComparisonRow => ({
+    key,
+    label: `Training: ${key}`,
+    unit: null,
+    group,
+    values,
+    uncertainty: [],
+    tied: [],
+    better: null,
+    differs: new Set(values).size > 1,
+  });
+  const rows = [
+    row('wh', 'energy', [1, 10, 100]),
+    row('macroF1', 'result', [70, null, 90]),
+    row('model', 'config', ['vit', 'cnn', 'vit']),
+    row('train.seed', 'config', [1, 2, 3]),
+    row('epochs', 'config', [5, 5, 5]),
+  ];
+  const axes = parallel.axesOf(rows);
+  const [model, f1, wh] = axes as [parallel.Axis, parallel.Axis, parallel.Axis];
+
+  it('have the settings that differ but seeds, then results, energy last', () => {
+    expect(axes.map(({ key }) => key)).toEqual(['model', 'macroF1', 'wh']);
+    expect(model).toMatchObject({ label: 'model', choices: ['vit', 'cnn'] });
+  });
+
+  it('flip and take logarithms', () => {
+    const at = (value: number, choice: Partial<parallel.AxisChoice>) =>
+      parallel.placeOn(wh, value, { ...parallel.plainAxis, ...choice });
+    expect(at(100, {})).toBe(1);
+    expect(at(100, { flipped: true })).toBe(0);
+    expect(at(10, { log: true })).toBeCloseTo(0.5, 12);
+    expect(parallel.placeOn(f1, null, parallel.plainAxis)).toBeNull();
+    expect(parallel.ticksOf(wh, { flipped: false, log: true })).toEqual([1, 2, 5, 10, 20, 50, 100]);
+  });
+
+  it('a brush keeps what lies in it, and drops what is not known there', () => {
+    const kept = (brushes: Record<string, parallel.Brush>) =>
+      [0, 1, 2].filter((line) => parallel.isKept(axes, {}, brushes, line));
+    expect(kept({})).toEqual([0, 1, 2]);
+    expect(kept({ wh: [0, 0.2] })).toEqual([0, 1]);
+    expect(kept({ macroF1: [0, 1] })).toEqual([0, 2]);
+    expect(kept({ wh: [0, 0.2], macroF1: [0, 1] })).toEqual([0]);
   });
 });
 
@@ -158,7 +296,14 @@ describe('the chart of energy against F1', () => {
     f1Interval: null,
     standing,
   });
-  const frame = { width: 640, height: 320, left: 56, right: 14, top: 18, bottom: 40 };
+  const frame = {
+    width: 640,
+    height: 320,
+    left: 56,
+    right: 14,
+    top: 18,
+    bottom: 40,
+  };
   const points = [point(10, 0.7), point(100, 0.9), point(90, 0.6, 'dominated')];
   const axes = axesOf(points, frame);
 
