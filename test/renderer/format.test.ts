@@ -4,6 +4,7 @@ import {
   comparisonCaveat,
   comparisonSentences,
   meaningfulRows,
+  quotable,
 } from '../../src-renderer/lib/format/comparison.ts';
 import {
   bytes,
@@ -136,6 +137,14 @@ describe('runs in words', () => {
     const sameGroup = { ...second!, summary: { ...second!.summary, group: first!.summary.group } };
     expect(comparisonCaveat([first!, sameGroup])).toMatch(/tell differences from chance/);
     expect(comparisonCaveat([])).toBeNull();
+  });
+
+  it('a report quotes run against run, and the tests where there are repeats', () => {
+    const single = reportOf([1, 2]).comparison!;
+    expect(quotable(single)).toEqual([expect.stringMatching(/^Against .* % less energy/)]);
+    const repeated = reportOf([1, 2, 3, 4]).comparison!;
+    expect(quotable(repeated)).toEqual(repeated.repeats!.verdicts.map(({ sentence }) => sentence));
+    expect(quotable(repeated)[0]).toContain('not testable with 2 and 2 runs');
   });
 
   it('are called unlike where dataset, model, machine or origin differ', () => {

@@ -23,6 +23,12 @@ export function comparisonSentences(runs: readonly RunSummary[]): string[] {
   });
 }
 
+/** What a report quotes: what the tests of repeats come down to, or, without repeats, run against run. */
+export const quotable = ({ runs, groups, repeats }: Comparison): string[] =>
+  repeats && groups.some(({ ids }) => ids.length > 1)
+    ? repeats.verdicts.map(({ sentence }) => sentence)
+    : comparisonSentences(runs);
+
 export const withinUncertainty = 'within the uncertainty';
 /** What that means, for the hint. */
 export const tiedMeaning =
