@@ -72,15 +72,24 @@ export class RunWatch {
   }
 
   /** @param time seconds of active time; null: now */
-  mark(text: string, time: number | null): Promise<unknown> {
+  async mark(text: string, time: number | null) {
     const input = { id: this.id, text, ...(time !== null && { time }) };
-    return this.#session.attempt(() => this.#session.api.call('runs.mark', input));
+    await this.#session.attempt(async () => {
+      const marker = await this.#session.api.call('runs.mark', input);
+      // seen at once, however long the run takes to be read anew
+      this.#setMarkers((markers) => [...markers, marker]);
+    });
   }
 
-  unmark(marker: number): Promise<unknown> {
-    return this.#session.attempt(() =>
-      this.#session.api.call('runs.unmark', { id: this.id, marker }),
-    );
+  async unmark(marker: number) {
+    await this.#session.attempt(async () => {
+      await this.#session.api.call('runs.unmark', { id: this.id, marker });
+      this.#setMarkers((markers) => markers.filter(({ id }) => id !== marker));
+    });
+  }
+
+  #setMarkers(change: (markers: RunDetail['markers']) => RunDetail['markers']) {
+    if (this.detail) this.detail = { ...this.detail, markers: change(this.detail.markers) };
   }
 
   #want() {

@@ -1,9 +1,6 @@
 /**
- * Curves for charts, thinned in SQL: of all points that fall into one pixel column, the lowest and the
- * highest. No peak is lost, and a week of samples crosses the thread as two points per pixel.
- *
- * SQLite takes the bare columns beside a single `min()` or `max()` from the row that holds it; that is
- * documented, and it is what picks whole points here.
+ * Curves for charts, thinned beside the database: of all points that fall into one pixel column, the
+ * lowest and the highest. No peak is lost, and a week of samples crosses the thread as two points per pixel.
  */
 import type { PowerSeries, Series, XAxis } from '../../contract.ts';
 import { joulesPerWh } from '../energy/account.ts';
@@ -149,31 +146,39 @@ function thinned(
   width: number,
   wantsMeans: boolean,
 ): Curve {
-  const points = `select * from (${all}) where x is not null`;
-  const span = db.get<{ n: number; low: number | null; high: number | null }>(
-    `select count(*) as n, min(x) as low, max(x) as high from (${points})`,
+  const rows = db.rows<[x: number, y: number, segment: number, t: number]>(
+    `select x, y, segment, t from (${all}) where x is not null order by step`,
     values,
-  )!;
-  if (span.n <= 2 * width)
-    return { points: db.all<Point>(`${points} order by step`, values), means: null };
-  const bucket = `min(@width - 1, cast((x - @low) * @width / @span as integer))`;
-  const stretch = { ...values, width, low: span.low!, span: span.high! - span.low! || 1 };
+  );
+  const pointOf = ([x, y, segment, t]: (typeof rows)[number]): Point => ({ x, y, segment, t });
+  if (rows.length <= 2 * width) return { points: rows.map(pointOf), means: null };
+
+  let [from, to] = [Infinity, -Infinity];
+  for (const [x] of rows) [from, to] = [Math.min(from, x), Math.max(to, x)];
+  const span = to - from || 1;
+  /** Per column, the rows with the lowest and the highest value; -1: no row yet. */
+  const low = new Int32Array(width).fill(-1);
+  const high = new Int32Array(width).fill(-1);
+  const means: { column: number; n: number; sum: Point & { y: number } }[] = [];
+  rows.forEach(([x, y, segment, t], i) => {
+    const column = Math.min(width - 1, Math.floor(((x - from) * width) / span));
+    if (low[column]! < 0 || y < rows[low[column]!]![1]) low[column] = i;
+    if (high[column]! < 0 || y > rows[high[column]!]![1]) high[column] = i;
+    if (!wantsMeans) return;
+    let mean = means.at(-1);
+    // clocks of two segments cannot be averaged
+    if (mean?.column !== column || mean.sum.segment !== segment)
+      means.push((mean = { column, n: 0, sum: { x: 0, y: 0, segment, t: 0 } }));
+    mean.n++;
+    mean.sum.x += x;
+    mean.sum.y += y;
+    mean.sum.t += t;
+  });
+  const kept = [...new Set([...low, ...high])].filter((i) => i >= 0).sort((a, b) => a - b);
   return {
-    points: db.all<Point>(
-      `with point as materialized (${points})
-       select x, y, segment, t from (
-         select x, min(y) as y, segment, t, step from point group by ${bucket}
-         union
-         select x, max(y) as y, segment, t, step from point group by ${bucket})
-       order by step`,
-      stretch,
-    ),
+    points: kept.map((i) => pointOf(rows[i]!)),
     means: wantsMeans
-      ? db.all<Point>(
-          `select avg(x) as x, avg(y) as y, segment, avg(t) as t from (${points})
-           group by ${bucket}, segment order by min(step)`,
-          stretch,
-        )
+      ? means.map(({ n, sum: { x, y, segment, t } }) => ({ x: x / n, y: y / n, segment, t: t / n }))
       : null,
   };
 }
@@ -273,28 +278,68 @@ const emptySeries = (
 
 type PowerPoint = { t: number; flags: number } & Readings<number | null>;
 
-/** Bucket by bucket along the primary key: nothing is sorted but the samples of one pixel. */
-function powerPoints(
+/** Columns that are read at a time: of the samples between, only the extremes stay in memory. */
+const columnsAtOnce = 64;
+
+/**
+ * The samples with the lowest and the highest power of each column. SQLite would sort every column twice;
+ * here each sample is looked at once, in the order in which it is stored.
+ */
+function extremes(
   db: ReadableDb,
   component: number,
   { from, to }: Interval,
+  size: number,
+): number[] {
+  const picked = new Set<number>();
+  for (let start = from; start <= to; start += columnsAtOnce * size) {
+    const rows = db.rows<[t: number, watts: number | null]>(
+      `select t, watts from power_sample
+       where component = ? and t >= ? and t < ? and t <= ? order by t`,
+      component,
+      start,
+      start + columnsAtOnce * size,
+      to,
+    );
+    let column = -1;
+    let low: (typeof rows)[number] | null = null;
+    let high: (typeof rows)[number] | null = null;
+    const keep = () => {
+      if (low) picked.add(low[0]);
+      if (high) picked.add(high[0]);
+    };
+    for (const row of rows) {
+      const [t, watts] = row;
+      const own = Math.floor((t - from) / size);
+      if (own !== column) {
+        keep();
+        [column, low, high] = [own, row, row];
+      } else if (watts !== null) {
+        // what was read goes before what was not
+        if (low![1] === null || watts < low![1]) low = row;
+        if (high![1] === null || watts > high![1]) high = row;
+      }
+    }
+    keep();
+  }
+  return [...picked];
+}
+
+function powerPoints(
+  db: ReadableDb,
+  component: number,
+  interval: Interval,
   bucket: number,
 ): PowerPoint[] {
-  const values = { component, from, to, size: bucket * 1e6 };
-  const first = (order: string) =>
-    `select (select t from power_sample
-       where component = @component and t >= low and t < low + @size and t <= @to
-       order by watts is null, ${order} limit 1) from bucket`;
+  const { from, to } = interval;
+  const size = bucket * 1e6;
   const points = db.all<PowerPoint>(
-    `with recursive
-       bucket (low) as (
-         select @from union all select low + @size from bucket where low + @size <= @to),
-       pick (t) as (${first('watts')} union ${first('watts desc')})
-     select p.t, p.watts, p.temp_c as tempC, p.clock_mhz as clockMhz,
+    `select p.t, p.watts, p.temp_c as tempC, p.clock_mhz as clockMhz,
        p.util_percent as utilPercent, p.memory_mb as memoryMb, p.flags
-     from pick join power_sample p on p.component = @component and p.t = pick.t
+     from json_each(@times) pick
+     cross join power_sample p on p.component = @component and p.t = pick.value
      order by p.t`,
-    values,
+    { component, times: JSON.stringify(extremes(db, component, interval, size)) },
   );
   // the time before a flagged sample is not covered: a point without a value in its middle
   const gaps = db.all<PowerPoint>(
@@ -305,7 +350,7 @@ function powerPoints(
        from power_sample g indexed by power_gap
        where g.component = @component and g.flags & 1 and g.t > @from and g.t <= @to)
      where before >= @from and t - before > @size`,
-    values,
+    { component, from, to, size },
   );
   return [...points, ...gaps];
 }

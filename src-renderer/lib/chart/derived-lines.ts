@@ -44,7 +44,7 @@ export function energyPerImageLine(
   const done = (time: number) =>
     time < (times[0] ?? Infinity)
       ? (steps[0] ?? 1) - 1
-      : (interpolate(times, steps, time) ?? steps.at(-1) ?? 0);
+      : Math.floor((interpolate(times, steps, time) ?? steps.at(-1) ?? 0) + 1e-9);
   const points = phases.flatMap(({ name, from, to, wh }) => {
     if (!training.has(name) || to === null || wh === null) return [];
     const images = (done(to) - done(from)) * batch;

@@ -85,7 +85,7 @@ export function drawPlot(chart: LineChart, plot: Plot, look: ChartLook) {
   drawn.set(chart, { plot, look, key });
   if (anew) setOptions(chart, plot, look);
   chart.data.datasets = plot.lines.map((line, i) =>
-    plot.stacked ? area(line, i === 0) : curve(line),
+    plot.stacked ? area(line, i === 0) : curve(line, plot),
   );
   setOverlay(chart, { marks: look.marks, ink, soft });
   joinCrosshair(chart, look.group, soft);
@@ -107,7 +107,7 @@ function area(own: PlotLine, lowest: boolean): ChartDataset<'line', Point[]> {
   };
 }
 
-function curve(own: PlotLine): ChartDataset<'line', Point[]> {
+function curve(own: PlotLine, { x, full }: Plot): ChartDataset<'line', Point[]> {
   const { line, raw } = own;
   const colour = resolveColour(line.colour);
   const marked = own.x.length < sparse && !line.faint;
@@ -120,7 +120,7 @@ function curve(own: PlotLine): ChartDataset<'line', Point[]> {
     borderDash: raw ? [] : (line.dash ?? []),
     pointRadius: marked ? 2 : 0,
     // the first and last marks lie on the edge of the plot and are whole there
-    clip: marked ? 4 : undefined,
+    clip: marked && x.min <= full[0] && x.max >= full[1] ? 4 : undefined,
     pointHoverRadius: raw || line.edge ? 0 : 3,
     fill: line.shade ? '-1' : false,
   };

@@ -237,7 +237,11 @@ function linearRange(lines: readonly PlotLine[], fromZero: boolean, clip: boolea
   const found = extent(lines, clip, -Infinity);
   let { low, high } = found;
   if (fromZero) [low, high] = [Math.min(0, low), Math.max(0, high)];
-  if (high === low) [low, high] = high === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2]; // prettier-ignore
+  // less than this is rounding, and its ticks would all read alike
+  if (high - low <= 1e-6 * Math.max(Math.abs(low), Math.abs(high))) {
+    const half = Math.abs(high) / 2 || 0.5;
+    [low, high] = high === 0 ? [0, 1] : [low - half, high + half];
+  }
   const grace = (high - low) * 0.04;
   if (!fromZero || low < 0) low -= grace;
   const range: Range = [low, high + grace];

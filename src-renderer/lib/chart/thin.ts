@@ -36,8 +36,13 @@ export function thin(x: readonly number[], y: readonly Maybe[], columns: number)
       if (low < 0 || value < (y[low] ?? 0)) low = i;
       if (high < 0 || value > (y[high] ?? 0)) high = i;
     }
-    const kept = [...new Set([low, high, gap])].filter((at) => at >= 0).sort((a, b) => a - b);
-    kept.forEach(put);
+    // in their order, each once
+    const [earlier, later] = low < high ? [low, high] : [high, low];
+    if (gap >= 0 && gap < earlier) put(gap);
+    if (earlier >= 0) put(earlier);
+    if (gap > earlier && gap < later) put(gap);
+    if (later > earlier) put(later);
+    if (gap > later) put(gap);
   }
   return out;
 }
