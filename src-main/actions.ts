@@ -8,7 +8,7 @@
 export interface ActionWords {
   id: string;
   title: string;
-  group: 'Go to' | 'Experiment' | 'Run' | 'View' | 'Help';
+  group: 'Go to' | 'Experiment' | 'Run' | 'Selected runs' | 'View' | 'Help';
   /** `Mod+K`, `?`, `Shift+Delete`; null: by menu and palette only. */
   keys: string | null;
   /** Other words by which a person may look for it. */
@@ -58,6 +58,26 @@ export const actions = [
   { id: 'run.stop', title: 'Stop the active run with a checkpoint', group: 'Run', keys: 'Mod+.' },
   { id: 'run.open', title: 'Open the active run', group: 'Run', keys: null },
   { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
+  { id: 'runs.compare', title: 'Compare the selected runs', group: 'Selected runs', keys: 'C' },
+  { id: 'runs.star', title: 'Star, or take the star away', group: 'Selected runs', keys: 'S' },
+  {
+    id: 'runs.archive',
+    title: 'Archive, or bring back',
+    group: 'Selected runs',
+    keys: 'E',
+    words: 'hide put away',
+  },
+  { id: 'runs.rename', title: 'Rename', group: 'Selected runs', keys: 'F2' },
+  { id: 'runs.clone', title: 'Clone: set up once more', group: 'Selected runs', keys: null },
+  { id: 'runs.resume', title: 'Resume', group: 'Selected runs', keys: null },
+  { id: 'runs.delete', title: 'Delete', group: 'Selected runs', keys: 'Delete' },
+  {
+    id: 'runs.group',
+    title: 'Group repeats, or not',
+    group: 'View',
+    keys: 'G',
+    words: 'seeds mean config',
+  },
   {
     id: 'compare.baseline',
     title: 'Make the column in focus the baseline, or the next one',

@@ -52,6 +52,8 @@ export * from './run-query.ts';
 export { studentQuantile } from './core/statistics/distributions.ts';
 export { testNames } from './core/statistics/sentences.ts';
 export { energyToReach } from './core/statistics/trade-off.ts';
+// the page shows means of groups that a person puts together by a search
+export { meanInterval } from './core/statistics/tests.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,

@@ -32,7 +32,7 @@ export function setMenu(take: (id: ActionId) => void): void {
     },
     { role: 'editMenu' },
     { label: 'Go', submenu: items('Go to') },
-    { label: 'Run', submenu: items('Run') },
+    { label: 'Run', submenu: [...items('Run'), { type: 'separator' }, ...items('Selected runs')] },
     {
       label: 'View',
       submenu: [

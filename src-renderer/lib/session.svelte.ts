@@ -31,6 +31,8 @@ export interface Notice {
   level: 'info' | 'warning' | 'error';
   message: string;
   hint: string | null;
+  /** What can be done about it, while the notice is there. */
+  action?: { label: string; act: () => unknown };
 }
 
 /** The last minute of power, the longest that a sparkline shows. */
@@ -40,6 +42,10 @@ const redrawMs = 1950;
 
 /** Information leaves by itself; warnings and errors stay until they are closed. */
 const informMs = 6000;
+
+/** How long a deletion can be undone, and what the host waits beyond, for a click in the last moment. */
+const undoSeconds = 10;
+const undoSlack = 2;
 
 /** A reload in the middle of the example does not lose its end. */
 const exampleKey = 'hugginggreen.example';
@@ -226,6 +232,35 @@ export class Session {
     const others = this.notices.filter((notice) => notice.message !== message);
     this.notices = [...others, { id, level, message, hint }];
     if (level === 'info') setTimeout(() => this.dismiss(id), informMs);
+  }
+
+  /** Something was done that can be undone; the offer leaves when its time is over. */
+  offerUndo(message: string, seconds: number, undo: () => Promise<unknown>) {
+    const id = this.#nextNotice++;
+    const act = () => {
+      this.dismiss(id);
+      return this.attempt(undo);
+    };
+    this.notices = [
+      ...this.notices,
+      { id, level: 'info', message, hint: null, action: { label: 'Undo', act } },
+    ];
+    setTimeout(() => this.dismiss(id), seconds * 1000);
+  }
+
+  /** Takes runs away so that it can be undone for ten seconds. False when it did not work. */
+  async deleteRuns(ids: readonly number[]): Promise<boolean> {
+    const list = [...ids];
+    const done = await this.attempt(() =>
+      this.api.call('runs.delete', { ids: list, undoSeconds: undoSeconds + undoSlack }),
+    );
+    if (done)
+      this.offerUndo(
+        list.length === 1 ? `Run ${list[0]} was deleted.` : `${list.length} runs were deleted.`,
+        undoSeconds,
+        () => this.api.call('runs.restore', { ids: list }),
+      );
+    return done;
   }
 
   dismiss(id: number) {

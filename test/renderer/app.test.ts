@@ -38,7 +38,7 @@ describe('the frame', () => {
     const { screen } = await open();
     await userEvent.keyboard('4');
     await expect.element(screen.getByRole('heading', { name: 'Runs' })).toBeVisible();
-    await screen.getByRole('searchbox').click();
+    await screen.getByRole('combobox', { name: 'Search the runs' }).click();
     await userEvent.keyboard('7');
     expect(location.hash).toContain('#/runs');
     expect(location.hash).toContain('filter=7');

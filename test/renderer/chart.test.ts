@@ -3,7 +3,6 @@ import { render } from 'vitest-browser-svelte';
 import { Chart as ChartJs } from 'chart.js';
 import Chart from '../../src-renderer/lib/chart/Chart.svelte';
 import EnergyTable from '../../src-renderer/lib/table/EnergyTable.svelte';
-import DataTableHarness from './DataTableHarness.svelte';
 import { nearestInEverySeries } from '../../src-renderer/lib/chart/crosshair.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
@@ -100,15 +99,5 @@ describe('tables', () => {
     await expect.element(screen.getByRole('cell', { name: /missing|not known/ })).toBeVisible();
     await expect.element(screen.getByText(/^Of this energy: .*% counted/)).toBeVisible();
     await expect.element(screen.getByText('1 gap')).toBeVisible();
-  });
-
-  it('keep thousands of rows out of the page, sort, and select', async () => {
-    const screen = await render(DataTableHarness, { rows: 5000 });
-    await expect.element(screen.getByText('row 5000', { exact: true })).toBeVisible();
-    expect(screen.container.querySelectorAll('tbody tr').length).toBeLessThan(60);
-    await screen.getByRole('button', { name: 'Id' }).click();
-    await expect.element(screen.getByText('row 1', { exact: true })).toBeVisible();
-    await screen.getByRole('checkbox', { name: 'Select row 2', exact: true }).click();
-    await expect.element(screen.getByTestId('selected')).toHaveTextContent('[2]');
   });
 });

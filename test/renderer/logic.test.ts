@@ -5,10 +5,8 @@ import { stack } from '../../src-renderer/lib/chart/stack.ts';
 import { thin } from '../../src-renderer/lib/chart/thin.ts';
 import { Progress } from '../../src-renderer/lib/progress.ts';
 import { compareHash, parseRoute, routeHash } from '../../src-renderer/lib/route.ts';
-import { parseFilter } from '../../src-renderer/lib/table/filter.ts';
-import { sortBy } from '../../src-renderer/lib/table/sort.ts';
 import { appendTrace } from '../../src-renderer/lib/trace.ts';
-import { components, stories, summaryOfStory } from '../mocks/link.ts';
+import { components } from '../mocks/link.ts';
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -116,34 +114,6 @@ describe('routes', () => {
   it('lead home where they lead nowhere', () => {
     for (const hash of ['', '#/', '#/nowhere', '#/run/x', '#/run/0'])
       expect(parseRoute(hash).view).toBe('machine');
-  });
-});
-
-describe('the filter box', () => {
-  const runs = stories().map(summaryOfStory);
-  const ids = (text: string) => runs.filter(parseFilter(text).matches).map(({ id }) => id);
-
-  it('understands words, states and comparisons, all of which must hold', () => {
-    expect(ids('')).toHaveLength(8);
-    expect(ids('status:done')).toEqual([1, 2, 3, 4]);
-    expect(ids('status:done plain')).toEqual([1, 3]);
-    expect(ids('wh<2.3 status:done')).toEqual([2, 4].filter((id) => runs[id - 1]!.wh! < 2.3));
-    expect(ids('id:7')).toEqual([7]);
-    expect(ids('SEED>44')).toEqual([7, 8]);
-  });
-
-  it('leaves out what is not known, and names what it does not understand', () => {
-    expect(ids('f1>=0')).not.toContain(8);
-    expect(parseFilter('colour:red f1>=abc').unknown).toEqual(['colour:red', 'f1>=abc']);
-  });
-});
-
-describe('sorting', () => {
-  it('puts missing values last in both directions and numbers in names in order', () => {
-    const rows = [{ v: 2 }, { v: null }, { v: 10 }];
-    expect(sortBy(rows, ({ v }) => v, false).map(({ v }) => v)).toEqual([2, 10, null]);
-    expect(sortBy(rows, ({ v }) => v, true).map(({ v }) => v)).toEqual([10, 2, null]);
-    expect(sortBy(['run 10', 'Run 9'], (v) => v, false)).toEqual(['Run 9', 'run 10']);
   });
 });
 

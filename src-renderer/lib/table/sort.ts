@@ -1,18 +1,10 @@
-/** Sorting rows by one column: missing values last in either direction, numbers by size, text as read. */
+/** What a cell is sorted by: numbers by size, words without regard to case, numbers within them by size. */
 export type Cell = number | string | boolean | null | undefined;
 
-const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-
-export function sortBy<Row>(
-  rows: readonly Row[],
-  value: (row: Row) => Cell,
-  descending: boolean,
-): Row[] {
-  const sign = descending ? -1 : 1;
-  return [...rows].sort((a, b) => {
-    const [x, y] = [value(a), value(b)];
-    if (x == null || y == null) return x == null ? (y == null ? 0 : 1) : -1;
-    if (typeof x === 'number' && typeof y === 'number') return sign * (x - y);
-    return sign * collator.compare(String(x), String(y));
-  });
+/** Comparable by `<` with others of its column; null is missing. */
+export function sortKey(cell: Cell): number | string | null {
+  if (cell == null || cell === '' || Number.isNaN(cell)) return null;
+  if (typeof cell === 'number') return cell;
+  if (typeof cell === 'boolean') return cell ? 1 : 0;
+  return cell.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, '0'));
 }
