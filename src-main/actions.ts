@@ -50,6 +50,27 @@ export const actions = [
   },
   { id: 'experiment.example', title: 'Run the example', group: 'Experiment', keys: null },
   {
+    id: 'experiment.start',
+    title: 'Start what stands in the form',
+    group: 'Experiment',
+    keys: 'Mod+Enter',
+    words: 'queue train',
+  },
+  {
+    id: 'experiment.measure',
+    title: 'Measure what the form’s experiment takes here',
+    group: 'Experiment',
+    keys: null,
+    words: 'forecast time energy calibrate',
+  },
+  { id: 'preview.next', title: 'Next image of the preview', group: 'Experiment', keys: ']' },
+  {
+    id: 'preview.previous',
+    title: 'Previous image of the preview',
+    group: 'Experiment',
+    keys: '[',
+  },
+  {
     id: 'machine.probe',
     title: 'Look for sensors and engines again',
     group: 'Experiment',
