@@ -8,7 +8,9 @@ import {
   repeated,
 } from '../../src-renderer/lib/format/estimate.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import { parseRoute } from '../../src-renderer/lib/route.ts';
 import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
+import Run from '../../src-renderer/views/Run.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
 import {
@@ -103,5 +105,29 @@ describe('the forecast of the form', () => {
     const before = asked;
     session.runs = session.runs!.map((run) => ({ ...run, status: 'done' as const }));
     await expect.poll(() => asked).toBeGreaterThan(before);
+  });
+});
+
+describe('a run that failed', () => {
+  it('is started again with its config, or opens the form with it', async () => {
+    const started: unknown[] = [];
+    const link = mockLink({
+      replace: {
+        'runs.start': ({ configs }) => {
+          started.push(...configs);
+          return { ids: [99] };
+        },
+      },
+    });
+    const session = new Session(createApi(link));
+    await expect.poll(() => session.runs?.length ?? 0).toBeGreaterThan(0);
+    const failed = session.runs!.find(({ status }) => status === 'failed')!;
+    const { config } = await session.api.call('runs.get', { id: failed.id });
+    const screen = await render(Run, { session, route: parseRoute(`#/run/${failed.id}`) });
+    await screen.getByRole('button', { name: 'Use its config' }).click();
+    await expect.poll(() => location.hash).toBe(`#/new?from=${failed.id}`);
+    await screen.getByRole('button', { name: 'Run it again' }).click();
+    await expect.poll(() => started).toEqual([config]);
+    location.hash = '';
   });
 });
