@@ -448,6 +448,8 @@ export interface RunSummary {
   matrix: RunPlace | null;
   /** The run whose joules this re-priced copy shares; null for a run of its own. */
   copyOf: number | null;
+  /** Stopped by a person who means to go on: resumed, it is first in the line. */
+  paused: boolean;
   /** As it would be typed; null where the run is a training of ours. */
   command: string | null;
   engine: string | null;
@@ -498,6 +500,25 @@ export interface SavedView {
   name: string;
   /** The query of the page's address. */
   state: string;
+}
+
+/** The line of runs: one computes, the others wait. */
+export interface QueueState {
+  active: number | null;
+  /** In the order in which they start. */
+  waiting: number[];
+  /** Nothing new starts; what is active goes on. */
+  paused: boolean;
+  /** The machine cools down to idle power before the next run; null: it does not. */
+  coolDown: {
+    /** Milliseconds since 1970. */
+    since: number;
+    mostSeconds: number;
+    /** Mean over the last seconds; null: not read. */
+    watts: number | null;
+    /** At this power or below the run starts. */
+    targetWatts: number;
+  } | null;
 }
 
 /** Ours have names of a list; a command calls its phases as it likes. */
@@ -799,6 +820,8 @@ export interface DatasetState {
 export interface Settings {
   /** Where Prometheus finds the metrics, `127.0.0.1:9797`; null: nowhere. */
   metrics: string | null;
+  /** Longest wait for idle power between two runs, minutes; 0: none. */
+  coolDownMinutes: number;
   region: string;
   /** Used when `region` is `custom`: the figure, what it is called, where it is from, of which year. */
   customGPerKwh: number | null;
@@ -1022,6 +1045,7 @@ export const settingsSchema = v.strictObject({
   hourlyZone: v.nullable(zone),
   elsewhere: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(24)),
   theme: v.picklist(['system', 'light', 'dark']),
+  coolDownMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(60)),
   notify: v.boolean(),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
@@ -1221,6 +1245,15 @@ export const calls = {
     v.strictObject({ ...matrixOrderSchema.entries, force }),
   ),
 
+  'queue.get': define<QueueState>()(nothing),
+  /** Puts runs that wait before another that waits; null: at the end. */
+  'queue.move': define<QueueState>()(v.strictObject({ ids: manyIds, before: v.nullable(id) })),
+  /** The active run goes on; nothing new starts, also after a restart. */
+  'queue.pause': define<QueueState>()(nothing),
+  'queue.resume': define<QueueState>()(nothing),
+  /** Starts the next run before the machine has cooled down. */
+  'queue.skipCoolDown': define<QueueState>()(nothing),
+
   /** Queues runs, in order; they start by themselves. Refused where one cannot fit into memory. */
   'runs.start': define<{ ids: number[] }>()(
     v.strictObject({ configs: v.pipe(v.array(json), v.minLength(1), v.maxLength(500)), force }),
@@ -1238,6 +1271,15 @@ export const calls = {
    * A queued run just leaves the queue. Asked again after 3 seconds or more, it ends the process at once.
    */
   'runs.stop': define<void>()(byId),
+  /** As a stop; resumed, the run is first in the line. */
+  'runs.pause': define<void>()(byId),
+  /**
+   * Queues a run anew with the same config, from the first step. `retry`: it stands in for one that did
+   * not come to its end, in its place of the matrix.
+   */
+  'runs.clone': define<{ ids: number[] }>()(
+    v.strictObject({ id, retry: v.optional(v.boolean(), false) }),
+  ),
   /** Goes on from the last checkpoint. */
   'runs.resume': define<void>()(byId),
   'runs.rename': define<void>()(
@@ -1367,6 +1409,7 @@ export interface Events {
   /** Many at once. */
   runs: RunSummary[];
   'run.removed': { ids: number[] };
+  queue: QueueState;
   'run.steps': {
     id: number;
     steps: ReportedSteps;

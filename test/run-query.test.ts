@@ -17,6 +17,7 @@ const run = (id: number, more: Partial<RunSummary> = {}): RunSummary => ({
   method: 'standard',
   matrix: null,
   copyOf: null,
+  paused: false,
   command: null,
   engine: 'cuda',
   seed: id,

@@ -23,6 +23,7 @@ import { forecast } from './commands/forecast.ts';
 import { list } from './commands/list.ts';
 import { matrix } from './commands/matrix.ts';
 import { options } from './commands/options.ts';
+import { queue } from './commands/queue.ts';
 import { reprice } from './commands/reprice.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
@@ -34,6 +35,7 @@ const commands: Command[] = [
   run,
   forecast,
   matrix,
+  queue,
   list,
   show,
   compare,

@@ -14,6 +14,7 @@ import {
   type Machine,
   type MatrixOrder,
   type MatrixPreview,
+  type QueueState,
   type Refusal,
   type RunCost,
   type RunPlace,
@@ -47,6 +48,7 @@ import { executable, type Environment } from './runs/command/process-group.ts';
 import { logPath } from './runs/command/logs.ts';
 import { presentIdle } from './runs/idle.ts';
 import { folderBytes } from './runs/removal.ts';
+import { moved } from './runs/queue.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, pricingOf } from './settings.ts';
@@ -128,6 +130,7 @@ export function createHandlers(shop: Workshop): Handlers {
   const enqueue = async (
     configs: readonly ExperimentConfig[],
     places: readonly Omit<RunPlace, 'id' | 'title'>[] = [],
+    where: 'last' | 'now' = 'last',
   ): Promise<{ ids: number[] }> => {
     const ids: number[] = [];
     try {
@@ -151,7 +154,7 @@ export function createHandlers(shop: Workshop): Handlers {
       }
     } finally {
       // where one could not be stored, those before it are in the line all the same
-      queue.add(ids);
+      queue.add(ids, where);
     }
     return { ids };
   };
@@ -217,6 +220,16 @@ export function createHandlers(shop: Workshop): Handlers {
     else if (ids.length > 1) events.emit('runs', await store.summariesOf(ids));
   };
 
+  /** A short command leaves alone what waits for a program that stays, and shows it. */
+  const line = async (): Promise<QueueState> => {
+    if (options.background !== false) return queue.state();
+    const [waiting, { queuePaused }] = await Promise.all([
+      store.waitingRuns(),
+      store.recall(['queuePaused']),
+    ]);
+    return { ...queue.state(), waiting, paused: queuePaused === true };
+  };
+
   const stopRun = async (id: number): Promise<void> => {
     // no wait between looking and leaving the line: it could become active meanwhile
     if (queue.stop(id)) return;
@@ -244,7 +257,7 @@ export function createHandlers(shop: Workshop): Handlers {
         repeat: 1,
         warmUp: true,
       };
-      const { ids } = await enqueue([config], [place]);
+      const { ids } = await enqueue([config], [place], 'now');
       return ids[0]!;
     },
     stop: stopRun,
@@ -362,6 +375,44 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.log': ({ id, lines }) => shop.commands.logs.tail(id, lines),
     'runs.example': () => enqueue(exampleConfigs()),
     'runs.stop': ({ id }) => stopRun(id),
+    'runs.pause': ({ id }) => {
+      if (!queue.pauseRun(id))
+        throw new AppError('CONFLICT', `Run ${id} is not under way: there is nothing to pause.`);
+    },
+    'runs.clone': async ({ id, retry }) => {
+      const { config, command, summary } = await store.getRun(id);
+      if (!config)
+        throw new AppError(
+          'CONFLICT',
+          command
+            ? `Run ${id} is a command of your own: its environment is not kept.`
+            : `Run ${id} was imported: there is nothing to train.`,
+          command && 'Start the command again.',
+        );
+      const { matrix, status } = summary;
+      // one that is done has its place in the matrix already
+      const place = retry && matrix && status !== 'done' ? [matrix] : [];
+      return enqueue([config], place);
+    },
+    'queue.get': line,
+    'queue.move': async ({ ids, before }) => {
+      if (options.background === false)
+        await store.placeRuns(moved(await store.waitingRuns(), ids, before));
+      else await queue.move(ids, before);
+      return line();
+    },
+    'queue.pause': async () => {
+      await queue.pause();
+      return line();
+    },
+    'queue.resume': async () => {
+      await queue.resume();
+      return line();
+    },
+    'queue.skipCoolDown': () => {
+      queue.skipCoolDown();
+      return line();
+    },
     'runs.resume': async ({ id }) => {
       const run = await store.getRun(id);
       const { status } = run.summary;
@@ -381,8 +432,8 @@ export function createHandlers(shop: Workshop): Handlers {
         );
       resumePoint(run, shop.runDir(id));
       await store.updateRun(id, { status: 'queued' });
+      queue.add([id], run.summary.paused ? 'first' : 'last');
       events.emit('run', await store.getSummary(id));
-      queue.add([id]);
     },
     'runs.rename': async ({ id, name }) => {
       await store.renameRun(id, name);

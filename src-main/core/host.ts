@@ -75,6 +75,7 @@ export interface HostOptions {
     stopInsistMs?: number;
     meterRestartMs?: number;
     rehearsal?: RehearsalLength;
+    coolDownWindowSeconds?: number;
   };
 }
 
@@ -222,7 +223,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
     };
     let loads: LoadRuns | null = null;
     const activity = new Set<() => void>();
-    const queue = createQueue(context, () => activity.forEach((tell) => tell()));
+    const queue = createQueue({
+      context,
+      activeChanged: () => activity.forEach((tell) => tell()),
+      // what a short command was asked to run does not wait for a page that is closed
+      paused: background && (await store.recall(['queuePaused'])).queuePaused === true,
+      mostCoolDownSeconds: () => settings.coolDownMinutes * 60,
+      coolDownWindowSeconds: options.timing?.coolDownWindowSeconds ?? 10,
+    });
     undo.unshift(() => {
       closing.abort();
       return queue.close('Stopped because the program was closed.');
@@ -442,12 +450,7 @@ async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {
         'It waited in the queue when the program ended, and its environment was only in memory. Start it again.',
     });
   }
-  queue.add(
-    queued
-      .filter(({ command }) => command === null)
-      .map(({ id }) => id)
-      .sort((a, b) => a - b),
-  );
+  queue.add(await store.waitingRuns());
 }
 
 /** The engines of this machine, looked for once, when first asked. */

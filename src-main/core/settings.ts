@@ -28,6 +28,7 @@ export const defaultSettings: Settings = {
   hourlyZone: null,
   elsewhere: ['world', 'EU27', 'SWE', 'FRA', 'DEU', 'USA', 'CHN', 'IND'],
   theme: 'system',
+  coolDownMinutes: 2,
   notify: true,
   hz: 2,
   cpuTdpWatts: null,

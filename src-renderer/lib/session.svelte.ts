@@ -16,6 +16,7 @@ import {
   type Machine,
   type MatrixOrder,
   type PowerTrace,
+  type QueueState,
   type RunSummary,
   type Settings,
 } from '../../src-main/contract.ts';
@@ -91,6 +92,8 @@ export class Session {
   settings = $state.raw<Settings | null>(null);
   runs = $state.raw<RunSummary[] | null>(null);
   datasets = $state.raw<DatasetState[] | null>(null);
+  /** What computes and what waits, in order. */
+  queue = $state.raw<QueueState | null>(null);
   /** Why the last download of a dataset ended without it. */
   downloadErrors = $state.raw<
     Partial<Record<DatasetState['id'], Pick<Notice, 'message' | 'hint'> | null>>
@@ -150,6 +153,7 @@ export class Session {
     api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
     api.on('run.progress', (event) => (this.activity = { ...this.activity, [event.id]: event }));
     api.on('measuring', ({ label }) => (this.measuring = label));
+    api.on('queue', (queue) => (this.queue = queue));
     api.on('datasets', (dataset) => {
       this.#settleDownload(dataset);
       this.datasets = this.datasets?.map((old) => (old.id === dataset.id ? dataset : old)) ?? null;
@@ -174,9 +178,15 @@ export class Session {
     const runs = this.runs ?? [];
     return (
       runs.find(isActive) ??
-      runs.filter(({ status }) => status === 'queued').sort((a, b) => a.id - b.id)[0] ??
+      this.waiting[0] ??
       runs.reduce<RunSummary | null>((last, run) => (last && last.id > run.id ? last : run), null)
     );
+  }
+
+  /** The runs that wait, in the order in which they start. */
+  get waiting(): RunSummary[] {
+    const byId = new Map((this.runs ?? []).map((run) => [run.id, run]));
+    return (this.queue?.waiting ?? []).flatMap((id) => byId.get(id) ?? []);
   }
 
   get outdated(): boolean {
@@ -197,6 +207,7 @@ export class Session {
         this.runs = value;
         this.#followExample();
       }),
+      this.#ask('queue.get', (value) => (this.queue = value)),
       this.#ask('datasets.list', (value) => (this.datasets = value)),
       this.#askPower(),
     ]);

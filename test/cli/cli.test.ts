@@ -478,6 +478,29 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
+test('the queue is paused, shown and let go on from the command line', async () => {
+  const paused = await start('queue', 'pause').ended;
+  expect(paused).toMatchObject({
+    code: 0,
+    stdout: 'The queue is paused: nothing new starts.\nNothing runs, and nothing waits.\n',
+  });
+  expect((await start('queue').ended).stdout).toBe(paused.stdout);
+  const { stdout } = await start('queue', 'resume', '--json').ended;
+  expect(JSON.parse(stdout)).toEqual({ active: null, waiting: [], paused: false, coolDown: null });
+  for (const [words, says] of [
+    [['move', '7'], 'It is: queue move'],
+    [['move', 'x', 'first'], '"x" is not the number of a run.'],
+    [['sort'], '"sort" is not list, move, pause or resume.'],
+  ] as const) {
+    const { code, stderr } = await start('queue', ...words).ended;
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
+  }
+  expect(await start('queue', 'move', '7', 'first').ended).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Run 7 does not wait in the queue.'),
+  });
+});
+
 test('settings are shown, changed and refused on the command line', async () => {
   const changed = await start(
     'settings',

@@ -33,6 +33,7 @@ import {
   type PowerComponent,
   type PowerSeries,
   type PowerTrace,
+  type QueueState,
   type Preset,
   type Region,
   type RunCost,
@@ -443,6 +444,7 @@ interface Story {
   minutesAgo: number;
   place?: RunSummary['matrix'];
   copyOf?: number;
+  paused?: boolean;
   /** What its person wrote beside it. */
   kept?: Partial<Pick<RunSummary, 'star' | 'note' | 'tags' | 'archivedAt'>>;
 }
@@ -512,6 +514,7 @@ function summaryOf(story: Story): RunSummary {
     method: 'standard',
     matrix: story.place ?? null,
     copyOf: story.copyOf ?? null,
+    paused: story.paused ?? false,
     command: null,
     engine: begun ? 'webgpu' : null,
     seed: config.train.seed,
@@ -1022,6 +1025,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     hourlyZone: null,
     elsewhere: ['world', 'FRA', 'IND'],
     theme: 'system',
+    coolDownMinutes: 2,
     notify: true,
     hz: 10,
     cpuTdpWatts: null,
@@ -1051,6 +1055,20 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     const found = runs.find((run) => run.id === id);
     if (!found) throw new AppError('NOT_FOUND', `There is no run ${id}.`);
     return found;
+  };
+  let queue: QueueState = {
+    active: runs.find(({ status }) => status === 'running')?.id ?? null,
+    waiting: runs
+      .filter(({ status }) => status === 'queued')
+      .map(({ id }) => id)
+      .sort((a, b) => a - b),
+    paused: false,
+    coolDown: null,
+  };
+  const changeQueue = (change: Partial<QueueState>): QueueState => {
+    queue = { ...queue, ...change };
+    tell('queue', queue);
+    return queue;
   };
   let removed: Story[] = [];
   let views: SavedView[] = [];
@@ -1194,6 +1212,17 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       group: 1,
       ids: matrixPreview(order).runs.map((_, i) => 100 + i),
     }),
+    'queue.get': () => queue,
+    'queue.move': ({ ids, before }) => {
+      const rest = queue.waiting.filter((id) => !ids.includes(id));
+      rest.splice(before === null ? rest.length : rest.indexOf(before), 0, ...ids);
+      return changeQueue({ waiting: rest });
+    },
+    'queue.pause': () => changeQueue({ paused: true }),
+    'queue.resume': () => changeQueue({ paused: false }),
+    'queue.skipCoolDown': () => changeQueue({ coolDown: null }),
+    'runs.pause': () => undefined,
+    'runs.clone': () => ({ ids: [100] }),
     'runs.start': ({ configs }) => ({ ids: configs.map((_, i) => 100 + i) }),
     'runs.command': () => ({ ids: [100] }),
     'runs.log': () => [],

@@ -1,72 +1,221 @@
 /**
  * Runs wait in line and train one at a time: two at once would share the sensors, and neither's energy
- * could be told. The line is the status `queued` in the store, so it outlives the program.
+ * could be told. The line is the status `queued` with its place in the store, so it outlives the program.
  */
+import { AppError, type QueueState } from '../../contract.ts';
+import { monotonicMicros } from '../../port.ts';
 import type { RunContext } from './context.ts';
+import { coolDown, type Cooled } from './cool-down.ts';
+import { presentIdle } from './idle.ts';
 import { startRun, type ActiveRun } from './lifecycle.ts';
 
 export interface RunQueue {
   readonly active: number | null;
-  /** Puts runs, which are `queued` in the store, at the end of the line. */
-  add(ids: readonly number[]): void;
+  state(): QueueState;
+  /**
+   * Puts runs, which are `queued` in the store, into the line.
+   * @param where `first`: at its head; `now`: at its head, and they start though the line is paused, and
+   *   before the machine has cooled down
+   */
+  add(ids: readonly number[], where?: 'first' | 'last' | 'now'): void;
   /** Resolves with true when the run was waiting and has left the line. */
   remove(id: number): boolean;
+  /** Puts runs that wait before another that waits, in the given order; null: at the end. */
+  move(ids: readonly number[], before: number | null): Promise<void>;
+  /** The active run goes on; nothing new starts, also after a restart of the program. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends the present cool-down: the next run starts. */
+  skipCoolDown(): void;
   /**
    * A person wants the active run stopped: with a checkpoint, or, insisting, at once. False when `id`
    * is not the active one.
    */
   stop(id: number): boolean;
+  /** Stops the active run with a checkpoint; resumed, it is first in the line. False as of `stop`. */
+  pauseRun(id: number): boolean;
   /**
    * Keeps the machine free of runs until what is returned is called; those that are added meanwhile wait.
-   * Null where a run is active or waiting.
+   * Null where a run is active or about to start.
    */
   hold(): (() => void) | null;
   /** Stops the active run with a checkpoint and starts no other; those that wait stay queued. */
   close(why: string): Promise<void>;
 }
 
-export function createQueue(context: RunContext, activeChanged: () => void): RunQueue {
+export interface QueueOptions {
+  context: RunContext;
+  /** A run began or ended to be the active one. */
+  activeChanged: () => void;
+  /** As it was left. */
+  paused: boolean;
+  /** Longest wait for idle power after a run, in seconds; 0: none. */
+  mostCoolDownSeconds: () => number;
+  /** Over which the power is averaged then. */
+  coolDownWindowSeconds: number;
+}
+
+export function createQueue(options: QueueOptions): RunQueue {
+  const { context, activeChanged } = options;
+  const { store, metering, events } = context;
   const waiting: number[] = [];
+  /** Of those, the ones that no pause and no cool-down keeps. */
+  const urgent = new Set<number>();
   let current: ActiveRun | null = null;
+  let { paused } = options;
   let closed = false;
   let holds = 0;
+  let endedAt = -Infinity;
+  let cooling: { abort: AbortController; shown: QueueState['coolDown'] } | null = null;
 
-  const next = (): void => {
-    if (current || closed || holds > 0) return;
+  const state = (): QueueState => ({
+    active: current?.id ?? null,
+    waiting: [...waiting],
+    paused,
+    coolDown: cooling?.shown ?? null,
+  });
+  const tell = (): void => events.emit('queue', state());
+  const keep = (written: Promise<unknown>): Promise<void> =>
+    written.then(
+      () => {},
+      (cause: unknown) => context.log(`The queue could not be stored: ${String(cause)}`),
+    );
+  const changed = (): Promise<void> => {
+    tell();
+    return keep(store.placeRuns(waiting));
+  };
+
+  const begin = (): void => {
     const id = waiting.shift();
     if (id === undefined) return;
+    urgent.delete(id);
+    void keep(store.leaveLine(id));
     const run = startRun(context, id);
     current = run;
     activeChanged();
+    tell();
     void run.ended.then(() => {
       // of a command that was stopped before it started
       context.commands.environments.delete(id);
       current = null;
+      endedAt = performance.now();
       activeChanged();
+      tell();
       next();
     });
   };
+
+  const mayStart = (): boolean => {
+    const first = waiting[0];
+    if (first === undefined || current || cooling || closed || holds > 0) return false;
+    return !paused || urgent.has(first);
+  };
+
+  const next = (): void => {
+    if (!mayStart()) return;
+    const rest = options.mostCoolDownSeconds() - (performance.now() - endedAt) / 1000;
+    if (rest <= 0 || urgent.has(waiting[0]!)) return begin();
+    void cool(rest);
+  };
+
+  const cool = async (mostSeconds: number): Promise<void> => {
+    const own = { abort: new AbortController(), shown: null as QueueState['coolDown'] };
+    cooling = own;
+    const began = Date.now();
+    const cooled = await waitUntilCool(mostSeconds, own.abort.signal, (watts, targetWatts) => {
+      own.shown = { since: began, mostSeconds, watts, targetWatts };
+      const label = 'Cooling down to idle power';
+      if (waiting[0] !== undefined)
+        events.emit('run.progress', { id: waiting[0], label, fraction: null });
+      tell();
+    }).catch((cause: unknown) => {
+      context.log(`The cool-down was left out: ${String(cause)}`);
+      return null;
+    });
+    cooling = null;
+    const id = waiting[0];
+    tell();
+    if (!mayStart()) return;
+    if (cooled && cooled.seconds >= 1) void keep(store.addNote(id!, noteOf(cooled)));
+    begin();
+  };
+
+  const waitUntilCool = async (
+    mostSeconds: number,
+    signal: AbortSignal,
+    told: (watts: number | null, targetWatts: number) => void,
+  ): Promise<Cooled | null> => {
+    const { config, command } = await store.getRun(waiting[0]!);
+    // a run that does not ask what the machine takes at rest need not wait for it
+    if (!((config?.energy ?? command?.energy)?.baselineSeconds ?? 0)) return null;
+    const idle = presentIdle((await store.recall(['idle'])).idle, metering.components);
+    if (!idle || signal.aborted) return null;
+    return coolDown({
+      idle: idle.watts,
+      trace: metering.trace,
+      windowSeconds: options.coolDownWindowSeconds,
+      mostSeconds,
+      signal,
+      tell: ({ watts, targetWatts }) => told(watts, targetWatts),
+    });
+  };
+
+  /** What was waited for is not to start any more, or at once. */
+  const endCoolDown = (): void => cooling?.abort.abort();
 
   return {
     get active() {
       return current?.id ?? null;
     },
-    add: (ids) => {
-      waiting.push(...ids.filter((id) => id !== current?.id && !waiting.includes(id)));
+    state,
+    add: (ids, where = 'last') => {
+      const fresh = ids.filter((id) => id !== current?.id && !waiting.includes(id));
+      if (where === 'last') waiting.push(...fresh);
+      else waiting.unshift(...fresh);
+      if (where === 'now') for (const id of fresh) urgent.add(id);
+      void changed();
+      if (where === 'now') endCoolDown();
       next();
     },
     remove: (id) => {
       const place = waiting.indexOf(id);
-      if (place >= 0) waiting.splice(place, 1);
-      return place >= 0;
+      if (place < 0) return false;
+      waiting.splice(place, 1);
+      urgent.delete(id);
+      if (waiting.length === 0) endCoolDown();
+      tell();
+      return true;
     },
+    move: async (ids, before) => {
+      waiting.splice(0, waiting.length, ...moved(waiting, ids, before));
+      await changed();
+    },
+    pause: async () => {
+      await store.remember({ queuePaused: true });
+      paused = true;
+      endCoolDown();
+      tell();
+    },
+    resume: async () => {
+      await store.remember({ queuePaused: false });
+      paused = false;
+      tell();
+      next();
+    },
+    skipCoolDown: endCoolDown,
     stop: (id) => {
       if (current?.id !== id) return false;
       current.stopByHand();
       return true;
     },
+    pauseRun: (id) => {
+      if (current?.id !== id) return false;
+      void keep(store.markPaused(id));
+      current.stop('Paused. Resume goes on from the checkpoint, before all runs that wait.');
+      return true;
+    },
     hold: () => {
-      if (current || waiting.length > 0) return null;
+      if (current || cooling || (waiting.length > 0 && !paused)) return null;
       holds++;
       let held = true;
       return () => {
@@ -77,9 +226,44 @@ export function createQueue(context: RunContext, activeChanged: () => void): Run
     },
     close: async (why) => {
       closed = true;
+      endCoolDown();
       const run = current;
       run?.stop(why);
       await run?.ended;
     },
   };
+}
+
+/**
+ * The line with some of its runs put before another, in the given order; null: at its end.
+ * @throws AppError CONFLICT where one of them does not wait, BAD_INPUT for a run before itself
+ */
+export function moved(line: readonly number[], ids: readonly number[], before: number | null) {
+  for (const id of before === null ? ids : [...ids, before])
+    if (!line.includes(id)) throw new AppError('CONFLICT', `Run ${id} does not wait in the queue.`);
+  if (before !== null && ids.includes(before))
+    throw new AppError('BAD_INPUT', `Run ${before} cannot be put before itself.`);
+  const rest = line.filter((id) => !ids.includes(id));
+  rest.splice(before === null ? rest.length : rest.indexOf(before), 0, ...new Set(ids));
+  return rest;
+}
+
+function noteOf({ how, seconds, watts }: Cooled): {
+  at: number;
+  level: 'info' | 'warning';
+  message: string;
+} {
+  const at = monotonicMicros();
+  const power = watts === null ? '' : ` (${watts.toFixed(1)} W)`;
+  return how === 'idle'
+    ? {
+        at,
+        level: 'info',
+        message: `The machine cooled down to idle power for ${Math.round(seconds)} s before this run${power}.`,
+      }
+    : {
+        at,
+        level: 'warning',
+        message: `The machine was not back at idle power after ${Math.round(seconds)} s${power}: the run began all the same.`,
+      };
 }

@@ -7,6 +7,8 @@ import * as intensityWriting from './intensity-writes.ts';
 import { addMarker, removeMarker } from './markers.ts';
 import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
+import * as lining from './queue.ts';
+import * as placing from './queue-writes.ts';
 import * as values from './run-values.ts';
 import * as thinned from './series.ts';
 import * as removing from './removals.ts';
@@ -19,6 +21,7 @@ export const reads = {
   ...intensity,
   ...pricing,
   ...values,
+  ...lining,
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
   compare: comparison.compare,
@@ -33,4 +36,5 @@ export const operations = {
   ...viewing,
   addMarker,
   removeMarker,
+  ...placing,
 };
