@@ -185,8 +185,8 @@ export class Session {
 
   /** The runs that wait, in the order in which they start. */
   get waiting(): RunSummary[] {
-    const byId = new Map((this.runs ?? []).map((run) => [run.id, run]));
-    return (this.queue?.waiting ?? []).flatMap((id) => byId.get(id) ?? []);
+    const queued = (this.runs ?? []).filter(({ status }) => status === 'queued');
+    return (this.queue?.waiting ?? []).flatMap((id) => queued.find((run) => run.id === id) ?? []);
   }
 
   get outdated(): boolean {
