@@ -295,8 +295,9 @@ test('what the meter says while a run goes on is kept with the run, with its tim
   const note = notes.find(({ message }) => message.includes('held down'));
   expect(note).toMatchObject({ level: 'warning' });
   // when it happened, not when it was heard of
-  expect(note!.at).toBeGreaterThanOrEqual(before - 501);
-  expect(note!.at).toBeLessThan(Date.now() - 499);
+  // (two clocks are compared, to some milliseconds)
+  expect(note!.at).toBeGreaterThanOrEqual(before - 520);
+  expect(note!.at).toBeLessThan(Date.now() - 480);
 });
 
 test('a second program on the same data is refused, and may ask the first', async () => {
@@ -454,7 +455,7 @@ test('a matrix queues its runs in turn, and each knows its arm', async () => {
   expect(new Set(runs.map(({ matrix }) => matrix?.group))).toEqual(new Set([group]));
   // what ran before tells how long it takes
   const again = await witness.call('matrices.preview', order);
-  expect(again.total.seconds).toBeGreaterThan(0);
+  expect(again.total.seconds!.value).toBeGreaterThan(0);
 });
 
 test('what cannot fit into memory is refused before it is queued, unless it is forced', async () => {
