@@ -36,7 +36,10 @@ beforeEach(async () => {
   localStorage.setItem('hugginggreen.tour', 'seen');
   await page.viewport(1280, 800);
   // the frame fills its window, as it does in the page of its own
-  document.head.insertAdjacentHTML('beforeend', '<style>body > div:has(main) { height: 100vh }</style>');
+  document.head.insertAdjacentHTML(
+    'beforeend',
+    '<style>body > div:has(main) { height: 100vh }</style>',
+  );
 });
 
 describe('the order of runs', () => {
