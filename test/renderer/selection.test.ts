@@ -17,7 +17,7 @@ describe('what patch selection keeps', () => {
     const session = new Session(createApi(link));
     const screen = await render(NewExperiment, { session });
     const variance = screen.getByRole('button', {
-      name: /^variance keeps \d+ of 64 patches, 71 %/,
+      name: /^variance\s+keeps \d+ of 64 patches\s*,\s*71 % of object/,
     });
     await expect.element(variance).toBeVisible();
     await expect.element(screen.getByText('1 of 40: disc')).toBeVisible();
@@ -33,16 +33,16 @@ describe('what patch selection keeps', () => {
     await screen.getByLabelText('Epoch', { exact: true }).fill('2');
     await expect.element(screen.getByText('2: 50 % of batches')).toBeVisible();
 
-    await screen.getByRole('button', { name: /^entropy keeps/ }).click();
+    await screen.getByRole('button', { name: /^entropy\s+keeps/ }).click();
     await expect
-      .element(screen.getByRole('button', { name: /^entropy keeps/ }))
+      .element(screen.getByRole('button', { name: /^entropy\s+keeps/ }))
       .toHaveAttribute('aria-pressed', 'true');
     expect(valueAt(session.draft, ['selection', 'heuristic'])).toBe('entropy');
   });
 
   it('draws the kept patches and leaves the others out', async () => {
     const screen = await render(NewExperiment, { session: new Session(createApi(mockLink())) });
-    const tile = screen.getByRole('button', { name: /^random keeps/ });
+    const tile = screen.getByRole('button', { name: /^random\s+keeps/ });
     await expect.element(tile).toBeVisible();
     const canvas = tile.element().querySelector('canvas')!;
     const alphaAt = (share: number) => {
