@@ -2,7 +2,7 @@
 import { studentQuantile } from '../../../src-main/contract.ts';
 import type { Line } from './plot.ts';
 
-export type Curve = Pick<Line, 'x' | 'y'>;
+export type Curve = Pick<Line, 'x' | 'y' | 'mean'>;
 
 export const bandKinds = {
   interval: '95 % interval of the mean',
