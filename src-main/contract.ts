@@ -450,6 +450,8 @@ export interface RunSummary {
   copyOf: number | null;
   /** Stopped by a person who means to go on: resumed, it is first in the line. */
   paused: boolean;
+  /** Where a bundle brought it from: computer and the run's name for machines there; null for a run of this one. */
+  origin: { host: string; uuid: string } | null;
   /** As it would be typed; null where the run is a training of ours. */
   command: string | null;
   engine: string | null;
@@ -940,29 +942,41 @@ export interface ReportData {
   runs: { detail: RunDetail; series: Series[]; power: PowerSeries }[];
   /** Null for a single run. */
   comparison: Comparison | null;
+  paper: Paper;
+  sections: ReportSection[];
   /** Paragraphs generated from what was really done. */
   methods: string[];
   limits: string[];
 }
 
+/** Largest piece of an upload, in characters of base64. */
+export const uploadPiece = 4_000_000;
+
+/** A file that was made for the person to take away. */
 export interface ExportedFile {
   name: string;
   mime: string;
-  base64: string;
-}
-
-/** A trained model on its way out. */
-export interface ModelFile {
-  name: string;
   bytes: number;
-  /** Whose weights they are: of the best evaluation, or of the last checkpoint. */
-  checkpoint: 'best' | 'last';
-  /** Steps of training behind them. */
-  step: number;
   /** Where a page of this host fetches it, on its own origin; good until the next few exports. */
   url: string;
   /** The same file, for programs on the host's computer. */
   path: string;
+}
+
+/** What became of the rows of a file, or of the runs of a bundle, counted from 1. */
+export interface ImportedRows {
+  ids: number[];
+  taken: number;
+  known: { row: number; run: number }[];
+  refused: { row: number; reason: string }[];
+}
+
+/** A trained model on its way out. */
+export interface ModelFile extends ExportedFile {
+  /** Whose weights they are: of the best evaluation, or of the last checkpoint. */
+  checkpoint: 'best' | 'last';
+  /** Steps of training behind them. */
+  step: number;
 }
 
 // --- calls ----------------------------------------------------------------------------------------
@@ -1126,6 +1140,39 @@ const fewImages = v.strictObject({
     v.maxLength(16),
   ),
 });
+
+/** What runs can be taken out as. */
+export const exportFormats = [
+  'runs',
+  'samples',
+  'metrics',
+  'report',
+  'pdf',
+  'json',
+  'bundle',
+] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export const papers = ['a4', 'letter'] as const;
+export type Paper = (typeof papers)[number];
+/** Parts of a report that may be left out. */
+export const reportSections = [
+  'results',
+  'comparison',
+  'methods',
+  'runs',
+  'configs',
+  'limits',
+] as const;
+export type ReportSection = (typeof reportSections)[number];
+/** How a report looks; what is left out is as it comes. */
+export const reportLookSchema = v.strictObject({
+  title: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200))),
+  paper: v.optional(v.picklist(papers)),
+  /** All where not given. */
+  sections: v.optional(v.array(v.picklist(reportSections))),
+});
+export type ReportLook = v.InferOutput<typeof reportLookSchema>;
 
 /** Starts what would be refused for its memory. */
 const force = v.optional(v.boolean(), false);
@@ -1340,12 +1387,37 @@ export const calls = {
   ),
   'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
-  /** `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print. */
+  /**
+   * `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
+   * data of the report; `bundle` is all of it with the database, for another computer.
+   */
   'runs.export': define<ExportedFile>()(
     v.strictObject({
       ids: manyIds,
-      format: v.picklist(['runs', 'samples', 'metrics', 'report', 'pdf']),
+      format: v.picklist(exportFormats),
+      /** Of a bundle: with the checkpoints, which are most of its size. */
+      checkpoints: v.optional(v.boolean(), false),
+      /** Of `report` and `pdf`. */
+      look: v.optional(reportLookSchema, {}),
     }),
+  ),
+  /** What a report shows, to be drawn in the window. */
+  'runs.report': define<ReportData>()(
+    v.strictObject({ ids: manyIds, look: v.optional(reportLookSchema, {}) }),
+  ),
+  /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
+  'uploads.begin': define<{ upload: string }>()(
+    v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),
+  ),
+  'uploads.add': define<void>()(
+    v.strictObject({
+      upload: v.pipe(v.string(), v.maxLength(64)),
+      base64: v.pipe(v.string(), v.minLength(1), v.maxLength(uploadPiece)),
+    }),
+  ),
+  /** Takes in the runs of an uploaded bundle, all of them or none; the upload is removed either way. */
+  'runs.importBundle': define<ImportedRows>()(
+    v.strictObject({ upload: v.pipe(v.string(), v.maxLength(64)) }),
   ),
   /** A copy of a run that is over, with the same joules at another price. */
   'runs.reprice': define<{ id: number }>()(v.strictObject({ id, choice: repriceSchema })),
@@ -1366,12 +1438,7 @@ export const calls = {
    * CSV text of CodeCarbon 2.x or 3.x, or of ours. `name` may be a path: its folders name and group the
    * runs. `known` are rows that are here already, and as which run.
    */
-  'runs.import': define<{
-    ids: number[];
-    taken: number;
-    known: { row: number; run: number }[];
-    refused: { row: number; reason: string }[];
-  }>()(
+  'runs.import': define<ImportedRows>()(
     v.strictObject({
       name: v.pipe(v.string(), v.maxLength(4096)),
       csv: v.pipe(v.string(), v.maxLength(importLimit)),

@@ -18,6 +18,7 @@ const run = (id: number, more: Partial<RunSummary> = {}): RunSummary => ({
   matrix: null,
   copyOf: null,
   paused: false,
+  origin: null,
   command: null,
   engine: 'cuda',
   seed: id,

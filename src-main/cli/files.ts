@@ -1,24 +1,26 @@
 /** Results as files in a folder of the person's choice. */
 import { access, constants, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { AppError, type ExportedFile } from '../contract.ts';
+import { AppError, type CallInput, type ExportFormat } from '../contract.ts';
 import { ensureBuilt } from './build.ts';
 import type { Session } from './session.ts';
 
-type Format = 'runs' | 'samples' | 'metrics' | 'report' | 'pdf';
+/** What the built page of the report is needed for. */
+export const withReport: readonly ExportFormat[] = ['report', 'pdf', 'bundle'];
 
 /** Writes exports of some runs into `folder`, which is made; returns the paths. */
 export async function exportTo(
   session: Session,
   folder: string,
   ids: number[],
-  formats: Format[],
+  formats: readonly ExportFormat[],
+  more: Omit<CallInput<'runs.export'>, 'ids' | 'format'> = {},
 ): Promise<string[]> {
-  if (formats.includes('report') || formats.includes('pdf')) await ensureBuilt('report');
+  if (formats.some((format) => withReport.includes(format))) await ensureBuilt('report');
   const paths: string[] = [];
   for (const format of formats) {
-    const file = await session.call('runs.export', { ids, format });
-    paths.push(await save(folder, basename(file.name), decoded(file)));
+    const file = await session.call('runs.export', { ids, format, ...more });
+    paths.push(await saveCopy(folder, basename(file.name), file.path));
   }
   return paths;
 }
@@ -70,5 +72,3 @@ async function put(
   }
   return path;
 }
-
-const decoded = (file: ExportedFile): Buffer => Buffer.from(file.base64, 'base64');

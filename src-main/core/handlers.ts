@@ -1,10 +1,11 @@
 /** The host's answer to every call of the contract. */
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type * as v from 'valibot';
 import {
   AppError,
   contractVersion,
+  type calls,
   type commandOrderSchema,
   type ConfigCost,
   type ExperimentConfig,
@@ -21,6 +22,9 @@ import {
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
+import { bundleExtension } from './bundle/manifest.ts';
+import { readBundle } from './bundle/read.ts';
+import { writeBundle } from './bundle/write.ts';
 import { besideRegion } from './energy/account.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
@@ -43,7 +47,8 @@ import {
   type Place,
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
-import { exportRuns, importCsv } from './report/index.ts';
+import { exportRuns, fileName, importCsv, writePieces } from './report/index.ts';
+import { reportData } from './report/report-data.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
 import { logPath } from './runs/command/logs.ts';
 import { presentIdle } from './runs/idle.ts';
@@ -55,7 +60,8 @@ import { checkSettings, pricingOf } from './settings.ts';
 import { describeCommand } from './store/describe.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
-  const { options, store, events, datasets, queue, metering, calibrator, intensity } = shop;
+  const { options, store, events, datasets, queue, metering, calibrator, intensity, downloads } =
+    shop;
 
   const machine = async (): Promise<Machine> => {
     const { idle } = await store.recall(['idle']);
@@ -195,23 +201,35 @@ export function createHandlers(shop: Workshop): Handlers {
     return { ids: [id] };
   };
 
-  const exportFile = async (
-    ids: number[],
-    format: 'runs' | 'samples' | 'metrics' | 'report' | 'pdf',
-  ): Promise<ExportedFile> => {
-    const { name, mime, text } = await exportRuns(
-      store,
-      ids,
-      format === 'pdf' ? 'report' : format,
-      { appVersion: options.appVersion, reportDir: options.reportDir },
-    );
-    if (format !== 'pdf') return { name, mime, base64: Buffer.from(text).toString('base64') };
-    const pdf = await options.printPdf(text);
-    return {
-      name: name.replace(/\.html$/, '.pdf'),
-      mime: 'application/pdf',
-      base64: pdf.toString('base64'),
-    };
+  const exportFile = async ({
+    ids,
+    format,
+    checkpoints,
+    look,
+  }: v.InferOutput<(typeof calls)['runs.export']['input']>): Promise<ExportedFile> => {
+    const { appVersion, reportDir } = options;
+    if (format === 'bundle') {
+      const first = await store.getRun(ids[0]!);
+      const name = `${fileName(ids.map(() => first))}${bundleExtension}`;
+      const { file } = await downloads.make(name, 'application/zip', (path) =>
+        writeBundle({ store, appVersion, reportDir, runDir: shop.runDir }, ids, path, checkpoints),
+      );
+      return file;
+    }
+    const text = await exportRuns(store, ids, format === 'pdf' ? 'report' : format, {
+      appVersion,
+      reportDir,
+      look,
+    });
+    if (format !== 'pdf')
+      return (await downloads.make(text.name, text.mime, (path) => writePieces(path, text))).file;
+    const name = text.name.replace(/\.html$/, '.pdf');
+    const { file } = await downloads.make(name, 'application/pdf', async (path) => {
+      let html = '';
+      for await (const piece of text.pieces) html += piece;
+      await writeFile(path, await options.printPdf(html));
+    });
+    return file;
   };
 
   /** Their rows have changed: said of one by itself, of many at once. */
@@ -477,7 +495,17 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.compare': ({ ids }) => store.compare(ids),
-    'runs.export': ({ ids, format }) => exportFile(ids, format),
+    'runs.export': exportFile,
+    'runs.report': ({ ids, look }) => reportData(store, ids, options.appVersion, look),
+    'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
+    'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
+    'runs.importBundle': async ({ upload }) => {
+      const result = await shop.uploads.take(upload, (path, folder) =>
+        readBundle({ store, runDir: shop.runDir }, path, folder),
+      );
+      for (const id of result.ids) events.emit('run', await store.getSummary(id));
+      return result;
+    },
     'runs.reprice': async ({ id, choice }) => {
       const copy = await repriceRun(shop, id, choice);
       events.emit('run', await store.getSummary(copy));

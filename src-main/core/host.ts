@@ -26,6 +26,7 @@ import { createDatasets, type Datasets } from './datasets.ts';
 import { createCalibrator, type Calibrator, type LoadRuns } from './energy/calibration.ts';
 import { createIntensity, type IntensityService } from './energy/intensity/index.ts';
 import { detectEngines } from './engines.ts';
+import { createDownloads, type Downloads } from './downloads.ts';
 import { createEvents, type EventBus } from './events.ts';
 import { createRehearsals, type Rehearsals } from './experiments/index.ts';
 import { createHandlers } from './handlers.ts';
@@ -42,6 +43,7 @@ import { createRemoval, type Removal } from './runs/removal.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
+import { createUploads, type Uploads } from './uploads.ts';
 import { openStore, type Opened, type Store } from './store/store.ts';
 
 export interface HostOptions {
@@ -83,7 +85,7 @@ export interface Host {
   readonly handlers: Handlers;
   readonly events: EventBus;
   /** The file behind a path of the page's origin (`ModelFile.url`); null where that is none. */
-  readonly download: ModelExports['find'];
+  readonly download: Downloads['find'];
   /** Serves the metrics of this program to Prometheus, whatever the setting says. */
   readonly serveMetrics: Metrics['serve'];
   /** What happened to the data on opening that the person should know; null when all was well. */
@@ -108,6 +110,8 @@ export interface Workshop {
   readonly queue: RunQueue;
   readonly removal: Removal;
   readonly models: ModelExports;
+  readonly downloads: Downloads;
+  readonly uploads: Uploads;
   readonly calibrator: Calibrator;
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
@@ -306,14 +310,17 @@ export async function createHost(options: HostOptions): Promise<Host> {
     );
     undo.unshift(() => datasets.close());
 
+    const downloads = createDownloads(join(home, 'exports'));
+    undo.unshift(() => downloads.close());
+    const uploads = createUploads(join(home, 'uploads'));
+    undo.unshift(() => uploads.close());
     const models = createModelExports({
-      folder: join(home, 'exports'),
+      downloads,
       runDir,
       spawn: options.spawn,
       trainerEntry: options.entries.trainer,
       appVersion: options.appVersion,
     });
-    undo.unshift(() => models.close());
 
     const metrics = createMetrics({
       store,
@@ -341,6 +348,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       models,
       rehearsals,
       previews,
+      downloads,
+      uploads,
       intensity,
       commands,
       store,
@@ -389,7 +398,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     return {
       handlers,
       events,
-      download: models.find,
+      download: downloads.find,
       serveMetrics: metrics.serve,
       remark: remarkOn(store.opened),
       get activeRun() {

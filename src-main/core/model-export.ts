@@ -1,14 +1,6 @@
-/**
- * Trained models on their way out: a trainer process writes the file, the shell hands it on.
- *
- * A model can have hundreds of megabytes, too many for a message. It lies in the data folder under a name
- * nobody can guess; a page fetches it over the link that the page itself came by, the command line copies it.
- */
-import { randomBytes } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+/** Trained models on their way out: a trainer process writes the file, downloads.ts hands it on. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import {
   AppError,
   type CallInput,
@@ -18,14 +10,9 @@ import {
   type RunDetail,
 } from '../contract.ts';
 import type { ExportFacts, FromTrainer, ToTrainer, TrainerError } from '../trainer/messages.ts';
-import { pageHeaders } from './page.ts';
+import type { Downloads } from './downloads.ts';
 import { fileName } from './report/index.ts';
 import type { Spawn } from './spawn.ts';
-
-export interface Download {
-  headers: Record<string, string>;
-  open(): Readable;
-}
 
 export interface ModelExports {
   /** @throws AppError where the run has no such checkpoint, or it cannot be written as that format */
@@ -33,84 +20,35 @@ export interface ModelExports {
     run: RunDetail,
     wish: Pick<CallInput<'runs.exportModel'>, 'format' | 'checkpoint'>,
   ): Promise<ModelFile>;
-  /** The file behind a path of the page's own origin; null where that is no download. */
-  find(urlPath: string): Promise<Download | null>;
-  /** Removes all files. */
-  close(): Promise<void>;
 }
 
 export interface ModelExportOptions {
-  /** Folder for the files; made when needed, removed at the end. */
-  folder: string;
+  downloads: Downloads;
   runDir(id: number): string;
   spawn: Spawn;
   trainerEntry: string;
   appVersion: string;
 }
 
-/** Files that are kept at a time; a download of an older one has long begun. */
-const kept = 4;
 const patienceMs = 600_000;
-const prefix = '/download/';
 
 export function createModelExports(options: ModelExportOptions): ModelExports {
-  const { folder, runDir } = options;
-  /** By ticket, oldest first. */
-  const files = new Map<string, { name: string; path: string }>();
-  let turn: Promise<unknown> = rm(folder, { recursive: true, force: true }).catch(() => {});
-
-  const write: ModelExports['write'] = async (run, { format, checkpoint }) => {
-    const { id } = run.summary;
-    const kind = checkpointOf(run, runDir(id), checkpoint ?? null);
-    const name = `${fileName([run])}-${id}-${kind}.${format}`;
-    const ticket = randomBytes(24).toString('base64url');
-    const path = join(folder, ticket, name);
-    await mkdir(join(folder, ticket), { recursive: true });
-    const { bytes, step } = await writeModel(options, {
-      type: 'export',
-      checkpoint: join(runDir(id), `${kind}.json`),
-      format,
-      target: path,
-      facts: factsOf(run, options.appVersion),
-    }).catch(async (cause: unknown) => {
-      await rm(join(folder, ticket), { recursive: true, force: true });
-      throw cause;
-    });
-    files.set(ticket, { name, path });
-    for (const old of [...files.keys()].slice(0, -kept)) {
-      files.delete(old);
-      await rm(join(folder, old), { recursive: true, force: true });
-    }
-    return { name, bytes, step, checkpoint: kind, path, url: prefix + ticket };
-  };
-
+  const { downloads, runDir } = options;
   return {
-    // one after the other: each takes the memory of a model or two
-    write: (run, wish) => {
-      const written = turn.then(() => write(run, wish));
-      turn = written.catch(() => {});
-      return written;
-    },
-    find: async (urlPath) => {
-      if (!urlPath.startsWith(prefix)) return null;
-      const file = files.get(urlPath.slice(prefix.length));
-      const found = file && (await stat(file.path).catch(() => null));
-      if (!file || !found) return null;
-      return {
-        headers: {
-          ...pageHeaders,
-          'content-type': 'application/octet-stream',
-          'content-length': String(found.size),
-          // letters, digits, dashes and dots: fileName() saw to it
-          'content-disposition': `attachment; filename="${file.name}"`,
-          'cache-control': 'no-store',
-        },
-        open: () => createReadStream(file.path),
-      };
-    },
-    close: async () => {
-      files.clear();
-      await rm(folder, { recursive: true, force: true });
+    write: async (run, { format, checkpoint }) => {
+      const { id } = run.summary;
+      const kind = checkpointOf(run, runDir(id), checkpoint ?? null);
+      const name = `${fileName([run])}-${id}-${kind}.${format}`;
+      const { file, made } = await downloads.make(name, 'application/octet-stream', (path) =>
+        writeModel(options, {
+          type: 'export',
+          checkpoint: join(runDir(id), `${kind}.json`),
+          format,
+          target: path,
+          facts: factsOf(run, options.appVersion),
+        }),
+      );
+      return { ...file, checkpoint: kind, step: made.step };
     },
   };
 }

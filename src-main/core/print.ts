@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AppError } from '../contract.ts';
 
-/** Prints a self-contained HTML page on A4; resolves with the PDF. */
+/** Prints a self-contained HTML page on the paper that its style names; resolves with the PDF. */
 export type PrintPdf = (html: string) => Promise<Buffer>;
 
 const names = [

@@ -1,9 +1,7 @@
 /** Handing a file to the person: the browser's own download, also under Electron. */
-import type { ExportedFile } from '../../src-main/contract.ts';
+import type { CallInput, ExportFormat } from '../../src-main/contract.ts';
 import { bytes, count } from './format/number.ts';
 import type { Session } from './session.svelte.ts';
-
-export type ExportFormat = 'runs' | 'samples' | 'metrics' | 'report' | 'pdf';
 
 export const exportLabels: Record<ExportFormat, string> = {
   runs: 'CSV of the runs',
@@ -11,6 +9,8 @@ export const exportLabels: Record<ExportFormat, string> = {
   samples: 'CSV of the power samples',
   report: 'Report (HTML)',
   pdf: 'Report (PDF)',
+  json: 'Report data (JSON)',
+  bundle: 'Bundle for another computer (zip)',
 };
 
 function startDownload(url: string, name: string) {
@@ -18,13 +18,6 @@ function startDownload(url: string, name: string) {
   link.href = url;
   link.download = name;
   link.click();
-}
-
-export function saveFile({ name, mime, base64 }: ExportedFile) {
-  const data = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  const url = URL.createObjectURL(new Blob([data], { type: mime }));
-  startDownload(url, name);
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** Text that the page itself has. */
@@ -59,8 +52,15 @@ export async function exportModel(
   });
 }
 
-export async function exportRuns(session: Session, ids: number[], format: ExportFormat) {
+/** The file can be large: the page is handed its address, as for a model. */
+export async function exportRuns(
+  session: Session,
+  ids: number[],
+  format: ExportFormat,
+  more: Omit<CallInput<'runs.export'>, 'ids' | 'format'> = {},
+) {
   await session.attempt(async () => {
-    saveFile(await session.api.call('runs.export', { ids, format }));
+    const file = await session.api.call('runs.export', { ids, format, ...more });
+    startDownload(file.url, file.name);
   });
 }

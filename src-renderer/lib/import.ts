@@ -1,5 +1,11 @@
-/** CSV files of a person, chosen or dropped, folders included, taken in as runs. */
-import { AppError, decodeText, importLimit, type CallOutput } from '../../src-main/contract.ts';
+/** CSV files and bundles of a person, chosen or dropped, folders included, taken in as runs. */
+import {
+  AppError,
+  decodeText,
+  importLimit,
+  uploadPiece,
+  type CallOutput,
+} from '../../src-main/contract.ts';
 import { bytes } from './format/number.ts';
 import type { Session } from './session.svelte.ts';
 
@@ -17,7 +23,7 @@ export interface ImportedFile extends CallOutput<'runs.import'> {
 
 export interface ImportResult {
   files: ImportedFile[];
-  /** Files among them that are no CSV by their name. */
+  /** Files among them that are neither CSV nor bundle by their name. */
   others: number;
 }
 
@@ -72,9 +78,9 @@ export async function importFiles(
   session: Session,
   picked: readonly PickedFile[],
 ): Promise<ImportResult> {
-  const csv = picked.filter(({ path }) => /\.csv$/i.test(path));
+  const usable = picked.filter(({ path }) => isBundle(path) || /\.csv$/i.test(path));
   const files: ImportedFile[] = [];
-  for (const { path, read } of csv) {
+  for (const { path, read } of usable) {
     try {
       files.push({ path, error: null, ...(await importFile(session, path, await read())) });
     } catch (cause) {
@@ -83,15 +89,39 @@ export async function importFiles(
       files.push({ path, error: message + hint, ids: [], taken: 0, known: [], refused: [] });
     }
   }
-  return { files, others: picked.length - csv.length };
+  return { files, others: picked.length - usable.length };
 }
 
 async function importFile(session: Session, path: string, file: File) {
+  if (isBundle(path)) return importBundle(session, file);
   if (file.size > 2 * importLimit)
     throw new Error(`It is too large: ${bytes(file.size)} of at most ${bytes(importLimit)}.`);
   const text = decodeText(new Uint8Array(await file.arrayBuffer()));
   return session.api.call('runs.import', { name: path, csv: text });
 }
+
+/** A bundle counts in runs, a CSV file in rows. */
+export const isBundle = (path: string): boolean => /\.zip$/i.test(path);
+
+/** Piece by piece: it may be larger than any message, and than the memory of the page. */
+async function importBundle({ api }: Session, file: File) {
+  if (file.size === 0) throw new Error('It is empty.');
+  const { upload } = await api.call('uploads.begin', { bytes: file.size });
+  const step = (uploadPiece / 4) * 3;
+  for (let at = 0; at < file.size; at += step) {
+    const base64 = await base64Of(file.slice(at, at + step));
+    await api.call('uploads.add', { upload, base64 });
+  }
+  return api.call('runs.importBundle', { upload });
+}
+
+const base64Of = (blob: Blob): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve((reader.result as string).replace(/^[^,]*,/, ''));
+    reader.onerror = () => reject(reader.error ?? new Error('It cannot be read.'));
+    reader.readAsDataURL(blob);
+  });
 
 export interface ImportTotal {
   taken: number;

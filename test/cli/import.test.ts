@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findCsvFiles, readCsvFile } from '../../src-main/cli/csv-files.ts';
+import { findFiles, readCsvFile } from '../../src-main/cli/import-files.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
 
 const bin = join(import.meta.dirname, '..', '..', 'src-main', 'cli', 'bin.js');
@@ -61,7 +61,7 @@ test('finds the CSV files of folders once, in order, whatever the links', async 
   await put('RQ2/b/notes.txt', '');
   await symlink('..', join(home, 'RQ2/b/up'));
   await symlink('gone', join(home, 'RQ2/b/dangling.csv'));
-  const found = await findCsvFiles(['RQ2', 'RQ2/a', 'missing.csv'], home);
+  const found = await findFiles(['RQ2', 'RQ2/a', 'missing.csv'], home);
   expect(found.files.map(({ name }) => name)).toEqual([
     'RQ2/a/run2/emissions.csv',
     'RQ2/a/run10/emissions.csv',
@@ -74,7 +74,7 @@ test('finds the CSV files of folders once, in order, whatever the links', async 
   ]);
   // from elsewhere: names begin below what the paths have in common
   const paths = ['RQ2/a/run2/emissions.csv', 'RQ2/b/EMISSIONS.CSV'].map((name) => join(home, name));
-  const elsewhere = await findCsvFiles(paths, join(home, 'RQ2/a/run10'));
+  const elsewhere = await findFiles(paths, join(home, 'RQ2/a/run10'));
   expect(elsewhere.files.map(({ name }) => name)).toEqual([
     'a/run2/emissions.csv',
     'b/EMISSIONS.CSV',
@@ -86,7 +86,7 @@ test.skipIf(process.getuid?.() === 0 || process.platform === 'win32')(
   async () => {
     await put('closed/emissions.csv', emissions(1));
     await chmod(join(home, 'closed'), 0);
-    expect((await findCsvFiles(['closed'], home)).unreadable).toEqual([
+    expect((await findFiles(['closed'], home)).unreadable).toEqual([
       { path: join(home, 'closed'), reason: 'you may not read it' },
     ]);
     await chmod(join(home, 'closed'), 0o700);

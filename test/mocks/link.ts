@@ -45,6 +45,7 @@ import {
   type Settings,
   type WireEvent,
   type XAxis,
+  reportSections,
 } from '../../src-main/contract.ts';
 import type { WatchedLink } from '../../src-renderer/api.ts';
 import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
@@ -515,6 +516,7 @@ function summaryOf(story: Story): RunSummary {
     matrix: story.place ?? null,
     copyOf: story.copyOf ?? null,
     paused: story.paused ?? false,
+    origin: null,
     command: null,
     engine: begun ? 'webgpu' : null,
     seed: config.train.seed,
@@ -1272,12 +1274,33 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.export': ({ format }) => ({
       name: `export-${format}.csv`,
       mime: 'text/csv',
-      base64: btoa('run_id\n1\n'),
+      bytes: 9,
+      url: '/download/ticket',
+      path: `/data/exports/ticket/export-${format}.csv`,
     }),
+    'runs.report': ({ ids, look }) => ({
+      title: look.title ?? 'A report',
+      generatedAt: Date.UTC(2026, 0, 2),
+      appVersion: '0.0.0',
+      paper: look.paper ?? 'a4',
+      sections: look.sections ?? [...reportSections],
+      runs: ids.map(one).map((story) => ({
+        detail: detailOf(story),
+        series: seriesOf(story, ['loss', 'validation.macroF1'], 'time'),
+        power: powerOf(story),
+      })),
+      comparison: ids.length > 1 ? compareStories(ids.map(one)) : null,
+      methods: ['2 runs of training.'],
+      limits: ['n = 1: every configuration was run once.'],
+    }),
+    'uploads.begin': () => ({ upload: 'ticket' }),
+    'uploads.add': () => undefined,
+    'runs.importBundle': () => ({ ids: [1], taken: 1, known: [{ row: 2, run: 2 }], refused: [] }),
     'runs.reprice': () => ({ id: 1 }),
     'runs.fetchHours': ({ id }) => detailOf(one(id)),
     'runs.exportModel': ({ id, format, checkpoint = 'best' }) => ({
       name: `run-${id}-${checkpoint}.${format}`,
+      mime: 'application/octet-stream',
       bytes: 1_234_567,
       checkpoint,
       step: 120,

@@ -49,7 +49,7 @@ describe('the frame', () => {
     for (const [hash, text] of [
       ['#/new', 'Before it starts'],
       ['#/live', 'Stop with a checkpoint'],
-      ['#/runs', 'Import CSV'],
+      ['#/runs', 'Import'],
       ['#/run/1', 'Evaluations'],
       ['#/compare?ids=1,2', '36 % less, better'],
       ['#/data', 'CIFAR-100'],

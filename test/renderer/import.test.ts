@@ -17,7 +17,7 @@ afterEach(() => localStorage.clear());
 it('takes several files at once and says what became of each', async () => {
   const link = mockLink();
   const screen = await render(App, { session: new Session(createApi(link)) });
-  await screen.getByRole('button', { name: 'Import CSV' }).click();
+  await screen.getByRole('button', { name: 'Import', exact: true }).click();
   await userEvent.upload(screen.getByLabelText('Files…'), [
     new File(['taken'], 'a.csv'),
     new File(['known shifted'], 'b.csv'),

@@ -1,39 +1,52 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { papers, type CallInput } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { ensureBuilt } from '../build.ts';
-import { exportTo, save, saveCopy } from '../files.ts';
+import { exportTo, saveCopy, withReport } from '../files.ts';
 import { withSession, type Session } from '../session.ts';
 
-const formats = { csv: ['runs', 'samples', 'metrics'], report: ['report'], pdf: ['pdf'] } as const;
+const formats = {
+  csv: ['runs', 'samples', 'metrics'],
+  report: ['report'],
+  pdf: ['pdf'],
+  json: ['json'],
+  bundle: ['bundle'],
+} as const;
 const modelFormats = ['onnx', 'safetensors'] as const;
 type ModelFormat = (typeof modelFormats)[number];
 const checkpoints = ['best', 'last'] as const;
 
 export const exportRuns: Command = {
   name: 'export',
-  usage: 'ID... [--format csv|report|pdf|onnx|safetensors] [--checkpoint best|last] [--out PATH]',
-  summary: 'Writes runs to files: CSV, a report, its PDF, or the trained model.',
-  details: `onnx is the whole inference graph, from stored pixels to class probabilities, for any batch; safetensors
+  usage:
+    'ID... [--format csv|report|pdf|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--checkpoints] [--checkpoint best|last]',
+  summary: 'Writes runs to files: CSV, a report, its PDF or data, a bundle, or the trained model.',
+  details: `bundle is one zip file with the runs' part of the database, their report, CSV and configs; "hugginggreen
+import" takes it in on another computer. json is the data of the report.
+onnx is the whole inference graph, from stored pixels to class probabilities, for any batch; safetensors
 is the weights, named as in PyTorch. Both say what they are: classes, config, dataset, metrics, kWh.`,
   options: {
     format: {
       type: 'string',
       value: 'FORMAT',
-      help: 'csv (three files: runs, samples, metrics), report (HTML), pdf, onnx or safetensors; default csv',
+      help: 'csv (three files: runs, samples, metrics), report (HTML), pdf, json, bundle, onnx or safetensors; default csv',
     },
     checkpoint: {
       type: 'string',
       value: 'WHICH',
       help: 'of onnx and safetensors: best or last; default best, where there is one',
     },
+    checkpoints: { type: 'boolean', help: 'of bundle: with the checkpoints, which are most of it' },
+    paper: { type: 'string', value: 'PAPER', help: 'of report and pdf: a4 or letter; default a4' },
+    title: { type: 'string', value: 'TEXT', help: 'of report, pdf and json: what stands above it' },
     out: {
       type: 'string',
       value: 'PATH',
       help: 'a folder, or a file for all but csv; default .',
     },
   },
-  run: async ({ positionals, text, json }) => {
+  run: async ({ positionals, text, flag, json }) => {
     const ids = runIds(positionals);
     const format = text('format') ?? 'csv';
     const model = modelFormats.find((one) => one === format);
@@ -47,20 +60,37 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
       throw new UsageError(`"${wanted}" is not a checkpoint: best or last.`);
     if (wanted !== undefined && !model)
       throw new UsageError('--checkpoint is for the formats onnx and safetensors.');
+    const kind = format as keyof typeof formats;
+    const paper = papers.find((one) => one === text('paper'));
+    if (text('paper') !== undefined && !paper)
+      throw new UsageError(`"${text('paper')}" is not a paper: ${papers.join(' or ')}.`);
+    if (paper && kind !== 'report' && kind !== 'pdf')
+      throw new UsageError('--paper is for the formats report and pdf.');
+    const title = text('title')?.trim();
+    if (title !== undefined && !['report', 'pdf', 'json'].includes(kind))
+      throw new UsageError('--title is for the formats report, pdf and json.');
+    if (flag('checkpoints') && kind !== 'bundle')
+      throw new UsageError('--checkpoints is for the format bundle.');
+    const more: More = {
+      checkpoints: flag('checkpoints'),
+      look: { ...(paper && { paper }), ...(title && { title }) },
+    };
     const out = text('out') ?? '.';
-    const toFile = /\.(html?|pdf|onnx|safetensors)$/i.test(out) && !(await isFolder(out));
+    const toFile = /\.(html?|pdf|json|zip|onnx|safetensors)$/i.test(out) && !(await isFolder(out));
     if (model && toFile && ids.length > 1)
       throw new UsageError('Several models need a folder: --out FOLDER.');
     return withSession('export', async (session) => {
       const paths = model
         ? await exportModels(session, ids, model, checkpoint, { out, toFile })
-        : await exportResults(session, ids, format as keyof typeof formats, { out, toFile });
+        : await exportResults(session, ids, kind, { out, toFile }, more);
       if (json) printJson({ files: paths });
       else console.log(paths.join('\n'));
       return exitCode.ok;
     });
   },
 };
+
+type More = Omit<CallInput<'runs.export'>, 'ids' | 'format'>;
 
 interface Place {
   out: string;
@@ -73,11 +103,13 @@ async function exportResults(
   ids: number[],
   kind: keyof typeof formats,
   { out, toFile }: Place,
+  more: More,
 ): Promise<string[]> {
-  if (!toFile || kind === 'csv') return exportTo(session, out, ids, [...formats[kind]]);
-  await ensureBuilt('report');
-  const file = await session.call('runs.export', { ids, format: formats[kind][0] });
-  return [await save(dirname(out), basename(out), Buffer.from(file.base64, 'base64'))];
+  if (!toFile || kind === 'csv') return exportTo(session, out, ids, formats[kind], more);
+  const format = formats[kind][0];
+  if (withReport.includes(format)) await ensureBuilt('report');
+  const file = await session.call('runs.export', { ids, format, ...more });
+  return [await saveCopy(dirname(out), basename(out), file.path)];
 }
 
 async function exportModels(

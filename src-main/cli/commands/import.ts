@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
-import { AppError, type CallOutput } from '../../contract.ts';
+import { open } from 'node:fs/promises';
+import { AppError, uploadPiece, type CallOutput } from '../../contract.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
-import { findCsvFiles, readCsvFile, type FoundFile, type FoundFiles } from '../csv-files.ts';
+import {
+  findFiles,
+  isBundle,
+  readCsvFile,
+  type FoundFile,
+  type FoundFiles,
+} from '../import-files.ts';
 import { withSession, type Session } from '../session.ts';
 
 type Rows = CallOutput<'runs.import'>;
@@ -15,8 +22,10 @@ interface FileResult extends Rows {
 export const importRuns: Command = {
   name: 'import',
   usage: 'FILE|FOLDER...',
-  summary: 'Takes in runs from CSV files of CodeCarbon 2.x or 3.x, or of this program.',
-  details: `Folders are searched for *.csv. RQ2/variance/emissions.csv becomes a run "RQ2/variance"; files of one
+  summary:
+    'Takes in runs from bundles of this program, and from CSV files of it or of CodeCarbon 2.x or 3.x.',
+  details: `Folders are searched for *.csv and *.hgb.zip. A bundle (export --format bundle) brings runs with all samples and
+curves from another computer. RQ2/variance/emissions.csv becomes a run "RQ2/variance"; files of one
 folder that differ in a run, repeat or seed number only (emissions-1.csv, or run2/emissions.csv) are
 repeats of each other. Rows that are here already are not taken twice. A file is taken at once or not at all.
 Exit code: 0 when every row of every file is here now; 1 when a row or a file was refused or nothing was found;
@@ -27,7 +36,7 @@ Exit code: 0 when every row of every file is here now; 1 when a row or a file wa
     // a slip of the pen shall not leave half of what was meant
     for (const path of positionals)
       if (!existsSync(path)) throw new AppError('BAD_INPUT', `There is no file or folder ${path}.`);
-    const found = await findCsvFiles(positionals);
+    const found = await findFiles(positionals);
     const files =
       found.files.length === 0
         ? []
@@ -43,7 +52,9 @@ async function takeAll(session: Session, files: readonly FoundFile[]): Promise<F
   const results: FileResult[] = [];
   for (const { path, name } of files) {
     try {
-      const rows = await session.call('runs.import', { name, csv: await readCsvFile(path) });
+      const rows = isBundle(path)
+        ? await takeBundle(session, path)
+        : await session.call('runs.import', { name, csv: await readCsvFile(path) });
       results.push({ file: name, error: null, ...rows });
     } catch (cause) {
       // a full disk or a program that ended concerns every file that follows
@@ -59,6 +70,23 @@ async function takeAll(session: Session, files: readonly FoundFile[]): Promise<F
     }
   }
   return results;
+}
+
+/** Piece by piece, as a page would: the program that has the data may be another one. */
+async function takeBundle(session: Session, path: string): Promise<Rows> {
+  await using file = await open(path);
+  const { size: bytes } = await file.stat();
+  if (bytes === 0) throw new AppError('BAD_INPUT', 'It is empty.');
+  const { upload } = await session.call('uploads.begin', { bytes });
+  const piece = Buffer.alloc((uploadPiece / 4) * 3);
+  for (let at = 0; at < bytes;) {
+    const { bytesRead } = await file.read(piece, 0, piece.length, at);
+    if (bytesRead === 0) break;
+    const base64 = piece.toString('base64', 0, bytesRead);
+    await session.call('uploads.add', { upload, base64 });
+    at += bytesRead;
+  }
+  return session.call('runs.importBundle', { upload });
 }
 
 interface Total {
@@ -90,15 +118,16 @@ function totalOf(files: readonly FileResult[], { unreadable, others }: FoundFile
   return { ...total, complete: lost === 0 && total.taken + total.known > 0 };
 }
 
-const rowsOf = (count: number): string => `${count} ${count === 1 ? 'row' : 'rows'}`;
+const rowsOf = (count: number, one = 'row'): string => `${count} ${count === 1 ? one : `${one}s`}`;
 
 function describe(files: readonly FileResult[], found: FoundFiles, total: Total): string {
   const lines = files.flatMap(({ file, error, ids, taken, known, refused }) => {
     if (error !== null) return [`${file}: not taken. ${error}`];
+    const one = isBundle(file) ? 'run' : 'row';
     const parts = [
-      ...(taken > 0 ? [`${rowsOf(taken)} taken (${runsOf(ids)})`] : []),
+      ...(taken > 0 ? [`${rowsOf(taken, one)} taken (${runsOf(ids)})`] : []),
       ...(known.length > 0
-        ? [`${rowsOf(known.length)} already here as ${runsOf(known.map(({ run }) => run))}`]
+        ? [`${rowsOf(known.length, one)} already here as ${runsOf(known.map(({ run }) => run))}`]
         : []),
       ...(refused.length > 0 ? [`${rowsOf(refused.length)} refused`] : []),
     ];
@@ -109,7 +138,7 @@ function describe(files: readonly FileResult[], found: FoundFiles, total: Total)
   });
   for (const { path, reason } of found.unreadable) lines.push(`${path}: not read, ${reason}`);
   if (files.length === 0 && found.unreadable.length === 0)
-    lines.push('There is no CSV file there.');
+    lines.push('There is no CSV file or bundle there.');
   if (found.others > 0)
     lines.push(
       `${found.others} other ${found.others === 1 ? 'file was' : 'files were'} left alone.`,

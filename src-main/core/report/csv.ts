@@ -6,10 +6,10 @@
  * One thing is mended: power, energy and duration of a row always agree (x_power = x_energy / (duration
  * x PUE)). RFC 4180; a value that is missing is an empty cell.
  */
-import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ComponentEnergy, ComponentKind, RunDetail } from '../../contract.ts';
-import type { MetricRow, RunIdentity, SampleColumns } from '../store/types.ts';
+import { uuidOf } from '../store/identity.ts';
+import type { MetricRow, SampleColumns } from '../store/types.ts';
 
 type Cell = string | number | boolean | null | undefined;
 type Row = Record<string, Cell>;
@@ -392,36 +392,15 @@ function gpuModel(names: string[]): string | null {
   return [...counts].map(([name, of]) => `${of.length} x ${name}`).join(', ');
 }
 
-/** The file's own id for an imported run; else made of what never changes about a run. */
+/** The file's own id for an imported run, the first computer's for one of a bundle; else made of what never changes. */
 export function runUuid(run: RunDetail): string {
   const { imported, machine } = run.circumstances;
   return uuidOf({
     ...run.summary,
     hostname: machine?.hostname ?? null,
     importedRunId: imported?.run_id ?? null,
+    originUuid: run.summary.origin?.uuid ?? null,
   });
-}
-
-export function uuidOf({
-  id,
-  createdAt,
-  group,
-  hostname,
-  importedRunId,
-}: Pick<RunIdentity, 'id' | 'createdAt' | 'group' | 'hostname' | 'importedRunId'>): string {
-  if (importedRunId) return importedRunId;
-  const digest = createHash('sha256')
-    .update(JSON.stringify([hostname, id, createdAt, group]))
-    .digest('hex');
-  // the form of RFC 9562, version 8: made by a rule of our own
-  const variant = '89ab'[Number.parseInt(digest[16]!, 16) % 4];
-  return [
-    digest.slice(0, 8),
-    digest.slice(8, 12),
-    `8${digest.slice(13, 16)}`,
-    `${variant}${digest.slice(17, 20)}`,
-    digest.slice(20, 32),
-  ].join('-');
 }
 
 // --- samples and metrics -------------------------------------------------------------------------
@@ -443,37 +422,37 @@ const sampleColumns = [
 
 interface RunSamples {
   run: RunDetail;
-  samples: readonly SampleColumns[];
+  components: readonly { key: string; kind: ComponentKind }[];
+  pages: InTurn<SampleColumns>;
 }
 
 /** Long format: one row per sample and component. */
-export const samplesCsv = (runs: InTurn<RunSamples>): Promise<string> =>
+export const samplesCsv = (runs: InTurn<RunSamples>): AsyncIterable<string> =>
   longText(sampleColumns, runs, sampleRows);
 
-function* sampleRows({ run, samples }: RunSamples): Iterable<Cell[]> {
+async function* sampleRows({ run, components, pages }: RunSamples): AsyncIterable<Cell[][]> {
   const id = runUuid(run);
-  const names = componentNames(samples);
-  for (const of of samples)
-    for (const [i, utc] of of.utc.entries())
-      yield [
-        id,
-        new Date(utc).toISOString(),
-        of.seconds[i],
-        names.get(of.key),
-        of.source,
-        of.watts[i],
-        of.wh[i],
-        of.utilPercent[i],
-        of.memoryMb[i],
-        of.tempC[i],
-        of.valid[i],
-        of.clockMhz[i],
-      ];
+  const names = componentNames(components);
+  for await (const of of pages)
+    yield of.utc.map((utc, i) => [
+      id,
+      new Date(utc).toISOString(),
+      of.seconds[i],
+      names.get(of.key),
+      of.source,
+      of.watts[i],
+      of.wh[i],
+      of.utilPercent[i],
+      of.memoryMb[i],
+      of.tempC[i],
+      of.valid[i],
+      of.clockMhz[i],
+    ]);
 }
 
 /** `gpu0`, `gpu1`; `cpu` and `ram` alone, or numbered where there are several. */
-function componentNames(samples: readonly SampleColumns[]): Map<string, string> {
-  const kinds = new Map(samples.map(({ key, kind }) => [key, kind]));
+function componentNames(components: RunSamples['components']): Map<string, string> {
+  const kinds = new Map(components.map(({ key, kind }) => [key, kind]));
   const names = new Map<string, string>();
   for (const [kind, of] of Map.groupBy(kinds, ([, kind]) => kind))
     of.forEach(([key], i) => names.set(key, kind === 'gpu' || of.length > 1 ? kind + i : kind));
@@ -513,60 +492,57 @@ interface RunMetrics {
 }
 
 /** One row per step and per evaluation. */
-export const metricsCsv = (runs: InTurn<RunMetrics>): Promise<string> =>
+export const metricsCsv = (runs: InTurn<RunMetrics>): AsyncIterable<string> =>
   longText(metricColumns, runs, metricRows);
 
-function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[]> {
+function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[][]> {
   const id = runUuid(run);
-  for (const row of metrics)
-    yield [
-      id,
-      run.summary.name,
-      row.kind,
-      row.step,
-      row.epoch,
-      row.seconds,
-      row.loss,
-      row.lr,
-      row.tokens,
-      row.stepMs,
-      row.waitMs,
-      row.accuracy,
-      row.microF1,
-      row.macroF1,
-      row.top5,
-      row.meanIou,
-      row.locAcc50,
-      row.clsLoc50,
-      row.ap,
-      row.ap50,
-      row.ap75,
-      row.patchRecall,
-      row.zeroDeltas,
-      row.zeroDeltas8Bit,
-    ];
+  for (let from = 0; from < metrics.length; from += rowsPerPiece)
+    yield metrics
+      .slice(from, from + rowsPerPiece)
+      .map((row) => [
+        id,
+        run.summary.name,
+        row.kind,
+        row.step,
+        row.epoch,
+        row.seconds,
+        row.loss,
+        row.lr,
+        row.tokens,
+        row.stepMs,
+        row.waitMs,
+        row.accuracy,
+        row.microF1,
+        row.macroF1,
+        row.top5,
+        row.meanIou,
+        row.locAcc50,
+        row.clsLoc50,
+        row.ap,
+        row.ap50,
+        row.ap75,
+        row.patchRecall,
+        row.zeroDeltas,
+        row.zeroDeltas8Bit,
+      ]);
 }
 
-/** A day of samples is a million rows; between two pieces the program attends to its trainer and page. */
+/** Between two pieces the program attends to its trainer and page. */
 const rowsPerPiece = 2000;
 
-async function longText<Item>(
+/** Text in pieces: whoever writes it to a file holds one of them at a time, however long the run was. */
+async function* longText<Item>(
   columns: readonly string[],
   items: InTurn<Item>,
-  rowsOf: (item: Item) => Iterable<readonly Cell[]>,
-): Promise<string> {
-  const pieces: string[] = [];
-  let piece = line(columns);
-  let rows = 0;
+  rowsOf: (item: Item) => InTurn<readonly (readonly Cell[])[]>,
+): AsyncIterable<string> {
+  yield line(columns);
   for await (const item of items)
-    for (const row of rowsOf(item)) {
-      piece += line(row);
-      if (++rows % rowsPerPiece !== 0) continue;
-      pieces.push(piece);
-      piece = '';
+    for await (const rows of rowsOf(item)) {
+      yield rows.map(line).join('');
       await turn();
     }
-  return pieces.join('') + piece;
 }
 
 // --- cells ---------------------------------------------------------------------------------------

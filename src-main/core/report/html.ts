@@ -15,6 +15,9 @@ export interface ReportBundle {
   css: string;
 }
 
+/** As CSS names them. */
+const paperSizes = { a4: 'A4', letter: 'letter' } as const;
+
 export function reportHtml(data: ReportData, bundle: ReportBundle): string {
   const script = scriptText(bundle.js);
   const policy = [
@@ -35,7 +38,7 @@ export function reportHtml(data: ReportData, bundle: ReportBundle): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="HuggingGreen ${escaped(data.appVersion)}">
 <title>${escaped(data.title)} - energy report</title>
-<style>@page { size: A4 }
+<style>@page { size: ${paperSizes[data.paper]} }
 ${styleText(bundle.css)}</style>
 </head>
 <body>

@@ -1,9 +1,13 @@
 /** Runs out of the store as files, and files into the store as runs. */
+import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, type CallOutput, type RunDetail } from '../../contract.ts';
-import type { Store } from '../store/store.ts';
-import { metricsCsv, runsCsv, samplesCsv, uuidOf } from './csv.ts';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError, type CallOutput, type ReportLook, type RunDetail } from '../../contract.ts';
+import type { SampleColumns, SampleCursor, SamplePage, Store } from '../store/store.ts';
+import { uuidOf } from '../store/identity.ts';
+import { metricsCsv, runsCsv, samplesCsv } from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
 import { importCsvText } from './import-csv.ts';
 import { reportData } from './report-data.ts';
@@ -12,54 +16,94 @@ export interface TextFile {
   /** With its extension. */
   name: string;
   mime: string;
-  text: string;
+  /** Piece by piece: the samples of a long run are more text than a string can hold. */
+  pieces: InTurn<string>;
 }
+type InTurn<Item> = Iterable<Item> | AsyncIterable<Item>;
+
+export type TextFormat = 'runs' | 'samples' | 'metrics' | 'report' | 'json';
 
 export interface ExportOptions {
   appVersion: string;
   /** Folder with `report.js` and `report.css`. */
   reportDir: string;
+  /** Of the report. */
+  look?: ReportLook;
 }
 
 /** @throws AppError NOT_FOUND for an unknown run, UNAVAILABLE when the report page is not built */
 export async function exportRuns(
   store: Store,
   ids: readonly number[],
-  format: 'runs' | 'samples' | 'metrics' | 'report',
-  { appVersion, reportDir }: ExportOptions,
+  format: TextFormat,
+  { appVersion, reportDir, look = {} }: ExportOptions,
 ): Promise<TextFile> {
-  if (format === 'report') {
-    const bundle = await reportBundle(reportDir);
-    const data = await reportData(store, ids, appVersion);
-    const name = `${fileName(data.runs.map(({ detail }) => detail))}-report.html`;
-    return { name, mime: 'text/html;charset=utf-8', text: reportHtml(data, bundle) };
+  if (format === 'report' || format === 'json') {
+    const bundle = format === 'report' ? await reportBundle(reportDir) : null;
+    const data = await reportData(store, ids, appVersion, look);
+    const name = `${fileName(data.runs.map(({ detail }) => detail))}-report`;
+    return bundle
+      ? {
+          name: `${name}.html`,
+          mime: 'text/html;charset=utf-8',
+          pieces: [reportHtml(data, bundle)],
+        }
+      : {
+          name: `${name}.json`,
+          mime: 'application/json',
+          pieces: [`${JSON.stringify(data, null, 1)}\n`],
+        };
   }
   const runs: RunDetail[] = [];
   for (const id of ids) runs.push(await store.getRun(id));
   return {
     name: `${fileName(runs)}-${format}.csv`,
     mime: 'text/csv;charset=utf-8',
-    text: await csv(store, runs, format),
+    pieces: csv(store, runs, format),
   };
 }
 
-async function csv(
+/** Writes the pieces to a file, as fast as it takes them. */
+export const writePieces = (path: string, { pieces }: TextFile): Promise<void> =>
+  pipeline(Readable.from(pieces), createWriteStream(path));
+
+function csv(
   store: Store,
   runs: RunDetail[],
   format: 'runs' | 'samples' | 'metrics',
-): Promise<string> {
+): InTurn<string> {
   switch (format) {
     case 'runs':
-      return runsCsv(runs);
+      return [runsCsv(runs)];
     case 'samples':
       return samplesCsv(
-        inTurn(runs, async (run) => ({ run, samples: await store.samples(run.summary.id) })),
+        inTurn(runs, async (run) => ({
+          run,
+          components: await store.sampledComponents(run.summary.id),
+          pages: samplePages(store, run.summary.id),
+        })),
       );
     case 'metrics':
       return metricsCsv(
         inTurn(runs, async (run) => ({ run, metrics: await store.metrics(run.summary.id) })),
       );
   }
+}
+
+/** Samples of a page: what the store's thread hands over in a few milliseconds. */
+const samplesPerPage = 10_000;
+
+export async function* samplePages(
+  store: Pick<Store, 'samplePage'>,
+  id: number,
+  limit = samplesPerPage,
+): AsyncIterable<SampleColumns> {
+  let cursor: SampleCursor | null = null;
+  do {
+    const page: SamplePage = await store.samplePage(id, cursor, limit);
+    if (page.columns) yield page.columns;
+    cursor = page.next;
+  } while (cursor);
 }
 
 /** One after the other: a long run is large, and the store has other callers. */

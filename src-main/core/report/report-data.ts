@@ -1,5 +1,10 @@
 /** Everything that a report shows, gathered from the store. */
-import type { ReportData, RunDetail } from '../../contract.ts';
+import {
+  reportSections,
+  type ReportData,
+  type ReportLook,
+  type RunDetail,
+} from '../../contract.ts';
 import type { Store } from '../store/store.ts';
 import { withoutWarmUps } from '../store/warm-ups.ts';
 import { limitsOf, methodsOf } from './methods.ts';
@@ -21,6 +26,7 @@ export async function reportData(
   store: Pick<Store, 'getRun' | 'series' | 'power' | 'compare'>,
   ids: readonly number[],
   appVersion: string,
+  look: ReportLook = {},
 ): Promise<ReportData> {
   const details: RunDetail[] = [];
   for (const id of ids) details.push(await store.getRun(id));
@@ -37,7 +43,9 @@ export async function reportData(
   const comparison =
     runs.length > 1 ? await store.compare(kept.map(({ summary }) => summary.id)) : null;
   return {
-    title: titleOf(runs.map(({ detail }) => detail)),
+    title: look.title ?? titleOf(runs.map(({ detail }) => detail)),
+    paper: look.paper ?? 'a4',
+    sections: look.sections ?? [...reportSections],
     generatedAt: Date.now(),
     appVersion,
     runs,

@@ -7,6 +7,8 @@
 import type BetterSqlite3 from 'better-sqlite3';
 
 export type Value = number | string | null;
+/** What a column can hold; only rows that are copied as they are need the blobs. */
+export type Stored = Value | Uint8Array;
 /** Positional values, or one object for `@name` parameters. */
 export type Values = Value[] | [Record<string, Value>];
 
@@ -15,15 +17,22 @@ export interface ReadableDb {
   get<Row>(sql: string, ...values: Values): Row | undefined;
   /** Rows as arrays, for long results. */
   rows<Row extends Value[]>(sql: string, ...values: Values): Row[];
+  /** Path of the file behind it. */
+  readonly file: string;
+  /** Another file, by the same library; whoever opens it closes it. */
+  open(file: string, options?: BetterSqlite3.Options): BetterSqlite3.Database;
 }
 
 export interface WritableDb extends ReadableDb {
-  run(sql: string, ...values: Values): { changes: number; id: number };
+  run(sql: string, ...values: Stored[] | [Record<string, Value>]): { changes: number; id: number };
 }
 
 export function readable(connection: BetterSqlite3.Database): ReadableDb {
   const compiled = statements(connection);
+  const Database = connection.constructor as typeof BetterSqlite3;
   return {
+    file: connection.name,
+    open: (file, options) => new Database(file, options),
     all: <Row>(sql: string, ...values: Values) => compiled(sql).all(...values) as Row[],
     get: <Row>(sql: string, ...values: Values) => compiled(sql).get(...values) as Row | undefined,
     rows: <Row extends Value[]>(sql: string, ...values: Values) =>

@@ -2,9 +2,12 @@
 import type { ComparisonGroup, ComparisonRow, RunSummary, TradeOff } from '../../contract.ts';
 import { hypervolume, meanInterval, standings, type Interval } from '../statistics/index.ts';
 
-/** The same for runs that repeat each other: what a file says was not measured here, and repeats nothing of ours. */
-export const repeatKey = ({ status, group }: RunSummary): string =>
-  `${status === 'imported' ? 'imported ' : ''}${group}`;
+/**
+ * The same for runs that repeat each other: what a file says was not measured here, and repeats nothing of
+ * ours; nor does what another computer measured.
+ */
+export const repeatKey = ({ status, group, origin }: RunSummary): string =>
+  `${status === 'imported' ? 'imported ' : ''}${origin ? `${origin.host} ` : ''}${group}`;
 
 /**
  * All runs in groups of repeats, in the order of the runs. A copy at another price is alone: the joules are those

@@ -33,7 +33,7 @@ export interface OpenDatabase {
 }
 
 /** "HGrn" in the file header tells our files from any other SQLite database. */
-const applicationId = 0x4847726e;
+export const applicationId = 0x4847726e;
 
 export function openDatabase(
   Database: typeof BetterSqlite3,

@@ -10,6 +10,9 @@ import * as reading from './reads.ts';
 import * as lining from './queue.ts';
 import * as placing from './queue-writes.ts';
 import * as values from './run-values.ts';
+import * as sampled from './sample-pages.ts';
+import * as slicing from './slice-write.ts';
+import * as joining from './slice-read.ts';
 import * as thinned from './series.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
@@ -24,6 +27,8 @@ export const reads = {
   ...lining,
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
+  ...sampled,
+  writeSlice: slicing.writeSlice,
   compare: comparison.compare,
 };
 export const operations = {
@@ -37,4 +42,5 @@ export const operations = {
   addMarker,
   removeMarker,
   ...placing,
+  joinSlice: joining.joinSlice,
 };

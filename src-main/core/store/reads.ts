@@ -16,25 +16,16 @@ import {
   type RunStatus,
   type RunSummary,
 } from '../../contract.ts';
-import { SampleFlag } from '../../meter/messages.ts';
-import { EnergyAccount, joulesPerWh } from '../energy/account.ts';
 import type { PastRun } from '../experiments/run-cost.ts';
 import { skippedMacs } from '../experiments/skipped-macs.ts';
 import type { ReadableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
-import {
-  componentsOf,
-  runSeconds,
-  segmentsOf,
-  utcOf,
-  type ComponentRow,
-  type Segment,
-} from './readings.ts';
 import { markersOf } from './markers.ts';
+import { segmentsOf, utcOf } from './readings.ts';
 import { energyOf, phasesOf } from './run-energy.ts';
 import { sampleFacts, type SampleFacts } from './sample-facts.ts';
 import { byKind } from './totals.ts';
-import type { ImportedRun, MetricRow, RunIdentity, SampleColumns } from './types.ts';
+import type { ImportedRun, MetricRow, RunIdentity } from './types.ts';
 
 // --- summaries -----------------------------------------------------------------------------------
 
@@ -60,6 +51,7 @@ interface SummaryRow {
   warm_up: number;
   copy_of: number | null;
   queue_place: number | null;
+  origin: string | null;
   command: string | null;
   engine: string | null;
   seed: number | null;
@@ -91,7 +83,7 @@ interface SummaryRow {
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
   r.model, r.selection, r.method, r.matrix, x.key as matrix_key, x.title as matrix_title,
-  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.origin, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error, r.wall_wh, r.process_wh, r.star, r.note, r.archived_ms,
@@ -125,7 +117,8 @@ export const runIdentities = (db: ReadableDb): RunIdentity[] =>
        json_extract(m.inventory, '$.hostname') as hostname,
        json_extract(r.imported, '$.columns.run_id') as importedRunId,
        json_extract(r.imported, '$.columns.task_name') as importedTask,
-       json_extract(r.imported, '$.digest') as importedDigest
+       json_extract(r.imported, '$.digest') as importedDigest,
+       json_extract(r.origin, '$.uuid') as originUuid
      from run r join experiment e on e.id = r.experiment left join machine m on m.id = r.machine
      where r.removed_ms is null`,
   );
@@ -159,6 +152,7 @@ function summary(db: ReadableDb, row: SummaryRow, tags = tagsOfRun(db, row.id)):
     matrix: placeOf(row),
     copyOf: row.copy_of,
     paused: row.status === 'stopped' && row.queue_place === -1,
+    origin: parsed<RunSummary['origin']>(row.origin),
     command: row.command === null ? null : shownCommand(row.command),
     engine: row.engine,
     seed: row.seed,
@@ -392,82 +386,6 @@ export function recall(db: ReadableDb, keys: string[]): Record<string, unknown> 
 }
 
 // --- rows for CSV --------------------------------------------------------------------------------
-
-/** Every sample of a run's active time, in columns: one set per component, segment and session. */
-export function samples(db: ReadableDb, id: number): SampleColumns[] {
-  summaryRow(db, id);
-  const columns: SampleColumns[] = [];
-  /** Wh of earlier segments by component. */
-  const before = new Map<string, number>();
-  for (const segment of segmentsOf(db, id)) {
-    const byKey = Map.groupBy(componentsOf(db, segment.launch), ({ key }) => key);
-    for (const [key, components] of byKey) {
-      const account = new EnergyAccount();
-      const whBefore = before.get(key) ?? 0;
-      const tables: [ComponentRow, SampleTuple[]][] = [];
-      let last = -Infinity;
-      for (const component of components) {
-        const rows = sampleRows(db, component.id, segment).filter(([t]) => t > last);
-        last = rows.at(-1)?.[0] ?? last;
-        account.append(String(component.session), {
-          t: rows.map(([t]) => t),
-          joules: rows.map(([, joules]) => joules),
-          flags: rows.map(([, , , flags]) => flags),
-        });
-        // the reading before the start serves the energy only
-        const inside = rows.filter(([t]) => t >= segment.from);
-        if (inside.length > 0) tables.push([component, inside]);
-      }
-      for (const [{ kind, source }, rows] of tables)
-        columns.push({
-          key,
-          kind,
-          source,
-          utc: rows.map(([t]) => utcOf({ segment, t })),
-          seconds: rows.map(([t]) => runSeconds({ segment, t })),
-          watts: rows.map(([, , watts]) => watts),
-          wh: rows.map(([t, joules]) => {
-            const since = account.between(segment.from, t).joules;
-            return joules === null || since === null ? null : whBefore + since / joulesPerWh;
-          }),
-          utilPercent: rows.map((row) => row[4]),
-          memoryMb: rows.map((row) => row[5]),
-          tempC: rows.map((row) => row[6]),
-          clockMhz: rows.map((row) => row[7]),
-          valid: rows.map(
-            ([, joules, watts, flags]) =>
-              (joules !== null || watts !== null) && (flags & SampleFlag.gap) === 0,
-          ),
-        });
-      const { joules } = account.between(segment.from, segment.to);
-      before.set(key, whBefore + (joules ?? 0) / joulesPerWh);
-    }
-  }
-  return columns;
-}
-
-type SampleTuple = [
-  t: number,
-  joules: number | null,
-  watts: number | null,
-  flags: number,
-  utilPercent: number | null,
-  memoryMb: number | null,
-  tempC: number | null,
-  clockMhz: number | null,
-];
-
-/** From the last reading before the segment to its end. */
-const sampleRows = (db: ReadableDb, component: number, { from, to }: Segment): SampleTuple[] =>
-  db.rows<SampleTuple>(
-    `select t, joules, watts, flags, util_percent, memory_mb, temp_c, clock_mhz
-     from power_sample
-     where component = @component and t <= @to and t >= ifnull(
-       (select max(t) from power_sample
-        where component = @component and t < @from and joules is not null), @from)
-     order by t`,
-    { component, from, to },
-  );
 
 /** Every step and evaluation of a run, in order. */
 export function metrics(db: ReadableDb, id: number): MetricRow[] {

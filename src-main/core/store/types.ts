@@ -182,6 +182,25 @@ export interface SampleColumns {
   valid: boolean[];
 }
 
+/** Where the next page of samples begins; its fields are the store's own. */
+export interface SampleCursor {
+  table: number;
+  /** Monotonic µs of the last row that was handed out. */
+  after: number | null;
+  /** The last reading; `gap`: a sample after it, without a reading, said that a gap begins. */
+  last: { t: number; joules: number; gap: boolean } | null;
+  /** Of the component since the segment began. */
+  joules: number | null;
+  /** Joules of earlier segments by component. */
+  before: Record<string, number>;
+}
+
+export interface SamplePage {
+  /** Of one component; null behind the last. */
+  columns: SampleColumns | null;
+  next: SampleCursor | null;
+}
+
 /** One row of the metrics CSV: a step or an evaluation. */
 export interface MetricRow {
   run: number;
@@ -221,4 +240,16 @@ export interface RunIdentity {
   /** Task of a CodeCarbon task file; its rows share the id of their run. */
   importedTask: string | null;
   importedDigest: string | null;
+  /** Of a run that a bundle brought: what it is called where it was measured. */
+  originUuid: string | null;
+}
+
+/** What a slice of another computer's store brought. */
+export interface Joined {
+  /** In the order of the slice. */
+  ids: number[];
+  /** Their numbers there, in the same order. */
+  from: number[];
+  /** Runs that are here already: the place in the slice, from 1, and as which run. */
+  known: { row: number; run: number }[];
 }

@@ -21,6 +21,7 @@ import {
   steps,
   utc,
 } from '../store/scene.ts';
+import { samplePages } from '../../../src-main/core/report/index.ts';
 import type { MetricRow, Store } from '../../../src-main/core/store/store.ts';
 import type { Inventory } from '../../../src-main/contract.ts';
 
@@ -170,12 +171,28 @@ describe('the runs file', () => {
   });
 });
 
+const joined = async (pieces: AsyncIterable<string>): Promise<string> => {
+  let text = '';
+  for await (const piece of pieces) text += piece;
+  return text;
+};
+
 describe('the long files', () => {
   it('have one row per sample with the energy since the start, and one per step and evaluation', async () => {
     const store = await openScene();
     const id = await finishedRun(store, 'long');
     const run = await store.getRun(id);
-    const samples = read(await samplesCsv([{ run, samples: await store.samples(id) }]));
+    const text = async (limit: number) =>
+      joined(
+        samplesCsv([
+          {
+            run,
+            components: await store.sampledComponents(id),
+            pages: samplePages(store, id, limit),
+          },
+        ]),
+      );
+    const samples = read(await text(10_000));
     expect(samples).toHaveLength(2 * 361);
     expect(Object.keys(samples[0]!)).toEqual(
       'run_id,t_utc,t_rel_s,component,source,power_w,energy_wh_cum,util_percent,mem_mb,temp_c,valid,clock_mhz'.split(
@@ -193,7 +210,19 @@ describe('the long files', () => {
     expect(Number(last.energy_wh_cum)).toBeCloseTo(0.7, 9);
     expect(new Set(samples.map(({ component }) => component))).toEqual(new Set(['gpu0', 'cpu']));
 
-    const metrics = read(await metricsCsv([{ run, metrics: await store.metrics(id) }]));
+    // where the pages end changes nothing but the last digits of a sum
+    for (const limit of [2, 7, 100]) {
+      const paged = read(await text(limit));
+      for (const [i, row] of paged.entries()) {
+        const { energy_wh_cum: wh, ...rest } = row;
+        const { energy_wh_cum: whole, ...other } = samples[i]!;
+        expect(rest).toEqual(other);
+        expect(Number(wh)).toBeCloseTo(Number(whole), 12);
+      }
+      expect(paged).toHaveLength(samples.length);
+    }
+
+    const metrics = read(await joined(metricsCsv([{ run, metrics: await store.metrics(id) }])));
     expect(metrics.map(({ kind, step }) => [kind, step])).toEqual([
       ['step', '1'],
       ['step', '2'],
@@ -238,7 +267,7 @@ describe('the long files', () => {
     const metrics = Array.from({ length: 10_000 }, (_, i) => ({ ...row, step: i + 1 }));
     let turns = 0;
     const ticking = setInterval(() => turns++, 0);
-    const text = await metricsCsv([{ run, metrics }]);
+    const text = await joined(metricsCsv([{ run, metrics }]));
     clearInterval(ticking);
     expect(read(text)).toHaveLength(10_000);
     expect(turns).toBeGreaterThan(0);

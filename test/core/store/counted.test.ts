@@ -91,5 +91,5 @@ it('gives temperature and clock with the power, thinned alike', async () => {
   expect(card!.tempC[peak]).toBe(45);
   expect(card!.clockMhz[peak]).toBe(1200);
   expect(card!.memoryMb[peak]).toBeNull();
-  expect((await store.samples(id))[0]!.clockMhz[0]).toBe(1980);
+  expect((await store.samplePage(id, null, 10)).columns!.clockMhz[0]).toBe(1980);
 });

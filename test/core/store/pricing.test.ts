@@ -183,8 +183,8 @@ describe('a copy at another price', () => {
     await store.deleteRuns([goes]);
     expect(await joulesOf(store, stays)).toEqual(joules);
     expect((await store.getSummary(stays)).copyOf).toBeNull();
-    const samples = await store.samples(stays);
-    expect(samples.reduce((sum, { utc }) => sum + utc.length, 0)).toBeGreaterThan(900);
+    const { columns } = await store.samplePage(stays, null, 10_000);
+    expect(columns!.utc.length).toBeGreaterThan(500);
     await store.deleteRuns([stays]);
     expect(await store.listRuns()).toEqual([]);
   });

@@ -16,6 +16,7 @@ const run = (group: string, seed: number, wh: number | null, more: Partial<RunSu
     macroF1: 0.6 + 0.01 * seed,
     matrix: null,
     copyOf: null,
+    origin: null,
     ...more,
   }) as RunSummary;
 

@@ -2,7 +2,7 @@
  * What a person does with runs, and what is looked at beside figures.
  *
  * `queue_place` orders the runs that wait; `removed_ms` is set by a deletion that can still be undone;
- * `origin` names the computer from which a bundle brought the run. A `prediction` is what one evaluation said
+ * `origin` is the computer from which a bundle brought the run, as JSON (`RunSummary.origin`). A `prediction` is what one evaluation said
  * of a fixed set of images, a `picture` what a run did with one of them (kept patches, attention), as a
  * grid of bytes, row by row.
  */

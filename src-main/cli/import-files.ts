@@ -1,7 +1,12 @@
-/** The CSV files that a person means by some paths, folders searched through. */
+/** The CSV files and bundles that a person means by some paths, folders searched through. */
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { AppError, decodeText, importLimit } from '../contract.ts';
+
+/** What is looked for in folders: CSV files, and bundles of this program. */
+const importable = /\.(csv|hgb\.zip)$/i;
+/** A path that means a bundle. */
+export const isBundle = (path: string): boolean => /\.zip$/i.test(path);
 
 export interface FoundFile {
   path: string;
@@ -13,7 +18,7 @@ export interface FoundFiles {
   files: FoundFile[];
   /** Folders and links that could not be followed, and why. */
   unreadable: { path: string; reason: string }[];
-  /** Files of folders that are no CSV by their name. */
+  /** Files of folders that are neither by their name. */
   others: number;
 }
 
@@ -21,7 +26,7 @@ export interface FoundFiles {
  * Folders are searched to the bottom, in order of their names, following links. A file or folder that was
  * met before under another name (a link that leads upwards) is not entered again.
  */
-export async function findCsvFiles(paths: readonly string[], cwd = '.'): Promise<FoundFiles> {
+export async function findFiles(paths: readonly string[], cwd = '.'): Promise<FoundFiles> {
   const found: FoundFiles = { files: [], unreadable: [], others: 0 };
   const met = new Set<string>();
   const given = paths.map((path) => resolve(cwd, path));
@@ -38,7 +43,7 @@ export async function findCsvFiles(paths: readonly string[], cwd = '.'): Promise
         // 2 before 10
         entries.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
         for (const entry of entries) await visit(join(path, entry), join(name, entry), false);
-      } else if (!named && !/\.csv$/i.test(path)) found.others++;
+      } else if (!named && !importable.test(path)) found.others++;
       else if (!kind.isFile()) found.unreadable.push({ path, reason: 'it is no ordinary file' });
       else found.files.push({ path, name });
     } catch (cause) {
