@@ -1,5 +1,4 @@
 /** What the actions of the table do here and now. */
-import { untrack } from 'svelte';
 import { actions, type ActionId, type ActionWords } from '../../../src-main/contract.ts';
 import { isTyped } from './keys.ts';
 
@@ -7,20 +6,28 @@ export type Behaviour = () => unknown;
 export type Behaviours = Partial<Record<ActionId, Behaviour | null>>;
 
 export class Actions {
-  /** The frame's, then those of the view that is shown. */
-  #bound = $state.raw<readonly Behaviours[]>([]);
+  /**
+   * The frame's, then those of the view that is shown. Not reactive itself: two effects that bind in one
+   * flush would each see the list as it was before, and the later one would lose the other's.
+   */
+  #bound: readonly Behaviours[] = [];
+  #changes = 0;
+  /** Tells readers that something was bound or unbound. */
+  #version = $state(0);
 
   /** @returns its undoing: `$effect(() => actions.bind({ ... }))`. */
   bind(behaviours: Behaviours): () => void {
-    // called in effects, which must not run again because of what they bind
-    untrack(() => (this.#bound = [...this.#bound, behaviours]));
+    this.#bound = [...this.#bound, behaviours];
+    this.#version = ++this.#changes;
     return () => {
       this.#bound = this.#bound.filter((other) => other !== behaviours);
+      this.#version = ++this.#changes;
     };
   }
 
   /** Null where the action has no meaning at present. */
   behaviour(id: ActionId): Behaviour | null {
+    void this.#version;
     return this.#bound.findLast((behaviours) => behaviours[id] !== undefined)?.[id] ?? null;
   }
 
