@@ -1401,10 +1401,6 @@ export const calls = {
       look: v.optional(reportLookSchema, {}),
     }),
   ),
-  /** What a report shows, to be drawn in the window. */
-  'runs.report': define<ReportData>()(
-    v.strictObject({ ids: manyIds, look: v.optional(reportLookSchema, {}) }),
-  ),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
   'uploads.begin': define<{ upload: string }>()(
     v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),

@@ -48,7 +48,6 @@ import {
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, fileName, importCsv, writePieces } from './report/index.ts';
-import { reportData } from './report/report-data.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
 import { logPath } from './runs/command/logs.ts';
 import { presentIdle } from './runs/idle.ts';
@@ -496,7 +495,6 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.export': exportFile,
-    'runs.report': ({ ids, look }) => reportData(store, ids, options.appVersion, look),
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
     'runs.importBundle': async ({ upload }) => {

@@ -931,6 +931,8 @@ export function reportOf(ids: number[]) {
     title: 'Plain against patch-dropping ViT',
     generatedAt: now,
     appVersion: '0.1.0',
+    paper: 'a4' as const,
+    sections: [...reportSections],
     runs: chosen.map((story) => ({
       detail: detailOf(story),
       series: seriesOf(
@@ -1277,21 +1279,6 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       bytes: 9,
       url: '/download/ticket',
       path: `/data/exports/ticket/export-${format}.csv`,
-    }),
-    'runs.report': ({ ids, look }) => ({
-      title: look.title ?? 'A report',
-      generatedAt: Date.UTC(2026, 0, 2),
-      appVersion: '0.0.0',
-      paper: look.paper ?? 'a4',
-      sections: look.sections ?? [...reportSections],
-      runs: ids.map(one).map((story) => ({
-        detail: detailOf(story),
-        series: seriesOf(story, ['loss', 'validation.macroF1'], 'time'),
-        power: powerOf(story),
-      })),
-      comparison: ids.length > 1 ? compareStories(ids.map(one)) : null,
-      methods: ['2 runs of training.'],
-      limits: ['n = 1: every configuration was run once.'],
     }),
     'uploads.begin': () => ({ upload: 'ticket' }),
     'uploads.add': () => undefined,

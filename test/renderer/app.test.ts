@@ -252,6 +252,13 @@ describe('the frame', () => {
 });
 
 describe('the report', () => {
+  it('leaves out the sections that are not wanted', async () => {
+    const data = reportOf([1, 2]);
+    const screen = await render(Report, { data: { ...data, sections: ['results', 'limits'] } });
+    const titles = [...screen.container.querySelectorAll('h2')].map((title) => title.textContent);
+    expect(titles).toEqual(['Results', 'Limits']);
+  });
+
   it('holds results, comparison, methods and limits as text, and a picture of every curve', async () => {
     const data = reportOf([1, 2]);
     const screen = await render(Report, { data });

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { papers, type CallInput } from '../../contract.ts';
+import { papers, reportSections, type CallInput } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { ensureBuilt } from '../build.ts';
 import { exportTo, saveCopy, withReport } from '../files.ts';
@@ -20,7 +20,7 @@ const checkpoints = ['best', 'last'] as const;
 export const exportRuns: Command = {
   name: 'export',
   usage:
-    'ID... [--format csv|report|pdf|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--checkpoints] [--checkpoint best|last]',
+    'ID... [--format csv|report|pdf|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--sections LIST] [--checkpoints] [--checkpoint best|last]',
   summary: 'Writes runs to files: CSV, a report, its PDF or data, a bundle, or the trained model.',
   details: `bundle is one zip file with the runs' part of the database, their report, CSV and configs; "hugginggreen
 import" takes it in on another computer. json is the data of the report.
@@ -40,6 +40,11 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     checkpoints: { type: 'boolean', help: 'of bundle: with the checkpoints, which are most of it' },
     paper: { type: 'string', value: 'PAPER', help: 'of report and pdf: a4 or letter; default a4' },
     title: { type: 'string', value: 'TEXT', help: 'of report, pdf and json: what stands above it' },
+    sections: {
+      type: 'string',
+      value: 'LIST',
+      help: `of report and pdf: which of ${reportSections.join(',')}; default all`,
+    },
     out: {
       type: 'string',
       value: 'PATH',
@@ -69,11 +74,21 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     const title = text('title')?.trim();
     if (title !== undefined && !['report', 'pdf', 'json'].includes(kind))
       throw new UsageError('--title is for the formats report, pdf and json.');
+    const sections = text('sections')
+      ?.split(',')
+      .map((name) => {
+        const section = reportSections.find((one) => one === name.trim());
+        if (!section)
+          throw new UsageError(`"${name}" is not a section: ${reportSections.join(', ')}.`);
+        return section;
+      });
+    if (sections && kind !== 'report' && kind !== 'pdf')
+      throw new UsageError('--sections is for the formats report and pdf.');
     if (flag('checkpoints') && kind !== 'bundle')
       throw new UsageError('--checkpoints is for the format bundle.');
     const more: More = {
       checkpoints: flag('checkpoints'),
-      look: { ...(paper && { paper }), ...(title && { title }) },
+      look: { ...(paper && { paper }), ...(title && { title }), ...(sections && { sections }) },
     };
     const out = text('out') ?? '.';
     const toFile = /\.(html?|pdf|json|zip|onnx|safetensors)$/i.test(out) && !(await isFolder(out));

@@ -221,6 +221,17 @@ describe('the HTML', () => {
     expect(text).not.toMatch(/(src|href)=/);
   });
 
+  it('is for the paper, and under the title, that was asked for', async () => {
+    const { data } = await html();
+    const look = { js: '', css: '' };
+    expect(reportHtml(data, look)).toContain('@page { size: A4 }');
+    expect(reportHtml({ ...data, paper: 'letter' }, look)).toContain('@page { size: letter }');
+    const store = await openScene();
+    const id = await run(store, 'plain', 100, 'off');
+    const own = await reportData(store, [id], '1', { title: 'For the board', paper: 'letter' });
+    expect(own).toMatchObject({ title: 'For the board', paper: 'letter' });
+  });
+
   it('has the figures in a table for a reader without scripts', async () => {
     const { text } = await html();
     const plain = /<noscript>(.*?)<\/noscript>/s.exec(text)![1]!;
