@@ -38,6 +38,9 @@ function describe({
       ...(summary.copyOf === null
         ? []
         : [`copy        of run ${summary.copyOf}, the same joules at another price`]),
+      ...(summary.origin === null
+        ? []
+        : [`imported    in a bundle; measured on ${summary.origin.host}`]),
       `model       ${summary.model}`,
       `started     ${date(summary.startedAt)} UTC`,
       `steps       ${summary.step ?? missing} of ${summary.steps ?? missing}`,
