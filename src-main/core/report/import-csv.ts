@@ -244,6 +244,12 @@ class Row {
 const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
 function readRow(row: Row, place: FilePlace, index: number): ImportedRun {
+  const copyOf = row.text('hg_copy_of');
+  // its joules are those of another row: taken in, they would count as a second measurement
+  if (copyOf !== null)
+    throw new Refusal(
+      `it is a copy of run ${shortened(copyOf)} at another price; import the original and re-price it here`,
+    );
   // every number is checked, also those that are kept as text: one bad cell betrays a shifted row
   const numbers = new Map(numeric.map((name) => [name, row.number(name)]));
   const number = (name: string): number | null => numbers.get(name) ?? null;

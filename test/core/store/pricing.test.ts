@@ -222,6 +222,12 @@ describe('a copy at another price', () => {
     const [header, ...rows] = [...readCsv(runsCsv(runs), { delimiter: ',', columns: 500 })];
     const place = header!.cells.indexOf('hg_copy_of');
     expect(rows.map(({ cells }) => cells[place])).toEqual(['', `${id}`, `${id}`]);
+    const brought = importCsvText('elsewhere.csv', runsCsv(runs));
+    expect(brought.runs).toHaveLength(1);
+    expect(brought.refused.map(({ row, reason }) => [row, reason.slice(0, 16)])).toEqual([
+      [3, 'it is a copy of '],
+      [4, 'it is a copy of '],
+    ]);
     const metrics = createMetrics({
       store,
       metering: { components: [], sources: [], overhead: null },
