@@ -275,7 +275,9 @@ test('matrix: listed, priced, run in turn after a warm-up, and told against its 
   const out = join(home, 'out');
   const { code, stdout } = await cli('matrix', 'run', ...order, '--out', out);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/random, dropped to 50 % against no selection: mean energy/);
+  expect(stdout).toMatch(
+    /random, dropped to 50 % against no selection: energy was .* not testable with 2 and 2/,
+  );
   const runs = (await json<RunSummary[]>('list')).toReversed();
   expect(runs.map(({ matrix }) => matrix?.arm)).toEqual([
     'none',
