@@ -390,7 +390,8 @@ export function createHandlers(shop: Workshop): Handlers {
     },
     'runs.command': enqueueCommand,
     'runs.log': ({ id, lines }) => shop.commands.logs.tail(id, lines),
-    'runs.example': () => enqueue(exampleConfigs()),
+    // a first look, not a measurement to publish: it waits for no cool-down
+    'runs.example': () => enqueue(exampleConfigs(), [], 'now'),
     'runs.stop': ({ id }) => stopRun(id),
     'runs.pause': ({ id }) => {
       if (!queue.pauseRun(id))

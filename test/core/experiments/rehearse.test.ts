@@ -68,9 +68,9 @@ test(
 
     const { ids } = await witness.call('runs.start', { configs: [config] });
     const done = await witness.reached(ids[0]!, 'done');
-    // the machine that tests run on is loaded: a factor of two besides the interval
-    expect(done.seconds!).toBeGreaterThan(cost.seconds!.low / 2);
-    expect(done.seconds!).toBeLessThan(cost.seconds!.high * 2);
+    // how near it comes is no matter of a test on a busy machine; a wrong unit or a lost stage is
+    expect(done.seconds!).toBeGreaterThan(cost.seconds!.low / 10);
+    expect(done.seconds!).toBeLessThan(cost.seconds!.high * 10);
     const after = await witness.call('experiments.forecast', {
       config: { ...config, train: { ...config.train, seed: 7 } },
     });
