@@ -177,20 +177,22 @@ test('a matrix says what it would run before it is queued', async () => {
 });
 
 test('an experiment of one’s own: a bad value is refused in the form, a good one trains', async () => {
-  test.setTimeout(300_000);
+  test.setTimeout(900_000);
+  // beside a field stands the button that sets it back
+  const field = (name: string) => page.getByRole('textbox', { name, exact: true });
   await page.locator('body').press('2');
-  await page.getByLabel('Patch side').fill('5');
+  await field('Patch side').fill('5');
   await expect(page.getByText('a patch of 5 does not divide an image of 32 pixels')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Start 1 run' })).toBeDisabled();
   await shot('new-experiment-error');
 
-  await page.getByLabel('Patch side').fill('8');
-  await page.getByLabel('Name').fill('My own');
-  await page.getByLabel('Epochs').fill('200');
-  await page.getByLabel('Idle baseline').fill('0');
+  await field('Patch side').fill('8');
+  await field('Name').fill('My own');
+  await field('Epochs').fill('200');
+  await field('Idle baseline').fill('0');
   await page.getByRole('button', { name: 'Start 1 run' }).click();
   const status = page.getByRole('contentinfo');
-  await expect(status).toContainText(/My own\s*step \d+\/[\d,]+/, { timeout: 60_000 });
+  await expect(status).toContainText(/My own\s*step \d+\/[\d,]+/, { timeout: 240_000 });
 
   await page.locator('body').press('3');
   await page.getByRole('button', { name: 'Stop with a checkpoint' }).click();
@@ -198,7 +200,7 @@ test('an experiment of one’s own: a bad value is refused in the form, a good o
   await page.locator('body').press('4');
   await page.getByRole('link', { name: 'My own' }).click();
   await page.getByRole('button', { name: /^Resume/ }).click();
-  await expect(status).toContainText(/My own\s*step \d+\/[\d,]+/, { timeout: 60_000 });
+  await expect(status).toContainText(/My own\s*step \d+\/[\d,]+/, { timeout: 240_000 });
   await page.locator('body').press('3');
   await page.getByRole('button', { name: 'Stop with a checkpoint' }).click();
   await expect(status).toContainText('Idle', { timeout: 60_000 });
