@@ -10,14 +10,25 @@ const known = (value: Maybe): value is number => value != null && Number.isFinit
 /** Beyond this, on a scale that suits its column, a number is rounding dust. */
 const mostDecimals = 6;
 
+/** Made once: a table that scrolls writes thousands of numbers, and making one takes longer than ten uses. */
+const byDecimals = new Map<number, Intl.NumberFormat>();
+function withDecimals(digits: number): Intl.NumberFormat {
+  let format = byDecimals.get(digits);
+  if (!format) {
+    format = new Intl.NumberFormat('en-GB', {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+    byDecimals.set(digits, format);
+  }
+  return format;
+}
+
 function group(value: number, decimals: number): string {
-  const zero = Number(value.toFixed(decimals)) === 0;
+  const zero = Math.abs(value) < 1 && Number(value.toFixed(decimals)) === 0;
   const digits = zero && decimals === mostDecimals ? 0 : decimals;
   // a rounded -0.04 is no negative number
-  return (zero ? 0 : value).toLocaleString('en-GB', {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
+  return withDecimals(digits).format(zero ? 0 : value);
 }
 
 /** Decimals that show `digits` significant digits of `value`. */

@@ -37,6 +37,8 @@ export type ValueOf = (run: RunSummary, key: string) => RunValue;
 
 /** Those two are always there, at the left. */
 export const pinned = ['id', 'name'];
+/** Of the boxes before them, px. */
+export const checkWidth = 32;
 
 const words = (
   key: string,
@@ -105,7 +107,7 @@ export function runColumns(
     number(
       key,
       title,
-      unit === 'gCO2e' ? 128 : half === wattHalf ? 108 : 92,
+      unit === 'gCO2e' ? 120 : half === wattHalf ? 100 : 88,
       value,
       (own, run) => scaled(own, scale, half(run)),
       {
@@ -128,15 +130,15 @@ export function runColumns(
   const noMean = { mean: undefined } as Partial<RunColumn>;
 
   return [
-    number('id', 'Run', 72, ({ id }) => id, String, noMean),
-    words('name', 'Name', 200, ({ name }) => name),
+    number('id', 'Run', 60, ({ id }) => id, String, noMean),
+    words('name', 'Name', 180, ({ name }) => name),
     {
-      ...words('status', 'State', 92, ({ status }) => status),
+      ...words('status', 'State', 88, ({ status }) => status),
       text: (run) => statusWords[run.status].label,
     },
-    words('tags', 'Tags', 120, ({ tags }) => tags.join(', ')),
+    words('tags', 'Tags', 112, ({ tags }) => tags.join(', ')),
     words('note', 'Note', 160, ({ note }) => note?.split('\n', 1)[0]),
-    words('dataset', 'Dataset', 120, ({ dataset }) => dataset),
+    words('dataset', 'Dataset', 112, ({ dataset }) => dataset),
     words('model', 'Model', 170, ({ model }) => model),
     words('method', 'Method', 140, ({ method }) => method),
     words('selection', 'Selection', 140, ({ selection }) => selection),
@@ -303,12 +305,22 @@ export function runColumns(
   ];
 }
 
-/** Shown until a person chooses: what tells these runs apart, and what they cost. */
-export function usualColumns(runs: readonly RunSummary[]): string[] {
+/** Of the usual columns, what a narrow window goes without first. */
+const dispensable = ['started', 'tags', 'co2', 'method', 'selection', 'dataset'];
+
+/**
+ * Shown until a person chooses: what tells these runs apart, and what they cost.
+ * @param room pixels that they may take beside the pinned ones; what does not fit is left out
+ */
+export function usualColumns(
+  runs: readonly RunSummary[],
+  room: number,
+  widthOf: (key: string) => number,
+): string[] {
   const some = (holds: (run: RunSummary) => boolean): boolean => runs.some(holds);
   const differs = (of: (run: RunSummary) => string): boolean => new Set(runs.map(of)).size > 1;
   const onlyArms = runs.length > 0 && runs.every(({ matrix }) => matrix !== null);
-  return [
+  const keys = [
     'status',
     ...(some(({ tags }) => tags.length > 0) ? ['tags'] : []),
     ...(differs(({ dataset }) => dataset) ? ['dataset'] : []),
@@ -321,4 +333,12 @@ export function usualColumns(runs: readonly RunSummary[]): string[] {
     'time',
     'started',
   ];
+  const total = (shown: readonly string[]): number =>
+    shown.reduce((sum, key) => sum + widthOf(key), 0);
+  let shown = keys;
+  for (const least of dispensable) {
+    if (total(shown) <= room) break;
+    shown = shown.filter((key) => key !== least);
+  }
+  return shown;
 }
