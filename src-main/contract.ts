@@ -46,6 +46,7 @@ export * from './actions.ts';
 export * from './command-line.ts';
 export * from './config-keys.ts';
 export * from './experiment-config.ts';
+export * from './metric-keys.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
@@ -489,7 +490,7 @@ export interface RunSummary {
   archivedAt: number | null;
 }
 
-/** Leaves of configs (`train.lr`) and last values of metrics (`metric.accuracy`), a column per key. */
+/** Leaves of configs (`train.lr`) and metrics by a rule (`metric.accuracy~max`), a column per key. */
 export interface RunValues {
   ids: number[];
   /** As long as `ids`; null where a run has none. */

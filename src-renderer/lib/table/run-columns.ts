@@ -1,5 +1,11 @@
 /** The columns that the table of runs can have: what each holds, how it is shown, and as a mean of repeats. */
-import type { RunSummary, RunValue } from '../../../src-main/contract.ts';
+import {
+  isMetricKey,
+  parseMetricKey,
+  type MetricRule,
+  type RunSummary,
+  type RunValue,
+} from '../../../src-main/contract.ts';
 import {
   compact,
   count,
@@ -32,8 +38,24 @@ export interface RunColumn {
   mean?: (mean: number, half: number | null) => string;
 }
 
-/** Leaves of configs and last values of metrics. */
+/** Leaves of configs and metrics. */
 export type ValueOf = (run: RunSummary, key: string) => RunValue;
+
+const ruleWords: Record<MetricRule, string> = {
+  last: 'Last value',
+  max: 'Largest value',
+  min: 'Smallest value',
+  mean: 'Mean of the values',
+};
+
+/** `val_acc, max`; other keys as they are. */
+export function metricTitle(key: string): string {
+  const metric = parseMetricKey(key);
+  if (!metric) return key;
+  return metric.rule === 'last' ? metric.name : `${metric.name}, ${metric.rule}`;
+}
+export const metricHelp = (key: string): string =>
+  `${ruleWords[parseMetricKey(key)?.rule ?? 'last']} that the run reported`;
 
 /** Those two are always there, at the left. */
 export const pinned = ['id', 'name'];
@@ -138,7 +160,7 @@ export function runColumns(
     },
     words('tags', 'Tags', 112, ({ tags }) => tags.join(', ')),
     words('note', 'Note', 160, ({ note }) => note?.split('\n', 1)[0]),
-    words('dataset', 'Dataset', 112, ({ dataset }) => dataset),
+    words('dataset', 'Dataset', 124, ({ dataset }) => dataset),
     words('model', 'Model', 170, ({ model }) => model),
     words('method', 'Method', 140, ({ method }) => method),
     words('selection', 'Selection', 140, ({ selection }) => selection),
@@ -293,13 +315,13 @@ export function runColumns(
               : value;
       return {
         key,
-        title: key.replace(/^metric\./, ''),
-        help: key.startsWith('metric.') ? 'Last value that the command reported' : `Config: ${key}`,
+        title: metricTitle(key),
+        help: isMetricKey(key) ? metricHelp(key) : `Config: ${key}`,
         width: 110,
         numeric,
         value: (run) => own(run) ?? null,
         text: (run) => show(own(run)),
-        ...(key.startsWith('metric.') && { mean: withInterval }),
+        ...(isMetricKey(key) && { mean: withInterval }),
       };
     }),
   ];
