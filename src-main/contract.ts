@@ -119,11 +119,19 @@ export interface AppInfo {
   contractVersion: number;
   shell: 'electron' | 'server';
   dataDir: string;
+  /** The data folder from the next start on; null: the same. */
+  nextDataDir: string | null;
+  /** HUGGINGGREEN_HOME names the data folder: it cannot be chosen here. */
+  dataDirFixed: boolean;
+  /** Where this window's interface is served to browsers, with the token; null: it is not. */
+  servedAt: string | null;
   /** What this shell can do beyond a browser. */
   can: {
     pdf: boolean;
     revealInFolder: boolean;
     chooseFolder: boolean;
+    /** Serve its interface to browsers as well, on this computer. */
+    serve: boolean;
     /** Start commands of the person's own. */
     commands: boolean;
   };
@@ -820,6 +828,13 @@ export interface DatasetState {
   url: string | null;
 }
 
+/** How numbers are written in the window: digit groups and decimal mark. Files keep `1234.5`. */
+export const numberFormats = ['1,234.5', '1 234.5', '1.234,5', '1 234,5'] as const;
+export type NumberFormat = (typeof numberFormats)[number];
+/** In which unit the window shows energy; everything that is exchanged and kept is in Wh. */
+export const energyUnits = ['Wh', 'J'] as const;
+export type EnergyUnit = (typeof energyUnits)[number];
+
 export interface Settings {
   /** Where Prometheus finds the metrics, `127.0.0.1:9797`; null: nowhere. */
   metrics: string | null;
@@ -844,7 +859,11 @@ export interface Settings {
   hourlyZone: string | null;
   /** Codes of the regions in which a run is shown as if it had taken place there. */
   elsewhere: string[];
+  /** Port at which the window serves its interface to browsers of this computer; null: it does not. */
+  servePort: number | null;
   theme: 'system' | 'light' | 'dark';
+  numberFormat: NumberFormat;
+  energyUnit: EnergyUnit;
   /** Tells the end of a run by the system's notifications while the window is not looked at. */
   notify: boolean;
   /** Samples per second of the meter. */
@@ -1059,7 +1078,10 @@ export const settingsSchema = v.strictObject({
   hourly: v.nullable(v.picklist(intensityProviders)),
   hourlyZone: v.nullable(zone),
   elsewhere: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(24)),
+  servePort: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(65_535))),
   theme: v.picklist(['system', 'light', 'dark']),
+  numberFormat: v.picklist(numberFormats),
+  energyUnit: v.picklist(energyUnits),
   coolDownMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(60)),
   notify: v.boolean(),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
@@ -1184,6 +1206,8 @@ export const importLimit = 64_000_000;
 /** Names are noun.verb; one object in, one value out. */
 export const calls = {
   'app.info': define<AppInfo>()(nothing),
+  /** Asks the person for another data folder, used from the next start on; `usual`: the platform's, without asking. */
+  'app.chooseDataDir': define<AppInfo>()(v.strictObject({ usual: v.boolean() })),
 
   'machine.get': define<Machine>()(nothing),
   /** Look for sensors and engines again. */

@@ -56,6 +56,7 @@ export async function nodeHost(program: string, options: Partial<HostOptions> = 
       pdf: (await findBrowser()) !== null,
       revealInFolder: false,
       chooseFolder: false,
+      serve: false,
       commands: true,
     },
     printPdf: (html) => printWithBrowser(html),

@@ -3,6 +3,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type * as v from 'valibot';
 import {
+  type AppInfo,
   AppError,
   contractVersion,
   type calls,
@@ -25,6 +26,7 @@ import { monotonicMicros } from '../port.ts';
 import { bundleExtension } from './bundle/manifest.ts';
 import { readBundle } from './bundle/read.ts';
 import { writeBundle } from './bundle/write.ts';
+import { chooseHome, dataHome } from './data-home.ts';
 import { besideRegion } from './energy/account.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
@@ -280,15 +282,35 @@ export function createHandlers(shop: Workshop): Handlers {
     stop: stopRun,
   });
 
-  return {
-    'app.info': () => ({
+  const launchedOn = dataHome();
+  const appInfo = (): AppInfo => {
+    const next = dataHome();
+    return {
       version: options.appVersion,
       versions: versionsBeneath(),
       contractVersion,
       shell: options.shell,
       dataDir: options.home,
+      nextDataDir: next === launchedOn ? null : next,
+      dataDirFixed: Boolean(process.env.HUGGINGGREEN_HOME),
+      servedAt: shop.servedAt(),
       can: options.can,
-    }),
+    };
+  };
+
+  return {
+    'app.info': appInfo,
+    'app.chooseDataDir': async ({ usual }) => {
+      if (!options.chooseFolder)
+        throw new AppError(
+          'UNAVAILABLE',
+          'The data folder cannot be chosen here.',
+          'Start the program with HUGGINGGREEN_HOME=/path/to/folder.',
+        );
+      const chosen = usual ? null : await options.chooseFolder('Folder for runs and datasets');
+      if (usual || chosen !== null) await chooseHome(chosen);
+      return appInfo();
+    },
 
     'machine.get': machine,
     'machine.probe': () => {

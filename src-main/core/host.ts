@@ -62,6 +62,10 @@ export interface HostOptions {
   shell: AppInfo['shell'];
   can: AppInfo['can'];
   printPdf: PrintPdf;
+  /** Asks the person for a folder; null where none was chosen. */
+  chooseFolder?: (title: string) => Promise<string | null>;
+  /** Serves the page to browsers of this computer at a port, beside this shell's own window. */
+  servePage?: (served: ServedPage, port: number) => Promise<PageServer>;
   /**
    * On (default): the sensors start at once and the runs that an earlier program left in the queue go
    * on. Off, for a short command: sensors start when needed, the queue takes new runs only.
@@ -79,6 +83,15 @@ export interface HostOptions {
     rehearsal?: RehearsalLength;
     coolDownWindowSeconds?: number;
   };
+}
+
+/** What a served page needs of the host. */
+export type ServedPage = Pick<Host, 'handlers' | 'events' | 'download'>;
+
+export interface PageServer {
+  /** With the token. */
+  url: string;
+  close(): Promise<void>;
 }
 
 export interface Host {
@@ -122,6 +135,8 @@ export interface Workshop {
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
+  /** Where the page is served beside the window; null: nowhere. */
+  servedAt(): string | null;
   changeSettings(settings: Settings): Promise<void>;
   engines(): Pick<Machine, 'engines' | 'autoEngine' | 'detecting'>;
   /** Resolves when engines and graphics cards are known, or will not be known soon. */
@@ -340,6 +355,18 @@ export async function createHost(options: HostOptions): Promise<Host> {
         events.emit('notice', { level: 'warning', message: served.warning, hint: null });
     };
 
+    let pageServer: PageServer | null = null;
+    const servePage = async (port: number | null): Promise<void> => {
+      if (!options.servePage) return;
+      const next =
+        port === null
+          ? null
+          : await options.servePage({ handlers, events, download: downloads.find }, port);
+      await pageServer?.close();
+      pageServer = next;
+    };
+    undo.unshift(async () => pageServer?.close());
+
     const handlers = createHandlers({
       options,
       calibrator,
@@ -360,9 +387,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
       runDir,
       metering,
       settings: () => settings,
+      servedAt: () => pageServer?.url ?? null,
       changeSettings: async (next) => {
         // a port that is taken is no setting
         if (next.metrics !== settings.metrics) await serveMetrics(next.metrics);
+        if (next.servePort !== settings.servePort) await servePage(next.servePort);
         await store.remember({ settings: next });
         settings = next;
         metering.configure(meterSettings());
@@ -391,6 +420,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       engines.detect();
       void metering.known;
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
+      await servePage(settings.servePort).catch((cause: unknown) => log((cause as Error).message));
       await adoptQueue(store, queue);
     }
 

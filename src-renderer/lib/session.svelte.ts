@@ -24,6 +24,7 @@ import type { Api, Connection } from '../api.ts';
 import type { Draft } from './form/fields.ts';
 import { Progress } from './progress.ts';
 import { mergeRuns } from './run-list.ts';
+import { setNumberStyle } from './format/number.ts';
 import { isActive, isOver } from './format/words.ts';
 import { appendTrace } from './trace.ts';
 
@@ -199,10 +200,10 @@ export class Session {
 
   async refresh() {
     await Promise.all([
-      this.#ask('app.info', (value) => (this.info = value)),
+      this.askInfo(),
       this.#ask('machine.get', (value) => (this.machine = value)),
       this.#ask('calibration.get', (value) => (this.calibration = value)),
-      this.#ask('settings.get', (value) => (this.settings = value)),
+      this.#ask('settings.get', (value) => this.#takeSettings(value)),
       this.#ask('runs.list', (value) => {
         this.runs = value;
         this.#followExample();
@@ -213,9 +214,18 @@ export class Session {
     ]);
   }
 
+  askInfo(): Promise<void> {
+    return this.#ask('app.info', (value) => (this.info = value));
+  }
+
+  #takeSettings(settings: Settings) {
+    setNumberStyle(settings.numberFormat, settings.energyUnit);
+    this.settings = settings;
+  }
+
   async setSettings(change: Partial<Settings>) {
     await this.attempt(async () => {
-      this.settings = await this.api.call('settings.set', change);
+      this.#takeSettings(await this.api.call('settings.set', change));
     });
   }
 

@@ -131,6 +131,9 @@ export const session = { defaultSession: new Session() };
 
 export const shell = { openExternal: (url: string): void => void asked.push(`open ${url}`) };
 export const dialog = {
+  chosen: [] as string[],
+  showOpenDialog: (): Promise<{ filePaths: string[] }> =>
+    Promise.resolve({ filePaths: dialog.chosen }),
   showMessageBox: ({ type, message }: { type: string; message: string }): Promise<void> => {
     asked.push(`${type}: ${message}`);
     return Promise.resolve();

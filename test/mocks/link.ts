@@ -1029,6 +1029,9 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     hourlyZone: null,
     elsewhere: ['world', 'FRA', 'IND'],
     theme: 'system',
+    servePort: null,
+    numberFormat: '1,234.5',
+    energyUnit: 'Wh',
     coolDownMinutes: 2,
     notify: true,
     hz: 10,
@@ -1101,6 +1104,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       );
     return leaf === undefined ? null : (leaf as RunValues['values'][string][number]);
   };
+  let nextDataDir: string | null = null;
   const handlers: Handlers = {
     'app.info': () => ({
       version: '0.1.0',
@@ -1108,8 +1112,18 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       contractVersion: 1,
       shell: 'electron',
       dataDir: '/home/ada/.local/share/HuggingGreen',
-      can: { pdf: true, revealInFolder: true, chooseFolder: true, commands: true },
+      nextDataDir,
+      dataDirFixed: false,
+      servedAt:
+        settings.servePort === null
+          ? null
+          : `http://127.0.0.1:${settings.servePort}/#token=0123456789abcdef`,
+      can: { pdf: true, revealInFolder: true, chooseFolder: true, serve: true, commands: true },
     }),
+    'app.chooseDataDir': async ({ usual }) => {
+      nextDataDir = usual ? null : '/data/ada/hugginggreen';
+      return handlers['app.info']({});
+    },
     'machine.get': () => machine,
     'machine.probe': () => machine,
     'machine.power': ({ seconds }) => powerTrace(seconds),

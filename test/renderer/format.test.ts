@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { xAxes } from '../../src-renderer/lib/chart/axes.ts';
+import { plainTick } from '../../src-renderer/lib/chart/plot.ts';
+import { readNumber } from '../../src-renderer/lib/form/fields.ts';
 import {
   comparisonCaution,
   comparisonCaveat,
@@ -11,9 +14,11 @@ import {
   compact,
   count,
   difference,
+  fixed,
   memory,
   quantity,
   scaled,
+  setNumberStyle,
   significant,
   siScale,
 } from '../../src-renderer/lib/format/number.ts';
@@ -79,6 +84,42 @@ describe('numbers', () => {
     expect(difference(1000, 1000.4, 'lower')).toEqual({ text: 'about the same', verdict: 'same' });
     expect(difference(null, 2, 'lower')).toBeNull();
     expect(difference(0, 2, 'lower')).toBeNull();
+  });
+});
+
+describe('the style of numbers', () => {
+  afterEach(() => setNumberStyle('1,234.5', 'Wh'));
+
+  it.each([
+    ['1 234.5', '12\u202f345.6'],
+    ['1.234,5', '12.345,6'],
+    ['1 234,5', '12\u202f345,6'],
+  ] as const)('is the person’s: %s', (format, written) => {
+    setNumberStyle(format, 'Wh');
+    expect(fixed(12_345.6, 1)).toBe(written);
+    expect(plainTick(0.25)).toBe(format.includes(',5') ? '0,25' : '0.25');
+  });
+
+  it('takes the comma that it writes, and nothing that could be read in two ways', () => {
+    expect(readNumber('0,5', true)).toBe('0,5');
+    setNumberStyle('1.234,5', 'Wh');
+    expect(readNumber('0,5', true)).toBe(0.5);
+    expect(readNumber('0.5', true)).toBe(0.5);
+    expect(readNumber('1.234,5', true)).toBe('1.234,5');
+  });
+
+  it('shows energy in joules where that is asked for, and nothing else', () => {
+    setNumberStyle('1,234.5', 'J');
+    expect(quantity(1, 'Wh')).toBe('3.60 kJ');
+    expect(quantity(0.001, 'Wh')).toBe('3.60 J');
+    expect(quantity(12, 'Wh', 0.6)).toBe('43 ± 2 kJ');
+    expect(quantity(41, 'W')).toBe('41.0 W');
+    expect(siScale([], 'Wh')).toEqual({ factor: 3600, unit: 'J' });
+    expect(xAxes.wh.title).toBe('Energy used (J)');
+    expect(xAxes.wh.format(2)).toBe('7200');
+    // ticks at round joules
+    const step = xAxes.wh.step!(10) * 3600;
+    expect(step).toBeCloseTo(5000, 6);
   });
 });
 

@@ -1,6 +1,8 @@
 /** The x axes that curves can be drawn over, and how their values are written. */
 import { xAxisNames, type XAxis } from '../../../src-main/contract.ts';
+import { energyUnit } from '../format/number.ts';
 import { plainTick } from './plot.ts';
+import { niceStep } from './ticks.ts';
 
 interface Axis {
   label: string;
@@ -14,7 +16,18 @@ export const xAxes: Record<XAxis, Axis> = {
   time: { label: 'Time', title: 'Time since start (min:s)', format: clock, step: clockStep },
   step: { label: 'Step', title: 'Step', format: plainTick, step: null },
   epoch: { label: 'Epoch', title: 'Epoch', format: plainTick, step: null },
-  wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
+  // energy comes in Wh: in joules, round numbers are elsewhere
+  get wh() {
+    const { unit, perWh } = energyUnit();
+    const axis = { label: 'Energy', title: `Energy used (${unit})` };
+    return perWh === 1
+      ? { ...axis, format: plainTick, step: null }
+      : {
+          ...axis,
+          format: (wh: number) => plainTick(wh * perWh),
+          step: (span: number) => niceStep(span * perWh, 8) / perWh,
+        };
+  },
   co2: { label: 'Emissions', title: 'Emissions (gCO2e)', format: plainTick, step: null },
 };
 

@@ -4,7 +4,7 @@
  * (`chart-svg.ts`) and the table beside them are all made of this, so that they cannot differ.
  */
 import type { Provenance } from '../../../src-main/contract.ts';
-import { scaled, siScale, type Scale } from '../format/number.ts';
+import { inStyle, scaled, siScale, type Scale } from '../format/number.ts';
 import { indicesIn, type Range } from './range.ts';
 import { movingAverage, smoothingLabel, smoothings, type Smoothing } from './smooth.ts';
 import { stack } from './stack.ts';
@@ -102,7 +102,7 @@ export const yText = (value: number | null | undefined, scale: Scale) =>
   `${scaled(value, scale)} ${scale.unit}`.trim();
 
 /** Plain numbers on an axis: as many digits as there are, without the dust of binary fractions. */
-export const plainTick = (x: number): string => String(Number(x.toPrecision(6)));
+export const plainTick = (x: number): string => inStyle(String(Number(x.toPrecision(6))));
 
 /** The SI prefix of the y axis, chosen for the largest value in it. */
 export function chartScale(lines: readonly Line[], unit: string, stacked: boolean): Scale {

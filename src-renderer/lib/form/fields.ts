@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { experimentConfigSchema, type FieldHints } from '../../../src-main/contract.ts';
+import { fromStyle } from '../format/number.ts';
 
 export type Path = readonly string[];
 
@@ -181,7 +182,7 @@ export function withValue(draft: unknown, path: Path, value: unknown): Draft {
 
 /** What was typed into a number field: a number, null for empty, else the text as it is, to be refused. */
 export function readNumber(text: string, nullable: boolean): number | string | null {
-  const trimmed = text.trim().replace(/^([+-]?)\.(\d)/, '$10.$2');
+  const trimmed = fromStyle(text.trim()).replace(/^([+-]?)\.(\d)/, '$10.$2');
   if (trimmed === '') return nullable ? null : '';
   const value = Number(trimmed);
   return Number.isFinite(value) ? value : text;
