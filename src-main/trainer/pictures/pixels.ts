@@ -37,10 +37,14 @@ export function watchedImage(
 /** NaN becomes 0, numbers 1 to 255 from the smallest to the largest. */
 export function patchMap(values: Float32Array): PatchMap {
   const there = values.filter((value) => !Number.isNaN(value));
+  if (there.length === 0) return { cells: Buffer.alloc(values.length).toString('base64'), min: 0, max: 0 };
   const [min, max] = [Math.min(...there), Math.max(...there)];
   const step = (max - min) / 254;
   const cells = Uint8Array.from(values, (value) =>
     Number.isNaN(value) ? 0 : 1 + (step > 0 ? Math.round((value - min) / step) : 0),
   );
-  return { cells: Buffer.from(cells).toString('base64'), min, max };
+  return { cells: Buffer.from(cells).toString('base64'), min: short(min), max: short(max) };
 }
+
+/** Six digits, as many as a float32 has: JSON would write fifteen. */
+export const short = (value: number): number => Number(value.toPrecision(6));

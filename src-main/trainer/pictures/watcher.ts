@@ -15,7 +15,7 @@ import type { Recipe, StepDefinition } from '../recipes/index.ts';
 import type { PreparedStage } from '../stage-runner.ts';
 import { attentionMaps } from './attention-maps.ts';
 import { watchedImages } from './choose.ts';
-import { patchMap, watchedImage } from './pixels.ts';
+import { patchMap, short, watchedImage } from './pixels.ts';
 import { traceOf } from './trace.ts';
 
 /** Weights of all layers and images that are taken out of a graph at once: 256 MB. */
@@ -128,15 +128,17 @@ export class Watcher {
     const count = this.images.length;
     const probabilities = slice(outputs.probabilities!, image, count);
     const likeliest = probabilities.indexOf(Math.max(...probabilities));
+    // nothing is the likeliest of no numbers
+    if (likeliest < 0) throw new Error('the model gives no numbers');
     const label = data.splits.validation.labels[this.#indices[image]!]!;
     const trace = traceOf(outputs, image, count);
     const maps = trace && attentionMaps(trace, places, this.#recipe().patches);
     const box = outputs.boxes && slice(outputs.boxes, image, count);
     return {
       predicted: data.classes[likeliest] ?? String(likeliest),
-      probability: probabilities[likeliest]!,
-      trueProbability: probabilities[label]!,
-      box: box ? [box[0]!, box[1]!, box[2]!, box[3]!] : null,
+      probability: short(probabilities[likeliest]!),
+      trueProbability: short(probabilities[label]!),
+      box: box ? [short(box[0]!), short(box[1]!), short(box[2]!), short(box[3]!)] : null,
       kept,
       rollout: maps && patchMap(maps.rollout),
       layers: (maps?.layers ?? []).map(({ tokens, received }) => ({
