@@ -10,7 +10,10 @@ import {
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 const bytes = (values: number[]) => btoa(String.fromCharCode(...values));
 
-export function picturesOf({ model, selection, watch }: ExperimentConfig, epochs: number): RunPictures {
+export function picturesOf(
+  { model, selection, watch }: ExperimentConfig,
+  epochs: number,
+): RunPictures {
   if (watch.images === 0) return { images: [], snapshots: [] };
   const labels = ['disc', 'ring'];
   const patches = model.kind === 'vit' ? patchCount(model) : null;
