@@ -64,9 +64,9 @@ export function verdict(picture: Picture, image: WatchedImage): string {
   return `wrong: ${picture.predicted}, ${own}; ${image.label} ${percent(picture.trueProbability, 0)}`;
 }
 
-/** `0.81 to 2.1 times an even share` */
+/** `0.81 to 2.1 × even share` */
 export const shares = ({ least, most }: Reading): string =>
-  `${significant(least, 2)} to ${significant(most, 2)} times an even share`;
+  `${significant(least, 2)} to ${significant(most, 2)} × even share`;
 
 /** For who cannot see it. */
 export function described(picture: Picture, image: WatchedImage, depth: Depth): string {
@@ -80,6 +80,25 @@ export function described(picture: Picture, image: WatchedImage, depth: Depth): 
         ]
       : []),
   ].join('; ');
+}
+
+/** Layers that all pictures of a snapshot have; 0 of a model without attention. */
+export const layersOf = ({ pictures }: Snapshot): number =>
+  Math.min(...pictures.map(({ layers }) => layers.length));
+
+export const rightOf = ({ pictures }: Snapshot, images: readonly WatchedImage[]): number =>
+  pictures.filter((picture, i) => images[i] && isRight(picture, images[i])).length;
+
+/** What can be shown of pictures, whatever was chosen for others. */
+export function showable(
+  layer: Layer,
+  { layers, selects }: { layers: number; selects: boolean },
+): Layer {
+  const [kept, attention] = [selects, layers > 0];
+  if (layer === 'both')
+    return kept && attention ? 'both' : showable('attention', { layers, selects });
+  if (layer === 'kept') return kept ? 'kept' : showable('attention', { layers, selects });
+  return layer === 'attention' && !attention ? (kept ? 'kept' : 'image') : layer;
 }
 
 /** `Before training`, `After epoch 3` */
