@@ -442,6 +442,14 @@ class Training {
   async #watch(runner: StageRunner): Promise<void> {
     const { watcher } = runner;
     if (!watcher) return;
+    if (watcher.images.length === 0) {
+      this.#unseen = true;
+      note(
+        this.#run,
+        'No pictures: the attention over so many patches is too large to be looked at.',
+      );
+      return;
+    }
     this.#run.post({ type: 'watched', images: [...watcher.images] });
     const { epoch, stepInEpoch } = this.#position;
     if (epoch === runner.prepared.stage.first && stepInEpoch === 0)

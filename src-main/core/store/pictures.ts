@@ -42,9 +42,11 @@ export function pictures(db: ReadableDb, run: number): RunPictures {
 
 const text = v.pipe(v.string(), v.maxLength(500));
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
-const base64 = v.pipe(v.string(), v.base64(), v.maxLength(2_000_000));
+const base64 = (longest: number) => v.pipe(v.string(), v.base64(), v.maxLength(longest));
+/** No attention can be computed over more. */
+const mostPatches = 2 ** 16;
 const corners = v.nullable(v.tuple([v.number(), v.number(), v.number(), v.number()]));
-const map = v.object({ cells: v.union([base64, v.literal('')]), min: v.number(), max: v.number() });
+const map = v.object({ cells: base64(2 * mostPatches), min: v.number(), max: v.number() });
 
 export const watchedImages = v.array(
   v.pipe(
@@ -52,7 +54,7 @@ export const watchedImages = v.array(
       index: whole,
       label: text,
       side: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(512)),
-      rgb: base64,
+      rgb: base64(2_000_000),
       box: corners,
     }),
     v.check(({ side, rgb }) => Buffer.from(rgb, 'base64').length === 3 * side * side),
@@ -62,7 +64,7 @@ export const watchedImages = v.array(
 export const snapshotFacts = v.object({
   epoch: whole,
   step: whole,
-  patches: v.nullable(v.pipe(whole, v.maxValue(2 ** 20))),
+  patches: v.nullable(v.pipe(whole, v.maxValue(mostPatches))),
   share: v.nullable(v.number()),
   reduced: v.boolean(),
   pictures: v.array(
@@ -71,9 +73,9 @@ export const snapshotFacts = v.object({
       probability: v.number(),
       trueProbability: v.number(),
       box: corners,
-      kept: v.nullable(v.array(whole)),
+      kept: v.nullable(v.pipe(v.array(whole), v.maxLength(mostPatches))),
       rollout: v.nullable(map),
-      layers: v.array(v.object({ tokens: whole, received: map })),
+      layers: v.pipe(v.array(v.object({ tokens: whole, received: map })), v.maxLength(1000)),
     }),
   ),
 });

@@ -37,7 +37,8 @@ export function watchedImage(
 /** NaN becomes 0, numbers 1 to 255 from the smallest to the largest. */
 export function patchMap(values: Float32Array): PatchMap {
   const there = values.filter((value) => !Number.isNaN(value));
-  if (there.length === 0) return { cells: Buffer.alloc(values.length).toString('base64'), min: 0, max: 0 };
+  if (there.length === 0)
+    return { cells: Buffer.alloc(values.length).toString('base64'), min: 0, max: 0 };
   const [min, max] = [Math.min(...there), Math.max(...there)];
   const step = (max - min) / 254;
   const cells = Uint8Array.from(values, (value) =>

@@ -18,8 +18,8 @@ import { watchedImages } from './choose.ts';
 import { patchMap, short, watchedImage } from './pixels.ts';
 import { traceOf } from './trace.ts';
 
-/** Weights of all layers and images that are taken out of a graph at once: 256 MB. */
-const mostWeights = 2 ** 26;
+/** Weights of all layers and images that are taken out of a graph at once: 512 MB. */
+const mostWeights = 2 ** 27;
 
 export interface Moment {
   /** 0-based, of the stage. */
@@ -154,9 +154,9 @@ const slice = (all: HostArray, image: number, images: number): HostArray => {
   return all.subarray(image * size, (image + 1) * size);
 };
 
-/** As many as their attention weights leave room for. */
+/** As many as there is room for their attention weights, which some attention never forms: maybe none. */
 function mostImages({ model }: ExperimentConfig): number {
   if (model.kind !== 'vit') return Infinity;
   const weights = model.layers * (patchCount(model) + 1) ** 2;
-  return Math.max(1, Math.floor(mostWeights / weights));
+  return Math.floor(mostWeights / weights);
 }
