@@ -27,9 +27,13 @@ import type {
   EngineStatus,
   EvaluationResult,
   ImageSamples,
+  PatchMap,
   PhaseName,
+  Picture,
   SelectionPreview,
+  Snapshot,
   StepMetrics,
+  WatchedImage,
 } from './trainer/messages.ts';
 import type { ActionId } from './actions.ts';
 import type { RunValue } from './run-query.ts';
@@ -65,11 +69,15 @@ export type {
   EvaluationResult,
   ImageSamples,
   Inventory,
+  PatchMap,
   PhaseName,
+  Picture,
   Provenance,
   SelectionPreview,
+  Snapshot,
   SourceStatus,
   StepMetrics,
+  WatchedImage,
 };
 
 /** Raised with every change that an older page would not understand. */
@@ -668,6 +676,14 @@ export interface PowerSeries {
     /** Seconds at which stretches begin in which the clock was held down, as far as the points tell. */
     throttled: number[];
   })[];
+}
+
+/** A few images that a run is watched on, and what the model did with them from time to time. */
+export interface RunPictures {
+  /** None where the run was not watched. */
+  images: WatchedImage[];
+  /** In order of their steps. */
+  snapshots: Snapshot[];
 }
 
 export interface Forecast {
@@ -1411,6 +1427,8 @@ export const calls = {
     }),
   ),
   'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
+  /** Where attention went on a few images as training went on. */
+  'runs.pictures': define<RunPictures>()(byId),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
   /**
    * `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
@@ -1510,6 +1528,8 @@ export interface Events {
     time: number;
     result: ReportedResult;
   };
+  /** There is a new snapshot of the watched images: ask `runs.pictures`. */
+  'run.snapshot': { id: number; epoch: number; step: number };
   /** What a command wrote, some lines at a time; of a flood only the last. */
   'run.log': { id: number; lines: LogLine[] };
   'run.phase': {

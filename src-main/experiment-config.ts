@@ -24,6 +24,7 @@ import { routing, type RoutingConfig } from './experiment-config/routing.ts';
 import { selection } from './experiment-config/selection.ts';
 import { sparsity } from './experiment-config/sparsity.ts';
 import { train, type RecipeName } from './experiment-config/train.ts';
+import { watch } from './experiment-config/watch.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 import { routingActs } from './token-routing.ts';
 
@@ -53,6 +54,7 @@ const fittingModel = v.pipe(
     contrastive: v.optional(contrastive, {}),
     finetune: v.optional(finetune, {}),
     distil: v.optional(distil, {}),
+    watch: v.optional(watch, {}),
     compute: v.optional(compute, {}),
     energy: v.optional(energy, {}),
   }),

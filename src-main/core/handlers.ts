@@ -516,6 +516,7 @@ export function createHandlers(shop: Workshop): Handlers {
     },
     'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
     'runs.power': ({ id, width }) => store.power(id, width),
+    'runs.pictures': ({ id }) => store.pictures(id),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.export': exportFile,
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),

@@ -250,6 +250,8 @@ class Training {
   readonly #position: Position;
   readonly #steps: StepReporter;
   #best: BestSoFar | null;
+  /** Pictures could not be taken: none are tried again. */
+  #unseen = false;
 
   constructor(run: TrainingRun, prepared: Prepared) {
     this.#run = run;
@@ -309,6 +311,7 @@ class Training {
     // resumed in the test after its last epoch, a stage trains no more
     if (position.epoch < stage.end && !(await this.#derive(runner))) return false;
 
+    if (final && position.epoch < stage.end) await this.#watch(runner);
     while (position.epoch < stage.end) {
       const { epoch } = position;
       const last = epoch === stage.end - 1;
@@ -334,6 +337,8 @@ class Training {
         const result = await this.#evaluate(runner, 'validation', epoch);
         if (!result) return false;
         improved = this.#report(result, epoch);
+        if (runner.picturesDue(epoch - stage.first))
+          await this.#takePictures(runner, epoch, epoch + 1);
       }
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
       if (improved) await this.#checkpoint(runner, epoch, ['last', 'best']);
@@ -431,6 +436,46 @@ class Training {
     const [phase, shownEpoch] =
       split === 'test' ? (['test', null] as const) : (['evaluate', epoch] as const);
     return inPhase(this.#run, phase, shownEpoch, () => runner.evaluate(split, within));
+  }
+
+  /** Tells which images are watched, and takes the pictures before the first step of the stage. */
+  async #watch(runner: StageRunner): Promise<void> {
+    const { watcher } = runner;
+    if (!watcher) return;
+    if (watcher.images.length === 0) {
+      this.#unseen = true;
+      note(
+        this.#run,
+        'No pictures: the attention over so many patches is too large to be looked at.',
+      );
+      return;
+    }
+    this.#run.post({ type: 'watched', images: [...watcher.images] });
+    const { epoch, stepInEpoch } = this.#position;
+    if (epoch === runner.prepared.stage.first && stepInEpoch === 0)
+      await this.#takePictures(runner, null, epoch);
+  }
+
+  /**
+   * @param epoch that they come after; null: before the first of the stage
+   * @param over epochs of the run that are over
+   */
+  async #takePictures(runner: StageRunner, epoch: number | null, over: number): Promise<void> {
+    const { watcher } = runner;
+    if (!watcher || this.#unseen) return;
+    const { first } = runner.prepared.stage;
+    try {
+      const seen = await inPhase(this.#run, 'pictures', epoch, () =>
+        runner.look(watcher, epoch === null ? 0 : epoch - first),
+      );
+      const snapshot = { epoch: over, step: this.#position.step, ...seen };
+      this.#run.post({ type: 'snapshot', at: monotonicMicros(), snapshot });
+    } catch (cause) {
+      // a picture is worth no run
+      this.#unseen = true;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      note(this.#run, `No pictures of the watched images: ${why}`, 'warning');
+    }
   }
 
   /** @returns whether it is the best evaluation on validation so far. */

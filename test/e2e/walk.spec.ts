@@ -153,6 +153,12 @@ test('every view opens without an error and without an accessibility violation',
   await page.goto(`${program.url.replace(/#.*/, '')}#/run/2`);
   await expect(page.getByRole('heading', { level: 1, name: 'Run 2' })).toBeVisible();
   await page.waitForTimeout(500);
+  // the trained model was looked at from before its first step
+  await page.getByLabel('Moment of the training').press('Home');
+  await expect(page.getByText('Before training')).toBeVisible();
+  await expect(
+    page.getByRole('img', { name: /patches kept; most attended: row/ }).first(),
+  ).toBeVisible();
   await shots('run');
   await accessible('Run');
   await page.goto(`${program.url.replace(/#.*/, '')}#/compare?ids=1,2`);

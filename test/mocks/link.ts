@@ -51,6 +51,7 @@ import type { WatchedLink } from '../../src-renderer/api.ts';
 import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
 import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
+import { picturesOf } from './pictures.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -1286,6 +1287,10 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.get': ({ id }) => detailOf(one(id)),
     'runs.series': ({ id, names, x }) => seriesOf(one(id), names, x),
     'runs.power': ({ id }) => powerOf(one(id)),
+    'runs.pictures': ({ id }) => {
+      const { config } = detailOf(one(id));
+      return config ? picturesOf(config, 4) : { images: [], snapshots: [] };
+    },
     'runs.compare': ({ ids }) => compareStories(ids.map(one)),
     'runs.export': ({ format }) => ({
       name: `export-${format}.csv`,

@@ -30,14 +30,17 @@ describe('a run', () => {
     const run = await runToEnd(small());
     const phases = run.all('phase').map(({ name, edge, epoch }) => `${name} ${edge} ${epoch}`);
     const epoch = (e: number) =>
-      ['train', 'evaluate', 'checkpoint'].flatMap((name) => [
+      ['train', 'evaluate', 'pictures', 'checkpoint'].flatMap((name) => [
         `${name} start ${e}`,
         `${name} end ${e}`,
       ]);
-    expect(phases.slice(0, 4)).toEqual(
-      ['prepare', 'compile'].flatMap((name) => [`${name} start null`, `${name} end null`]),
+    expect(phases.slice(0, 6)).toEqual(
+      ['prepare', 'compile', 'pictures'].flatMap((name) => [
+        `${name} start null`,
+        `${name} end null`,
+      ]),
     );
-    expect(phases.slice(4)).toEqual([...epoch(1), ...epoch(2), 'test start null', 'test end null']);
+    expect(phases.slice(6)).toEqual([...epoch(1), ...epoch(2), 'test start null', 'test end null']);
     expect(run.last('ready')).toMatchObject({ stepsPerEpoch: 12, steps: 24, firstStep: 1 });
     expect(run.last('note').message).toMatch(/8 of 200 training images do not fill a batch of 16/);
     expect(run.losses).toHaveLength(24);

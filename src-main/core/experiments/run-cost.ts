@@ -86,6 +86,7 @@ export function shapeOf(config: ExperimentConfig, place: Place): string {
     name: '',
     train: { ...config.train, seed: 0, epochs: 0 },
     compute: { engine: place.engine, gpu, threads },
+    watch: undefined,
     energy: null,
     cpu: place.cpu,
   };

@@ -90,6 +90,21 @@ export function trainerDriver(
         recorder.write(store.addCheckpoint(id, { epoch, step, path, bytes }));
         break;
       }
+      case 'watched':
+        recorder.write(store.setWatched(id, message.images));
+        break;
+      case 'snapshot': {
+        const { snapshot } = message;
+        const { epoch, step } = snapshot;
+        const written = store.addSnapshot(id, snapshot);
+        recorder.write(written);
+        // whoever asks for it now shall find it
+        void written.then(
+          () => events.emit('run.snapshot', { id, epoch, step }),
+          () => {},
+        );
+        break;
+      }
       case 'note':
         note(message.level, message.message, message.at);
         break;

@@ -21,7 +21,8 @@ const parts = [
   'tag',
   'marker',
   'prediction',
-  'picture',
+  'watched',
+  'snapshot',
 ];
 /** A copy is of no matrix, where it would count as a repeat, and in no queue. */
 const own = [

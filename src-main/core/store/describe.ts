@@ -89,6 +89,7 @@ const elsewhere = [
   'selection',
   'attention',
   'train',
+  'watch',
   'compute',
   'energy',
 ];
@@ -164,7 +165,8 @@ function unusual(section: object, plain: object | undefined): string[] {
 
 /**
  * Twelve hexadecimal digits: the same for configs that differ in nothing but name and seed. How the energy
- * is priced beyond region and PUE changes no training: it is left out, as configs once had no such options.
+ * is priced beyond region and PUE changes no training, nor do pictures of it: both are left out, as configs once
+ * had no such options.
  */
 export function groupOf(config: ExperimentConfig): string {
   const { region, pue, baselineSeconds } = config.energy;
@@ -174,6 +176,7 @@ export function groupOf(config: ExperimentConfig): string {
     train: { ...config.train, seed: 0 },
     // which of a machine's cards it ran on makes it no other experiment, as another machine does not
     compute: { ...config.compute, gpu: undefined },
+    watch: undefined,
     energy: { region, pue: pue ?? 1, baselineSeconds },
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);

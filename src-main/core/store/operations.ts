@@ -5,6 +5,7 @@ import * as copying from './copies.ts';
 import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
 import { addMarker, removeMarker } from './markers.ts';
+import * as pictures from './pictures.ts';
 import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
 import * as lining from './queue.ts';
@@ -28,6 +29,7 @@ export const reads = {
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
   ...sampled,
+  pictures: pictures.pictures,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
 };
@@ -41,6 +43,8 @@ export const operations = {
   ...viewing,
   addMarker,
   removeMarker,
+  setWatched: pictures.setWatched,
+  addSnapshot: pictures.addSnapshot,
   ...placing,
   joinSlice: joining.joinSlice,
 };

@@ -12,6 +12,7 @@ import { readable, type ReadableDb, type Stored, type Value, type WritableDb } f
 import { uuidOf } from './identity.ts';
 import { migrations, schemaVersion } from './migrations/index.ts';
 import { applicationId } from './open.ts';
+import { snapshotFacts, watchedImages } from './pictures.ts';
 import { getRun, runIdentities } from './reads.ts';
 import { checkpointName, overStatuses, runParts } from './slice-write.ts';
 import type { Joined, RunIdentity } from './types.ts';
@@ -171,6 +172,8 @@ function joined(db: WritableDb, slice: Slice): Joined {
     for (const row of rows(part)) {
       if (!fresh.has(row.run as number)) continue;
       if (part === 'evaluation') parsed(row.result!, evaluation, 'an evaluation');
+      if (part === 'watched') parsed(row.images!, watchedImages, 'a list of watched images');
+      if (part === 'snapshot') parsed(row.facts!, snapshotFacts, 'a snapshot');
       const points = 'segment' in row ? (['run', 'segment'] as const) : (['run'] as const);
       insert(db, part, { ...row, ...numbered(numbers, row, points) });
     }

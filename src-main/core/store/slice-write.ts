@@ -24,7 +24,8 @@ export const runParts = [
   'tag',
   'marker',
   'prediction',
-  'picture',
+  'watched',
+  'snapshot',
 ] as const;
 
 /** Names of a checkpoint's files in the folder of its run. */

@@ -336,6 +336,7 @@ export function addSteps(db: WritableDb, id: number, steps: ReportedSteps): void
 export function rewind(db: WritableDb, id: number, firstStep: number): void {
   db.run('delete from metric where run = ? and step >= ?', id, firstStep);
   db.run('delete from evaluation where run = ? and step >= ?', id, firstStep);
+  db.run('delete from snapshot where run = ? and step >= ?', id, firstStep);
   progress(db, id);
   latestScores(db, id);
 }

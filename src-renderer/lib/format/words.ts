@@ -46,6 +46,7 @@ const phaseLabels: Record<PhaseName | 'baseline', string> = {
   finetune: 'Fine-tune',
   prune: 'Prune',
   evaluate: 'Validate',
+  pictures: 'Pictures',
   test: 'Test',
   checkpoint: 'Checkpoint',
 };
