@@ -5,6 +5,7 @@ import * as copying from './copies.ts';
 import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
 import { addMarker, removeMarker } from './markers.ts';
+import * as predicted from './predictions.ts';
 import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
 import * as lining from './queue.ts';
@@ -28,6 +29,7 @@ export const reads = {
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
   ...sampled,
+  ...predicted,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
 };
