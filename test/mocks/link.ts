@@ -1182,12 +1182,12 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
           }
         : parsed;
     },
-    'datasets.samples': ({ indices }) => ({
+    'datasets.samples': ({ indices, split }) => ({
       size: 8,
       total: 40,
       images: indices.map((index) => ({
         index,
-        label: shapes[index % shapes.length]!,
+        label: split === 'train' ? 'disc' : shapes[index % shapes.length]!,
         rgb: btoa(String.fromCharCode(...range(192).map((i) => (i * 37) % 256))),
         box: [2, 2, 6, 6],
       })),
