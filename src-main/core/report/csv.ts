@@ -584,11 +584,11 @@ function* predictionRows({ run, evaluations }: RunPredictions): Iterable<Cell[][
           name(truth),
           name(predicted),
           Number(truth === predicted),
-          digits(confidence, 5),
-          digits(trueProbability, 5),
+          digits(confidence, 4),
+          digits(trueProbability, 4),
           rank,
-          digits(iou, 5),
-          ...(box ?? []).map((value) => digits(value, 2)),
+          digits(iou, 4),
+          ...(box ?? [null, null, null, null]).map((value) => digits(value, 2)),
         ]);
 }
 

@@ -70,7 +70,7 @@ async function requirePredictions(store: Store, ids: readonly number[]): Promise
   for (const id of ids) if ((await store.keptPredictions(id)).length > 0) return;
   throw new AppError(
     'UNAVAILABLE',
-    `${ids.length > 1 ? 'None of these runs' : `Run ${ids[0]}`} kept predictions of single images.`,
+    `${ids.length > 1 ? 'None of these runs kept' : `Run ${ids[0]} kept no`} predictions of single images.`,
     'Imports, commands and runs of earlier versions have none: train its config again.',
   );
 }

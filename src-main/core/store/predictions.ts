@@ -35,22 +35,28 @@ export function predictions(db: ReadableDb, query: PredictionQuery): PredictionP
 }
 
 /** Which evaluations of a run kept every prediction; the test first, then the best validation. */
-export function keptPredictions(db: ReadableDb, id: number): KeptPredictions[] {
-  const rows = db.all<Omit<KeptPredictions, 'boxes' | 'best' | 'last'> & { boxes: number }>(
-    `select p.split, p.epoch, p.step, p.images, p.boxes, p.side
-     from prediction p left join evaluation e using (run, split, step)
-     where p.run = ? order by p.split = 'test' desc, e.macro_f1 desc, p.step`,
-    id,
-  );
-  const validations = rows.filter(({ split }) => split === 'validation');
-  const lastStep = Math.max(...validations.map(({ step }) => step));
-  return rows.map((row) => ({
-    ...row,
-    boxes: row.boxes === 1,
-    best: row === validations[0],
-    last: row.split === 'validation' && row.step === lastStep,
-  }));
-}
+export const keptPredictions = (db: ReadableDb, id: number): KeptPredictions[] =>
+  db
+    .all<
+      Record<'boxes' | 'best' | 'last', number> & Omit<KeptPredictions, 'boxes' | 'best' | 'last'>
+    >(
+      `select p.split, p.epoch, p.step, p.images, p.boxes, p.side,
+         p.split = 'validation' and not exists
+           (select 1 from evaluation e where e.run = p.run and e.split = p.split
+              and (e.macro_f1 > own.macro_f1 or (e.macro_f1 = own.macro_f1 and e.step < p.step))) as best,
+         p.split = 'validation' and not exists
+           (select 1 from evaluation e where e.run = p.run and e.split = p.split and e.step > p.step) as last
+       from prediction p
+         left join evaluation own on own.run = p.run and own.split = p.split and own.step = p.step
+       where p.run = ? order by p.split = 'test' desc, own.macro_f1 desc, p.step`,
+      id,
+    )
+    .map(({ boxes, best, last, ...row }) => ({
+      ...row,
+      boxes: boxes === 1,
+      best: best === 1,
+      last: last === 1,
+    }));
 
 /** Every prediction of an evaluation, in the order of its split. */
 export const predictionsOf = (
