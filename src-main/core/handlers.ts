@@ -518,6 +518,8 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.pictures': ({ id }) => store.pictures(id),
     'runs.compare': ({ ids }) => store.compare(ids),
+    'runs.predictions': (query) => store.predictions(query),
+    'runs.comparePredictions': (query) => store.comparePredictions(query),
     'runs.export': exportFile,
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),

@@ -29,11 +29,11 @@ import { openDataset, type Dataset } from './data/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
-import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
+import type { FromTrainer, PhaseName } from './messages.ts';
 import { teacherModel } from './recipes/distil.ts';
 import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
 import { freshState, inheritsCalibration, namedTensors, type NamedTensors } from './stage-state.ts';
-import { StageRunner, type PreparedStage } from './stage-runner.ts';
+import { StageRunner, type Evaluated, type PreparedStage } from './stage-runner.ts';
 import { StepReporter } from './step-reporter.ts';
 
 export interface TrainingRun {
@@ -334,9 +334,9 @@ class Training {
       await this.#shrink(runner, epoch);
       let improved = false;
       if (final && due(evalEvery)) {
-        const result = await this.#evaluate(runner, 'validation', epoch);
-        if (!result) return false;
-        improved = this.#report(result, epoch);
+        const evaluated = await this.#evaluate(runner, 'validation', epoch);
+        if (!evaluated) return false;
+        improved = this.#report(evaluated, epoch);
         if (runner.picturesDue(epoch - stage.first))
           await this.#takePictures(runner, epoch, epoch + 1);
       }
@@ -348,15 +348,15 @@ class Training {
 
     const last = stage.end - 1;
     if (final) {
-      const result = await this.#evaluate(runner, 'test', last);
-      if (!result) return false;
-      this.#report(result, last);
+      const evaluated = await this.#evaluate(runner, 'test', last);
+      if (!evaluated) return false;
+      this.#report(evaluated, last);
     } else if (recipe.evaluate && stage.phase === 'teacher') {
-      const result = await this.#evaluate(runner, 'validation', last);
-      if (!result) return false;
+      const evaluated = await this.#evaluate(runner, 'validation', last);
+      if (!evaluated) return false;
       note(
         this.#run,
-        `The teacher has ${recipe.parameterCount.toLocaleString('en')} parameters and a macro F1 of ${result.macroF1.toFixed(3)} on validation.`,
+        `The teacher has ${recipe.parameterCount.toLocaleString('en')} parameters and a macro F1 of ${evaluated.result.macroF1.toFixed(3)} on validation.`,
       );
     }
     return true;
@@ -431,7 +431,7 @@ class Training {
     runner: StageRunner,
     split: 'validation' | 'test',
     epoch: number,
-  ): Promise<EvaluationResult | null> {
+  ): Promise<Evaluated | null> {
     const within = epoch - runner.prepared.stage.first;
     const [phase, shownEpoch] =
       split === 'test' ? (['test', null] as const) : (['evaluate', epoch] as const);
@@ -479,7 +479,7 @@ class Training {
   }
 
   /** @returns whether it is the best evaluation on validation so far. */
-  #report(result: EvaluationResult, epoch: number): boolean {
+  #report({ result, predictions }: Evaluated, epoch: number): boolean {
     const { step } = this.#position;
     this.#run.post({
       type: 'evaluation',
@@ -487,6 +487,7 @@ class Training {
       epoch: shown(epoch),
       step,
       result,
+      predictions,
     });
     if (result.split === 'test') return false;
     if (this.#best && result.macroF1 <= this.#best.macroF1) return false;

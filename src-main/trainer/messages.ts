@@ -6,6 +6,7 @@
  * clock as the meter's, so that energy can be cut at exactly these moments. Steps and epochs count from 1.
  */
 import type { DatasetConfig, EngineName, ExperimentConfig } from '../experiment-config.ts';
+import type { Predictions } from '../predictions.ts';
 import type { TrainingPhase } from '../stage-epochs.ts';
 
 export type ToTrainer =
@@ -342,7 +343,14 @@ export type FromTrainer =
   | { type: 'progress'; label: string; fraction: number | null }
   /** A few times a second, never one message per step. */
   | { type: 'steps'; steps: StepMetrics }
-  | { type: 'evaluation'; at: number; epoch: number; step: number; result: EvaluationResult }
+  | {
+      type: 'evaluation';
+      at: number;
+      epoch: number;
+      step: number;
+      result: EvaluationResult;
+      predictions: Predictions;
+    }
   | { type: 'checkpoint'; at: number; epoch: number; step: number; path: string; bytes: number }
   /** Before the first snapshot, also of a resumed run. */
   | { type: 'watched'; images: WatchedImage[] }

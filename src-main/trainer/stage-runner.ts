@@ -16,6 +16,7 @@ import type { Engine, EngineState, HostTensor, Program } from './engine/engine.t
 import { unpackFlat } from './engine/flat.ts';
 import { DivergedError } from './failure.ts';
 import type { Features } from './features.ts';
+import type { Predictions } from '../predictions.ts';
 import type { EvaluationResult, Snapshot } from './messages.ts';
 import { Evaluation } from './metrics/evaluation.ts';
 import { initialValues } from './models/parameters.ts';
@@ -48,6 +49,12 @@ export interface StageSurroundings {
   /** Of the whole run; an epoch moves it on. */
   position: Position;
   stop: AbortSignal;
+}
+
+/** An evaluation as a whole and image by image. */
+export interface Evaluated {
+  result: EvaluationResult;
+  predictions: Predictions;
 }
 
 /** Programs that are compiled before the first step; a stage with more compiles epoch by epoch. */
@@ -457,7 +464,7 @@ export class StageRunner {
    * @param epoch 0-based, of the stage.
    * @returns null where it was stopped.
    */
-  async evaluate(name: 'validation' | 'test', epoch: number): Promise<EvaluationResult | null> {
+  async evaluate(name: 'validation' | 'test', epoch: number): Promise<Evaluated | null> {
     const { stage, data, recipe } = this.prepared;
     if (!recipe.evaluate) throw new Error('this stage cannot be evaluated');
     const { seed } = stage.train;
@@ -494,7 +501,7 @@ export class StageRunner {
       const { kept } = await chosen.program.run(this.#state, chosen.feeder.feeds);
       if (kept) evaluation.keeps(first, count, kept, kept.length / batch);
     }
-    return evaluation.result(name);
+    return { result: evaluation.result(name), predictions: evaluation.predictions() };
   }
 
   // --- pictures ---------------------------------------------------------------------------------

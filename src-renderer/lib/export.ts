@@ -7,6 +7,7 @@ export const exportLabels: Record<ExportFormat, string> = {
   runs: 'CSV of the runs',
   metrics: 'CSV of the metrics',
   samples: 'CSV of the power samples',
+  predictions: 'CSV of the predictions',
   report: 'Report (HTML)',
   pdf: 'Report (PDF)',
   json: 'Report data (JSON)',

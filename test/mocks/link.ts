@@ -52,6 +52,7 @@ import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/group
 import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
 import { picturesOf } from './pictures.ts';
+import { comparisonOfMock, pageOfMock, type Predicted } from './predictions.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -658,6 +659,15 @@ function evaluation(story: Story, share: number, split: EvaluationResult['split'
   return result;
 }
 
+const predictedBy = (story: Story): Predicted => ({
+  id: story.id,
+  name: story.config.name,
+  epoch: story.config.train.epochs,
+  accuracy: story.topF1,
+  boxes: story.config.train.task === 'detect',
+  classes: shapes,
+});
+
 function phasesOf(story: Story): PhaseEnergy[] {
   const { epochs } = story.config.train;
   const end = elapsed(story);
@@ -1187,12 +1197,12 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
           }
         : parsed;
     },
-    'datasets.samples': ({ indices }) => ({
+    'datasets.samples': ({ indices, split }) => ({
       size: 8,
       total: 40,
       images: indices.map((index) => ({
         index,
-        label: 'disc',
+        label: split === 'train' ? 'disc' : shapes[index % shapes.length]!,
         rgb: btoa(String.fromCharCode(...range(192).map((i) => (i * 37) % 256))),
         box: [2, 2, 6, 6],
       })),
@@ -1292,6 +1302,15 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       return config ? picturesOf(config, 4) : { images: [], snapshots: [] };
     },
     'runs.compare': ({ ids }) => compareStories(ids.map(one)),
+    'runs.predictions': (query) => {
+      const story = one(query.id);
+      return pageOfMock(story.status === 'done' ? predictedBy(story) : null, query);
+    },
+    'runs.comparePredictions': (query) =>
+      comparisonOfMock(
+        query.ids.map((id) => predictedBy(one(id))),
+        query,
+      ),
     'runs.export': ({ format }) => ({
       name: `export-${format}.csv`,
       mime: 'text/csv',

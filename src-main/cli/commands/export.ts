@@ -8,6 +8,7 @@ import { withSession, type Session } from '../session.ts';
 
 const formats = {
   csv: ['runs', 'samples', 'metrics'],
+  predictions: ['predictions'],
   report: ['report'],
   pdf: ['pdf'],
   json: ['json'],
@@ -20,17 +21,19 @@ const checkpoints = ['best', 'last'] as const;
 export const exportRuns: Command = {
   name: 'export',
   usage:
-    'ID... [--format csv|report|pdf|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--sections LIST] [--checkpoints] [--checkpoint best|last]',
+    'ID... [--format csv|predictions|report|pdf|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--sections LIST] [--checkpoints] [--checkpoint best|last]',
   summary: 'Writes runs to files: CSV, a report, its PDF or data, a bundle, or the trained model.',
   details: `bundle is one zip file with the runs' part of the database, their report, CSV and configs; "hugginggreen
 import" takes it in on another computer. json is the data of the report.
+predictions is one CSV file with what each run said of every image of the test, and of its best and last
+validation: classes, probabilities, and the box with its IoU where the run finds boxes.
 onnx is the whole inference graph, from stored pixels to class probabilities, for any batch; safetensors
 is the weights, named as in PyTorch. Both say what they are: classes, config, dataset, metrics, kWh.`,
   options: {
     format: {
       type: 'string',
       value: 'FORMAT',
-      help: 'csv (three files: runs, samples, metrics), report (HTML), pdf, json, bundle, onnx or safetensors; default csv',
+      help: 'csv (three files: runs, samples, metrics), predictions (CSV), report (HTML), pdf, json, bundle, onnx or safetensors; default csv',
     },
     checkpoint: {
       type: 'string',
@@ -91,7 +94,8 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
       look: { ...(paper && { paper }), ...(title && { title }), ...(sections && { sections }) },
     };
     const out = text('out') ?? '.';
-    const toFile = /\.(html?|pdf|json|zip|onnx|safetensors)$/i.test(out) && !(await isFolder(out));
+    const toFile =
+      /\.(csv|html?|pdf|json|zip|onnx|safetensors)$/i.test(out) && !(await isFolder(out));
     if (model && toFile && ids.length > 1)
       throw new UsageError('Several models need a folder: --out FOLDER.');
     return withSession('export', async (session) => {

@@ -1,5 +1,5 @@
 /**
- * Runs, samples and metrics as CSV.
+ * Runs, samples, metrics and predictions as CSV.
  *
  * The runs file begins with the 38 columns of CodeCarbon 3.3.0 (`emissions_data.py`), same names, order
  * and units, so that whatever reads its files reads ours; what it has no column for follows as `hg_`.
@@ -7,7 +7,13 @@
  * x PUE)). RFC 4180; a value that is missing is an empty cell.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ComponentEnergy, ComponentKind, RunDetail } from '../../contract.ts';
+import type {
+  ComponentEnergy,
+  ComponentKind,
+  KeptPredictions,
+  Prediction,
+  RunDetail,
+} from '../../contract.ts';
 import { uuidOf } from '../store/identity.ts';
 import type { MetricRow, SampleColumns } from '../store/types.ts';
 
@@ -527,6 +533,68 @@ function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[][]> {
         row.zeroDeltas8Bit,
       ]);
 }
+
+const predictionColumns = [
+  'run_id',
+  'run_name',
+  'split',
+  'epoch',
+  'step',
+  'image',
+  'true_class',
+  'predicted_class',
+  'correct',
+  'p_predicted',
+  'p_true',
+  'rank_true',
+  'iou',
+  'box_x0',
+  'box_y0',
+  'box_x1',
+  'box_y1',
+];
+
+interface RunPredictions {
+  run: RunDetail;
+  evaluations: readonly {
+    of: KeptPredictions;
+    predictions: readonly Prediction[];
+  }[];
+}
+
+/** One row per image of every evaluation that kept them; boxes in pixels of the stored images. */
+export const predictionsCsv = (runs: InTurn<RunPredictions>): AsyncIterable<string> =>
+  longText(predictionColumns, runs, predictionRows);
+
+function* predictionRows({ run, evaluations }: RunPredictions): Iterable<Cell[][]> {
+  const id = runUuid(run);
+  const { classes } = run.circumstances;
+  const name = (index: number): string => classes[index] ?? String(index);
+  for (const { of, predictions } of evaluations)
+    for (let from = 0; from < predictions.length; from += rowsPerPiece)
+      yield predictions
+        .slice(from, from + rowsPerPiece)
+        .map(({ truth, predicted, confidence, trueProbability, rank, iou, box }, i) => [
+          id,
+          run.summary.name,
+          of.split,
+          of.epoch,
+          of.step,
+          from + i,
+          name(truth),
+          name(predicted),
+          Number(truth === predicted),
+          digits(confidence, 4),
+          digits(trueProbability, 4),
+          rank,
+          digits(iou, 4),
+          ...(box ?? [null, null, null, null]).map((value) => digits(value, 2)),
+        ]);
+}
+
+/** What was kept in 16 bits has no more digits than these. */
+const digits = (value: number | null, decimals: number): number | null =>
+  value === null ? null : Number(value.toFixed(decimals));
 
 /** Between two pieces the program attends to its trainer and page. */
 const rowsPerPiece = 2000;

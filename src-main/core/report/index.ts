@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { AppError, type CallOutput, type ReportLook, type RunDetail } from '../../contract.ts';
 import type { SampleColumns, SampleCursor, SamplePage, Store } from '../store/store.ts';
 import { uuidOf } from '../store/identity.ts';
-import { metricsCsv, runsCsv, samplesCsv } from './csv.ts';
+import { metricsCsv, predictionsCsv, runsCsv, samplesCsv } from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
 import { importCsvText } from './import-csv.ts';
 import { reportData } from './report-data.ts';
@@ -21,7 +21,8 @@ export interface TextFile {
 }
 type InTurn<Item> = Iterable<Item> | AsyncIterable<Item>;
 
-export type TextFormat = 'runs' | 'samples' | 'metrics' | 'report' | 'json';
+type CsvFormat = 'runs' | 'samples' | 'metrics' | 'predictions';
+export type TextFormat = CsvFormat | 'report' | 'json';
 
 export interface ExportOptions {
   appVersion: string;
@@ -56,6 +57,7 @@ export async function exportRuns(
   }
   const runs: RunDetail[] = [];
   for (const id of ids) runs.push(await store.getRun(id));
+  if (format === 'predictions') await requirePredictions(store, ids);
   return {
     name: `${fileName(runs)}-${format}.csv`,
     mime: 'text/csv;charset=utf-8',
@@ -63,15 +65,21 @@ export async function exportRuns(
   };
 }
 
+/** @throws AppError UNAVAILABLE where none of the runs kept any */
+async function requirePredictions(store: Store, ids: readonly number[]): Promise<void> {
+  for (const id of ids) if ((await store.keptPredictions(id)).length > 0) return;
+  throw new AppError(
+    'UNAVAILABLE',
+    `${ids.length > 1 ? 'None of these runs kept' : `Run ${ids[0]} kept no`} predictions of single images.`,
+    'Imports, commands and runs of earlier versions have none: train its config again.',
+  );
+}
+
 /** Writes the pieces to a file, as fast as it takes them. */
 export const writePieces = (path: string, { pieces }: TextFile): Promise<void> =>
   pipeline(Readable.from(pieces), createWriteStream(path));
 
-function csv(
-  store: Store,
-  runs: RunDetail[],
-  format: 'runs' | 'samples' | 'metrics',
-): InTurn<string> {
+function csv(store: Store, runs: RunDetail[], format: CsvFormat): InTurn<string> {
   switch (format) {
     case 'runs':
       return [runsCsv(runs)];
@@ -86,6 +94,18 @@ function csv(
     case 'metrics':
       return metricsCsv(
         inTurn(runs, async (run) => ({ run, metrics: await store.metrics(run.summary.id) })),
+      );
+    case 'predictions':
+      return predictionsCsv(
+        inTurn(runs, async (run) => ({
+          run,
+          evaluations: await Promise.all(
+            (await store.keptPredictions(run.summary.id)).map(async (of) => ({
+              of,
+              predictions: await store.predictionsOf(run.summary.id, of),
+            })),
+          ),
+        })),
       );
   }
 }

@@ -78,8 +78,8 @@ export function trainerDriver(
         });
         break;
       case 'evaluation': {
-        const { at, epoch, step, result } = message;
-        recorder.write(store.addEvaluation(id, { at, epoch, step, result }));
+        const { at, epoch, step, result, predictions } = message;
+        recorder.write(store.addEvaluation(id, { at, epoch, step, result, predictions }));
         events.emit('run.evaluation', { id, epoch, step, time: timeOf(at), result });
         void announce();
         break;

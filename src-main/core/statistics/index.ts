@@ -20,6 +20,7 @@ export {
   type RelativeChange,
 } from './effects.ts';
 export { summariseGroup, type GroupSummary, type Quantity } from './group.ts';
+export { mcnemar, mcnemarSentence, type PairedCounts } from './mcnemar.ts';
 export type { Interval, NotTestable, Outcome } from './outcome.ts';
 export { testNames, verdictsOf, type Verdict } from './sentences.ts';
 export { shapiroWilk, type ShapiroWilk } from './shapiro-wilk.ts';

@@ -6,6 +6,7 @@ import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
 import { addMarker, removeMarker } from './markers.ts';
 import * as pictures from './pictures.ts';
+import * as predicted from './predictions.ts';
 import * as pricing from './pricing.ts';
 import * as reading from './reads.ts';
 import * as lining from './queue.ts';
@@ -30,6 +31,7 @@ export const reads = {
   removedRuns: removing.removedRuns,
   ...sampled,
   pictures: pictures.pictures,
+  ...predicted,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
 };

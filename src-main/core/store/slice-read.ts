@@ -8,6 +8,7 @@
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { AppError, parseExperimentConfig } from '../../contract.ts';
+import { predictionBytes } from '../../predictions.ts';
 import { readable, type ReadableDb, type Stored, type Value, type WritableDb } from './database.ts';
 import { uuidOf } from './identity.ts';
 import { migrations, schemaVersion } from './migrations/index.ts';
@@ -174,6 +175,7 @@ function joined(db: WritableDb, slice: Slice): Joined {
       if (part === 'evaluation') parsed(row.result!, evaluation, 'an evaluation');
       if (part === 'watched') parsed(row.images!, watchedImages, 'a list of watched images');
       if (part === 'snapshot') parsed(row.facts!, snapshotFacts, 'a snapshot');
+      if (part === 'prediction') checkPredictions(row);
       const points = 'segment' in row ? (['run', 'segment'] as const) : (['run'] as const);
       insert(db, part, { ...row, ...numbered(numbers, row, points) });
     }
@@ -238,6 +240,14 @@ function checkRun(row: Row): void {
   if (row.config === null) return;
   const config = parseExperimentConfig(parsed(row.config!, object, 'a config'));
   if (!config.ok) throw refused('a config in it is none that this program knows');
+}
+
+/** Their bytes are taken apart only when somebody looks at them: they have to be those of so many images. */
+function checkPredictions({ split, images, boxes, side, cells }: Row): void {
+  const known = ['validation', 'test'].includes(String(split)) && [0, 1].includes(Number(boxes));
+  const length = cells instanceof Uint8Array ? cells.byteLength : -1;
+  if (!known || !(Number(side) > 0) || length !== predictionBytes(Number(images), boxes === 1))
+    throw refused('its predictions of single images do not hold together');
 }
 
 function parsed(text: Stored, schema: v.GenericSchema, what: string): unknown {

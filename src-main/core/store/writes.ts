@@ -13,6 +13,7 @@ import {
 } from '../../contract.ts';
 import { SampleFlag, type ComponentInfo, type SampleBatch } from '../../meter/messages.ts';
 import { seedOf } from '../../command-line.ts';
+import type { Predictions } from '../../predictions.ts';
 import { describeCommand, describeConfig, groupOf, groupOfCommand } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
@@ -337,6 +338,7 @@ export function rewind(db: WritableDb, id: number, firstStep: number): void {
   db.run('delete from metric where run = ? and step >= ?', id, firstStep);
   db.run('delete from evaluation where run = ? and step >= ?', id, firstStep);
   db.run('delete from snapshot where run = ? and step >= ?', id, firstStep);
+  db.run('delete from prediction where run = ? and step >= ?', id, firstStep);
   progress(db, id);
   latestScores(db, id);
 }
@@ -394,8 +396,16 @@ export function addScalars(db: WritableDb, id: number, { t, step, name, value }:
 export function addEvaluation(
   db: WritableDb,
   id: number,
-  { at, epoch, step, result }: { at: number; epoch: number; step: number; result: ReportedResult },
+  evaluation: {
+    at: number;
+    epoch: number;
+    step: number;
+    result: ReportedResult;
+    /** Left out: not told. */
+    predictions?: Predictions;
+  },
 ): void {
+  const { at, epoch, step, result, predictions } = evaluation;
   const segment = activeSegment(db, id);
   db.run(
     `insert or replace into evaluation
@@ -413,7 +423,39 @@ export function addEvaluation(
     finite(result.macroF1),
     JSON.stringify(result),
   );
+  if (predictions) keepPredictions(db, id, result.split, epoch, step, predictions);
   latestScores(db, id);
+}
+
+/** Of the validations the best, by macro F1, and the last keep theirs. */
+function keepPredictions(
+  db: WritableDb,
+  id: number,
+  split: string,
+  epoch: number,
+  step: number,
+  { images, boxes, side, fingerprint, cells }: Predictions,
+): void {
+  db.run(
+    `insert or replace into prediction (run, split, step, epoch, images, boxes, side, fingerprint, cells)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    id,
+    split,
+    step,
+    epoch,
+    images,
+    Number(boxes),
+    side,
+    fingerprint,
+    cells,
+  );
+  db.run(
+    `delete from prediction where run = @id and split = @split
+       and step <> (select max(step) from prediction where run = @id and split = @split)
+       and step <> (select p.step from prediction p join evaluation e using (run, split, step)
+                    where p.run = @id and p.split = @split order by e.macro_f1 desc, p.step limit 1)`,
+    { id, split },
+  );
 }
 
 /** Of the test split when there is one, else of the last validation. */

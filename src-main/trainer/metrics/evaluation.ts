@@ -2,10 +2,11 @@
  * One evaluation of a split while it is under way: takes what the steps return of each batch, and makes
  * the result of it.
  *
- * Outputs are named by the recipe (`recipes/outputs.ts`): `losses`, `predictions` and `ranks` of every
- * classifier; `boxes` and `scores` of one that finds objects as well; `zeroDeltas` and `zeroDeltas8Bit` of one
- * with delta attention.
+ * Outputs are named by the recipe (`recipes/outputs.ts`): `losses`, `predictions`, `ranks`, `scores` and
+ * `trueScores` of every classifier; `boxes` of one that finds objects as well; `zeroDeltas` and `zeroDeltas8Bit`
+ * of one with delta attention.
  */
+import type { Predictions } from '../../predictions.ts';
 import type { Split } from '../data/index.ts';
 import type { HostArray } from '../engine/engine.ts';
 import type { DeltaSparsity, EvaluationResult } from '../messages.ts';
@@ -17,6 +18,7 @@ import {
   type Detection,
 } from './detection.ts';
 import { PatchRecall } from './patch-recall.ts';
+import { PredictionLog } from './predictions.ts';
 
 export type StepOutputs = Record<string, HostArray | undefined>;
 
@@ -28,6 +30,7 @@ export class Evaluation {
   readonly #recall: PatchRecall;
   readonly #ranks: number[] = [];
   readonly #detections: Detection[] = [];
+  readonly #predictions: PredictionLog;
   #attention: { support: number; idle: number } | null = null;
   #zeros: DeltaSparsity | null = null;
   #lossSum = 0;
@@ -40,6 +43,7 @@ export class Evaluation {
     this.#size = size;
     this.#confusion = new Confusion(classes.length);
     this.#recall = new PatchRecall(patches, size);
+    this.#predictions = new PredictionLog(split, size);
   }
 
   /**
@@ -47,7 +51,8 @@ export class Evaluation {
    * @param first place of its first image in the split. @param count its images; what follows does not count.
    */
   add(first: number, count: number, outputs: StepOutputs): void {
-    const { losses, predictions, ranks, boxes, scores, zeroDeltas, zeroDeltas8Bit } = outputs;
+    const { losses, predictions, ranks, boxes, scores, trueScores } = outputs;
+    const { zeroDeltas, zeroDeltas8Bit } = outputs;
     if (zeroDeltas && zeroDeltas8Bit) this.#zeros ??= { thresholded: 0, in8Bits: 0 };
     for (let i = 0; i < count; i++) {
       const truth = this.#split.labels[first + i] ?? -1;
@@ -59,11 +64,20 @@ export class Evaluation {
         this.#zeros.thresholded += zeroDeltas?.[i] ?? NaN;
         this.#zeros.in8Bits += zeroDeltas8Bit?.[i] ?? NaN;
       }
-      const box = this.#boxOf(first + i);
-      if (!boxes || !scores || !box) continue;
-      const found = cornersAt(boxes, i).map((value) => value * this.#size);
-      const iou = intersectionOverUnion(found as unknown as Corners, box);
-      this.#detections.push({ truth, predicted, score: scores[i]!, iou });
+      const score = scores?.[i] ?? NaN;
+      const found = boxes ? scaled(cornersAt(boxes, i), this.#size) : null;
+      const box = found && this.#boxOf(first + i);
+      const iou = box && intersectionOverUnion(found, box);
+      if (iou !== null) this.#detections.push({ truth, predicted, score, iou });
+      this.#predictions.add({
+        truth,
+        predicted,
+        confidence: score,
+        trueProbability: trueScores?.[i] ?? NaN,
+        rank: (ranks?.[i] ?? 0) + 1,
+        box: found && [...found],
+        iou,
+      });
     }
     this.#images += count;
   }
@@ -102,6 +116,11 @@ export class Evaluation {
     };
   }
 
+  /** What was said of every image so far. */
+  predictions(): Predictions {
+    return this.#predictions.packed();
+  }
+
   /** Null where the object is not known. */
   #boxOf(image: number): Corners | null {
     const { boxes } = this.#split;
@@ -116,4 +135,11 @@ const cornersAt = (boxes: ArrayLike<number>, i: number): Corners => [
   boxes[4 * i + 1]!,
   boxes[4 * i + 2]!,
   boxes[4 * i + 3]!,
+];
+
+const scaled = ([x0, y0, x1, y1]: Corners, by: number): Corners => [
+  x0 * by,
+  y0 * by,
+  x1 * by,
+  y1 * by,
 ];

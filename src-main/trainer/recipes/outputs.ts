@@ -7,8 +7,8 @@ import { crossEntropy, oneHot } from '../losses/cross-entropy.ts';
 import type { ZeroDeltas } from '../models/attention/registry.ts';
 
 /**
- * Of a classifier: the cross-entropy, without smoothing so that runs can be compared, the likeliest class
- * and the place of the true one.
+ * Of a classifier: the cross-entropy, without smoothing so that runs can be compared, the likeliest class,
+ * the place of the true one, and how probable both are.
  * @param logits [B, C]
  * @param labels [B] int32
  */
@@ -16,15 +16,24 @@ export const classificationOutputs = (logits: Tensor2D, labels: Tensor1D): Tenso
   losses: crossEntropy(logits, labels, 0),
   predictions: logits.argMax(1).cast('int32'),
   ranks: ranks(logits, labels),
+  ...probabilities(logits, labels),
 });
+
+/** Softmax of the likeliest and of the true class, [B] each. */
+function probabilities(logits: Tensor2D, labels: Tensor1D): Tensors {
+  const all = tf.softmax(logits);
+  return {
+    scores: all.max(1),
+    trueScores: all.mul(oneHot(labels, logits.shape[1])).sum(1),
+  };
+}
 
 /** Of a model that counts zero differences, the shares [B] by image; nothing of others. */
 export const zeroDeltaOutputs = (zeros: ZeroDeltas | undefined): Tensors =>
   zeros ? { zeroDeltas: zeros.thresholded, zeroDeltas8Bit: zeros.in8Bits } : {};
 
 /**
- * Of a model that finds an object as well: its box as corners, 0..1, how sure it is of its class, and a
- * loss with that of the box in it.
+ * Of a model that finds an object as well: its box as corners, 0..1, and a loss with that of the box in it.
  * @param boxes [B, 4] predicted, centre and size
  * @param target [B, 4] corners; of no area where the object is not known.
  */
@@ -39,7 +48,6 @@ export function detectionOutputs(
     ...classes,
     losses: classes.losses!.add(boxLoss(boxes, target).mul(hasArea(target))),
     boxes: centreToCorners(boxes),
-    scores: tf.softmax(logits).max(1),
   };
 }
 

@@ -5,6 +5,15 @@ import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
 import { totals } from './005-totals.ts';
 import { pictures } from './009-pictures.ts';
+import { predictions } from './010-predictions.ts';
 
-export const migrations: readonly string[] = [foundation, matrices, trust, desk, totals, pictures];
+export const migrations: readonly string[] = [
+  foundation,
+  matrices,
+  trust,
+  desk,
+  totals,
+  pictures,
+  predictions,
+];
 export const schemaVersion = migrations.length;
