@@ -62,6 +62,7 @@ export { energyToReach } from './core/statistics/trade-off.ts';
 // the page shows means of groups that a person puts together by a search
 export { meanInterval } from './core/statistics/tests.ts';
 export { foundIou, isRight, judges } from './predictions.ts';
+export { stack, totalOf } from './stack.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
@@ -653,6 +654,17 @@ export interface Series {
   mean?: { x: number[]; y: (number | null)[] };
 }
 
+/** Pixels a chart of the interface may be wide; the host sends about two points for each. */
+export const chartWidth = 900;
+
+/** What a run's components took together, over seconds of its active time; null where a part of it is not known. */
+export interface RunTotals {
+  /** Power. */
+  watts: { x: number[]; y: (number | null)[] };
+  /** Cumulative energy since the start. */
+  wh: { x: number[]; y: (number | null)[] };
+}
+
 /** A moment of a run that is worth seeing in its charts. */
 export interface Marker {
   /** Null for those that came of themselves. */
@@ -1116,6 +1128,7 @@ const viewName = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(100));
 const viewState = v.pipe(v.string(), v.maxLength(8000));
 /** A whole matrix at once. */
 const manyIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(10_000));
+const seriesNames = v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(32));
 const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
 const json = v.unknown();
 const plugAddress = v.strictObject({
@@ -1544,7 +1557,7 @@ export const calls = {
   'runs.series': define<Series[]>()(
     v.strictObject({
       id,
-      names: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(32)),
+      names: seriesNames,
       x: v.picklist(xAxisNames),
       width,
     }),
@@ -1552,6 +1565,14 @@ export const calls = {
   'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
   /** Where attention went on a few images as training went on. */
   'runs.pictures': define<RunPictures>()(byId),
+  /** `runs.get` of several runs, in their order. */
+  'runs.details': define<RunDetail[]>()(v.strictObject({ ids: manyIds })),
+  /** `runs.series` of several runs, in their order. */
+  'runs.curves': define<Series[][]>()(
+    v.strictObject({ ids: manyIds, names: seriesNames, x: v.picklist(xAxisNames), width }),
+  ),
+  /** Power and energy of several runs, in their order; a total has a point for every two pixels. */
+  'runs.totals': define<RunTotals[]>()(v.strictObject({ ids: manyIds, width })),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
   /** What a run said of single images, a page at a time. */
   'runs.predictions': define<PredictionPage>()(predictionsSchema),

@@ -17,6 +17,7 @@ import {
   type MatrixOrder,
   type MatrixPreview,
   type QueueState,
+  type RunDetail,
   type Refusal,
   type RunCost,
   type RunPlace,
@@ -237,6 +238,14 @@ export function createHandlers(shop: Workshop): Handlers {
   const tell = async (ids: number[]): Promise<void> => {
     if (ids.length === 1) events.emit('run', await store.getSummary(ids[0]!));
     else if (ids.length > 1) events.emit('runs', await store.summariesOf(ids));
+  };
+
+  const detail = async (id: number): Promise<RunDetail> => {
+    const run = await store.getRun(id);
+    const { startedAt, copyOf } = run.summary;
+    if (!run.command || startedAt === null || copyOf !== null) return run;
+    const dir = shop.runDir(id);
+    return { ...run, log: { stdout: logPath(dir, 'stdout'), stderr: logPath(dir, 'stderr') } };
   };
 
   /** A short command leaves alone what waits for a program that stays, and shows it. */
@@ -507,16 +516,14 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.list': () => store.listRuns(),
     'runs.values': ({ keys }) => store.runValues(keys),
     'runs.metricNames': () => store.metricNames(),
-    'runs.get': async ({ id }) => {
-      const detail = await store.getRun(id);
-      const { startedAt, copyOf } = detail.summary;
-      if (!detail.command || startedAt === null || copyOf !== null) return detail;
-      const dir = shop.runDir(id);
-      return { ...detail, log: { stdout: logPath(dir, 'stdout'), stderr: logPath(dir, 'stderr') } };
-    },
+    'runs.get': ({ id }) => detail(id),
     'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.pictures': ({ id }) => store.pictures(id),
+    'runs.details': ({ ids }) => inOrder(ids, detail),
+    'runs.curves': ({ ids, names, x, width }) =>
+      inOrder(ids, (id) => store.series(id, names, x, width)),
+    'runs.totals': ({ ids, width }) => inOrder(ids, (id) => store.totals(id, width)),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
@@ -608,4 +615,11 @@ function checked(input: unknown, index: number, all: unknown[]): ExperimentConfi
     .map(({ path, message }) => (path ? `${path}: ${message}` : message))
     .join('; ');
   throw new AppError('BAD_INPUT', `${where} cannot be run: ${what}.`, null, result.issues);
+}
+
+/** One after the other: the store answers others between two of them. */
+async function inOrder<T>(ids: readonly number[], ask: (id: number) => Promise<T>): Promise<T[]> {
+  const answers: T[] = [];
+  for (const id of ids) answers.push(await ask(id));
+  return answers;
 }

@@ -38,6 +38,7 @@ import type { PrintPdf } from './print.ts';
 import type { CommandDesk } from './runs/command/command-driver.ts';
 import { createCommandLogs } from './runs/command/logs.ts';
 import type { RunContext } from './runs/context.ts';
+import { createCurveKeeper } from './runs/curve-keeper.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
 import { createRemoval, type Removal } from './runs/removal.ts';
 import { sampleHub } from './runs/samples.ts';
@@ -422,6 +423,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
       await servePage(settings.servePort).catch((cause: unknown) => log((cause as Error).message));
       await adoptQueue(store, queue);
+      const keeper = createCurveKeeper({ store, events, busy: () => queue.active !== null, log });
+      undo.unshift(() => keeper.close());
+      activity.add(keeper.wake);
+      keeper.wake();
     }
 
     let closed: Promise<void> | null = null;

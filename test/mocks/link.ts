@@ -46,6 +46,7 @@ import {
   type WireEvent,
   type XAxis,
   reportSections,
+  totalOf,
 } from '../../src-main/contract.ts';
 import type { WatchedLink } from '../../src-renderer/api.ts';
 import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
@@ -1311,6 +1312,13 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
         query.ids.map((id) => predictedBy(one(id))),
         query,
       ),
+    'runs.details': ({ ids }) => ids.map((id) => detailOf(one(id))),
+    'runs.curves': ({ ids, names, x }) => ids.map((id) => seriesOf(one(id), names, x)),
+    'runs.totals': ({ ids, width }) =>
+      ids.map(one).map(powerOf).map((power) => ({
+        watts: totalOf(power, 'watts', width / 2),
+        wh: totalOf(power, 'wh', width / 2),
+      })), // prettier-ignore
     'runs.export': ({ format }) => ({
       name: `export-${format}.csv`,
       mime: 'text/csv',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clock, clockStep } from '../../src-renderer/lib/chart/axes.ts';
 import { totalLine } from '../../src-renderer/lib/chart/run-lines.ts';
-import { stack } from '../../src-renderer/lib/chart/stack.ts';
+import { stack } from '../../src-main/contract.ts';
 import { thin } from '../../src-renderer/lib/chart/thin.ts';
 import { Progress } from '../../src-renderer/lib/progress.ts';
 import { compareHash, parseRoute, routeHash } from '../../src-renderer/lib/route.ts';

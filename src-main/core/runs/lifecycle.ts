@@ -23,6 +23,7 @@ import type { RunEnd } from '../store/store.ts';
 import { commandDriver } from './command/command-driver.ts';
 import type { Environment } from './command/process-group.ts';
 import type { RunContext } from './context.ts';
+import { keepCurves } from './curve-keeper.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
 import { hourlyPrice, type HourlyPrice } from './hourly-price.ts';
 import { rememberedIdle } from './idle.ts';
@@ -331,6 +332,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       });
     await storeEnd({ at, ...problem });
     await announce();
+    // before the next run is measured
+    await keepCurves(store, id).catch((cause: unknown) =>
+      context.log(`The curves of run ${id} were not kept: ${wireError(cause).message}`),
+    );
   };
 
   const ended = live()

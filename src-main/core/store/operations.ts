@@ -2,6 +2,7 @@
 import * as comparison from './comparison.ts';
 import * as annotating from './annotations.ts';
 import * as copying from './copies.ts';
+import * as curving from './curve-writes.ts';
 import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
 import { addMarker, removeMarker } from './markers.ts';
@@ -15,14 +16,17 @@ import * as values from './run-values.ts';
 import * as sampled from './sample-pages.ts';
 import * as slicing from './slice-write.ts';
 import * as joining from './slice-read.ts';
-import * as thinned from './series.ts';
+import { power, series, totals } from './series.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
 import * as writing from './writes.ts';
 
 export const reads = {
   ...reading,
-  ...thinned,
+  series,
+  power,
+  totals,
+  runsWithoutCurves: curving.runsWithoutCurves,
   ...intensity,
   ...pricing,
   ...values,
@@ -41,6 +45,7 @@ export const operations = {
   ...intensityWriting,
   ...copying,
   ...annotating,
+  keepCurves: curving.keepCurves,
   ...removing,
   ...viewing,
   addMarker,

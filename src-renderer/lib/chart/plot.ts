@@ -7,7 +7,7 @@ import type { Provenance } from '../../../src-main/contract.ts';
 import { inStyle, scaled, siScale, type Scale } from '../format/number.ts';
 import { indicesIn, type Range } from './range.ts';
 import { movingAverage, smoothingLabel, smoothings, type Smoothing } from './smooth.ts';
-import { stack } from './stack.ts';
+import { stack } from '../../../src-main/contract.ts';
 import { thin, type Points } from './thin.ts';
 import { linearTicks, logTicks, niceStep, type Ticks } from './ticks.ts';
 

@@ -4,6 +4,7 @@ import { matrices } from './002-matrices.ts';
 import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
 import { totals } from './005-totals.ts';
+import { curves } from './006-curves.ts';
 import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
 
@@ -13,6 +14,7 @@ export const migrations: readonly string[] = [
   trust,
   desk,
   totals,
+  curves,
   pictures,
   predictions,
 ];

@@ -3,6 +3,8 @@
  * fell into it, so that the area stays the energy; a short hole is bridged, a long one stays a gap.
  */
 
+import type { PowerSeries } from './contract.ts';
+
 interface Points {
   x: readonly number[];
   y: readonly (number | null)[];
@@ -17,6 +19,28 @@ export interface Stack {
 }
 
 const bridged = 2;
+
+/** The sum over all components that are a run's and that were ever read. */
+export function totalOf(
+  { components }: PowerSeries,
+  of: 'watts' | 'wh',
+  columns: number,
+): { x: number[]; y: (number | null)[] } {
+  const { x, values } = stack(
+    components
+      .filter(({ counted, [of]: values }) => counted && values.some((value) => value !== null))
+      .map((component) => ({ x: component.x, y: component[of] })),
+    columns,
+  );
+  // a part that is missing makes the sum unknown, not smaller
+  const y = x.map((_, i) =>
+    values.reduce<number | null>((sum, column) => {
+      const value = column[i] ?? null;
+      return sum === null || value === null ? null : sum + value;
+    }, 0),
+  );
+  return { x, y };
+}
 
 export function stack(series: readonly Points[], columns: number): Stack {
   const all = series.flatMap(({ x }) => [x[0], x.at(-1)]).filter((x) => x !== undefined);
