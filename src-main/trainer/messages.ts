@@ -33,6 +33,8 @@ export type ToTrainer =
   | { type: 'rehearse'; config: ExperimentConfig; dataDir: string; length: RehearsalLength }
   /** Answer with `previewed`, and stay for more. */
   | { type: 'preview'; id: number; dataDir: string; request: PreviewRequest }
+  /** What the run has used until it asked, in Wh without PUE; null: nothing is read. */
+  | { type: 'energy'; wh: number | null }
   /** Finish the step, write a checkpoint, say `stopped`. */
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
@@ -285,7 +287,22 @@ export type FromTrainer =
   /** A few times a second, never one message per step. */
   | { type: 'steps'; steps: StepMetrics }
   | { type: 'evaluation'; at: number; epoch: number; step: number; result: EvaluationResult }
-  | { type: 'checkpoint'; at: number; epoch: number; step: number; path: string; bytes: number }
+  | {
+      type: 'checkpoint';
+      at: number;
+      epoch: number;
+      step: number;
+      /** Its JSON, and others that point to the same tensors now. */
+      path: string;
+      also: string[];
+      /** Name of the tensors beside them, and their SHA-256. */
+      file: string;
+      sha256: string;
+      /** Written in all. */
+      bytes: number;
+    }
+  /** Asks what the run has used until now; the answer is `energy`. */
+  | { type: 'energy'; at: number }
   /** Processor time of the whole trainer process, all threads, in µs; sent just before its last word. */
   | { type: 'usage'; at: number; processorMicros: number }
   | { type: 'note'; at: number; level: 'info' | 'warning'; message: string }

@@ -64,8 +64,12 @@ export async function exportRuns(
 }
 
 /** Writes the pieces to a file, as fast as it takes them. */
-export const writePieces = (path: string, { pieces }: TextFile): Promise<void> =>
-  pipeline(Readable.from(pieces), createWriteStream(path));
+export const writePieces = (
+  path: string,
+  { pieces }: TextFile,
+  signal?: AbortSignal,
+): Promise<void> =>
+  pipeline(Readable.from(pieces), createWriteStream(path), { ...(signal && { signal }) });
 
 function csv(
   store: Store,

@@ -1,6 +1,7 @@
 /** Everything that can be asked of the store, by name. Reads get a connection that cannot write. */
 import * as comparison from './comparison.ts';
 import * as annotating from './annotations.ts';
+import { checkpointsOf, scoresBySteps } from './checkpoints.ts';
 import * as copying from './copies.ts';
 import * as intensity from './intensity.ts';
 import * as intensityWriting from './intensity-writes.ts';
@@ -25,6 +26,8 @@ export const reads = {
   ...pricing,
   ...values,
   ...lining,
+  checkpointsOf,
+  scoresBySteps,
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
   ...sampled,

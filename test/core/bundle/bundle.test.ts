@@ -11,6 +11,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openPromise } from 'yauzl';
 import { readBundle } from '../../../src-main/core/bundle/read.ts';
 import { writeBundle } from '../../../src-main/core/bundle/write.ts';
+import { createRunLogs } from '../../../src-main/core/runs/run-log.ts';
 import { ZipWriter } from '../../../src-main/core/bundle/zip-writer.ts';
 import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
 import { importCsvText } from '../../../src-main/core/report/import-csv.ts';
@@ -89,6 +90,7 @@ const source = ({ store, runDir }: Installation, reportDir: string) => ({
   runDir,
   reportDir,
   appVersion: '1.2.3',
+  logs: createRunLogs({ runDir, hear: () => {} }),
 });
 
 let reportDir: string;
@@ -219,9 +221,12 @@ describe('a bundle', () => {
     const files = { 'last.json': '{}', 'step-12.safetensors': 'weights', 'notes.txt': 'private' };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
     await from.store.addCheckpoint(id, {
+      at: 5000,
       epoch: 1,
       step: 12,
-      path: join(dir, 'last.json'),
+      paths: [join(dir, 'last.json')],
+      file: 'step-12.safetensors',
+      sha256: 'ab',
       bytes: 2,
     });
     await fullRun(to.store, 'mine', 'a', 100);
@@ -456,6 +461,7 @@ describe('what is no whole bundle of ours', () => {
       [`update segment set to_t = null`, /has no end/],
       [`update phase set segment = 77`, /points to one that is not there/],
       [`update artifact set path = '../../x'`, /none of ours/],
+      [`update artifact set file = '../../x'`, /none of ours/],
       [`update evaluation set result = '7'`, /not what it should be/],
       [`delete from run`, /points to one|no runs/],
     ];
