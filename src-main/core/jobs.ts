@@ -25,7 +25,9 @@ export function createJobs(): Jobs {
       const done = work(abort.signal);
       // when it is broken off, nobody waits for how it ends
       done.catch(() => {});
-      return Promise.race([done, cancelled.promise]).finally(() => running.delete(name));
+      return Promise.race([done, cancelled.promise]).finally(() => {
+        if (running.get(name) === abort) running.delete(name);
+      });
     },
     cancel: (name) => running.get(name)?.abort(),
   };
