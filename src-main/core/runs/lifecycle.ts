@@ -347,9 +347,9 @@ export function startRun(given: RunContext, id: number): ActiveRun {
         hint: problem.error.hint,
       });
     await storeEnd({ at, ...problem });
-    if (problem.error)
-      for (const text of [problem.error.message, problem.error.hint])
-        if (text) log.write('error', text);
+    // what a process wrote last is part of its error, and stands in the log already
+    const [why] = problem.error?.message.split('\n', 1) ?? [];
+    for (const text of [why, problem.error?.hint]) if (text) log.write('error', text);
     const over = await store.getSummary(id).catch(() => null);
     if (over) log.write(over.error ? 'error' : 'info', endWords(over));
     await log.close();

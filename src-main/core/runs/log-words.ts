@@ -18,12 +18,14 @@ export function loggedEvents(
   };
 }
 
+/** Phases that come with every epoch and are over soon: their end tells enough. */
+const brief: ReadonlySet<string> = new Set(['evaluate', 'checkpoint']);
+
 /** @returns what an event is worth a line, or null; it remembers what came before */
 export function logWords(): <K extends EventName>(name: K, data: Events[K]) => string | null {
   /** When each phase began, in seconds of the run. */
   const began = new Map<string, number>();
   let doing: string | null = null;
-  let wh: number | null = null;
   return (name, data) => {
     switch (name) {
       case 'run.phase': {
@@ -31,7 +33,7 @@ export function logWords(): <K extends EventName>(name: K, data: Events[K]) => s
         const what = epoch === null ? phase : `${phase}, epoch ${epoch}`;
         if (edge === 'start') {
           began.set(what, time);
-          return `${what} began`;
+          return brief.has(phase) ? null : `${what} began`;
         }
         const from = began.get(what);
         began.delete(what);
@@ -43,16 +45,10 @@ export function logWords(): <K extends EventName>(name: K, data: Events[K]) => s
         doing = label;
         return label;
       }
-      case 'run.energy':
-        ({ wh } = data as Events['run.energy']);
-        return null;
       case 'run.evaluation': {
         const { epoch, step, result } = data as Events['run.evaluation'];
-        return [
-          `evaluation on ${result.split}${epoch > 0 ? ` after epoch ${epoch}` : ''}, step ${step}`,
-          scores(result),
-          ...(wh === null ? [] : [`${digits(wh)} Wh so far`]),
-        ].join(': ');
+        const after = epoch > 0 ? `after epoch ${epoch}, ` : '';
+        return `evaluation on ${result.split} ${after}step ${step}: ${scores(result)}`;
       }
       default:
         return null;
