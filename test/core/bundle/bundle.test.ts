@@ -242,6 +242,33 @@ describe('a bundle', () => {
     expect(existsSync(third.runDir(without.ids[0]!))).toBe(false);
   });
 
+  it('takes the log of a run along where it is small', async () => {
+    const [from, to] = [await installation(), await installation()];
+    const ids = [
+      await fullRun(from.store, 'small', 'a', 100),
+      await fullRun(from.store, 'large', 'b', 300),
+    ];
+    const line = '2026-01-01T00:00:00.000Z stdout hello\n';
+    for (const [i, text] of [line, line.repeat(130_000)].entries()) {
+      mkdirSync(from.runDir(ids[i]!), { recursive: true });
+      writeFileSync(join(from.runDir(ids[i]!), 'run.log'), text);
+    }
+    const { ids: there } = await take(to, await bundleOf(from, ids));
+    expect(readFileSync(join(to.runDir(there[0]!), 'run.log'), 'utf8')).toBe(line);
+    expect(existsSync(to.runDir(there[1]!))).toBe(false);
+  });
+
+  it('leaves nothing behind where it is broken off', async () => {
+    const from = await installation();
+    const id = await fullRun(from.store, 'one', 'a', 100);
+    const path = join(folder(), 'x.hgb.zip');
+    const abort = new AbortController();
+    const written = writeBundle(source(from, reportDir), [id], path, false, abort.signal);
+    abort.abort();
+    await expect(written).rejects.toThrow(/abort/);
+    expect(readdirSync(join(path, '..'))).not.toContain('parts');
+  });
+
   it('is for people too: every member is there, with its sum', async () => {
     const from = await installation();
     const id = await fullRun(from.store, 'Größe', 'a', 100);
