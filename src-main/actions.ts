@@ -86,6 +86,13 @@ export const actions = [
     words: 'hold wait line resume',
   },
   { id: 'run.open', title: 'Open the active run', group: 'Run', keys: null },
+  {
+    id: 'run.log',
+    title: 'Show or hide the log of the run',
+    group: 'View',
+    keys: 'J',
+    words: 'output lines tail',
+  },
   { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
   { id: 'runs.compare', title: 'Compare the selected runs', group: 'Selected runs', keys: 'C' },
   { id: 'runs.star', title: 'Star, or take the star away', group: 'Selected runs', keys: 'S' },

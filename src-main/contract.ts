@@ -582,11 +582,19 @@ export interface RunCommand {
   exit: { code: number | null; signal: string | null } | null;
 }
 
-/** A line that a command wrote. */
+/** Who says a line of a run's log: a process of the run on either output, or this program. */
+export const logKinds = ['stdout', 'stderr', 'info', 'warning', 'error'] as const;
+
+/** A line of a run's log. */
 export interface LogLine {
-  stream: 'stdout' | 'stderr';
+  /** Milliseconds since 1970. */
+  at: number;
+  kind: (typeof logKinds)[number];
+  /** Without control characters. */
   text: string;
 }
+/** Of one answer. */
+export const mostLogLines = 2000;
 
 export interface RunDetail {
   summary: RunSummary;
@@ -639,6 +647,49 @@ export interface RunDetail {
     /** Columns that an imported CSV brought and that have no field here. */
     imported: Record<string, string> | null;
   };
+}
+
+/** A checkpoint of a run: its tensors, with the JSON files that point to them. */
+export interface KeptCheckpoint {
+  step: number;
+  epoch: number;
+  /** Milliseconds since 1970; null where it was not kept. */
+  at: number | null;
+  /** Under which names it is kept; one without is kept by its step. */
+  roles: ('last' | 'best' | 'best-per-kwh')[];
+  /** Of its JSON files. */
+  paths: string[];
+  /** Path of the tensors; null where it was not recorded. */
+  tensors: string | null;
+  /** On the disk; null where it is gone. */
+  bytes: number | null;
+  /** Of the tensors, as the trainer wrote them; null where it was not recorded. */
+  sha256: string | null;
+  /**
+   * `there` as far as names and sizes tell; `whole`: its SHA-256 was found to be that of the trainer;
+   * `changed`: it is not; `missing`: a file is gone.
+   */
+  state: 'there' | 'whole' | 'changed' | 'missing';
+  /** What is wrong with it. */
+  problem: string | null;
+  /** On validation at this step; null where it was not evaluated then. */
+  macroF1: number | null;
+  /** In points of a hundred per kWh that the run had used until then. */
+  f1PerKwh: number | null;
+  /** Of those that are there. */
+  best: boolean;
+  bestPerKwh: boolean;
+}
+
+export interface CheckpointList {
+  /** Of the run. */
+  folder: string;
+  /** The latest first. */
+  checkpoints: KeptCheckpoint[];
+  /** What would go if all but the best were deleted, and the steps of those that stay. */
+  free: { count: number; bytes: number; keeps: number[] };
+  /** A deletion can still be undone. */
+  undo: boolean;
 }
 
 export const xAxisNames = ['step', 'epoch', 'time', 'wh', 'co2'] as const;
@@ -1261,8 +1312,12 @@ export const commandOrderSchema = v.strictObject({
 });
 export type CommandOrder = v.InferInput<typeof commandOrderSchema>;
 
+/** A name of the caller's choice by which `jobs.cancel` breaks the call off; it fails with CANCELLED then. */
+const job = v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)));
+
 const fewImages = v.strictObject({
   config: json,
+  job,
   split: v.picklist(['train', 'validation', 'test']),
   /** Places in the split; those beyond its end begin anew. */
   indices: v.pipe(
@@ -1357,6 +1412,8 @@ export const importLimit = 64_000_000;
 
 /** Names are noun.verb; one object in, one value out. */
 export const calls = {
+  'jobs.cancel': define<void>()(v.strictObject({ job: v.string() })),
+
   'app.info': define<AppInfo>()(nothing),
   /** Asks the person for another data folder, used from the next start on; `usual`: the platform's, without asking. */
   'app.chooseDataDir': define<AppInfo>()(v.strictObject({ usual: v.boolean() })),
@@ -1459,7 +1516,7 @@ export const calls = {
    * Trains it for some seconds and tells the same from that. Refused while anything runs or waits; runs that
    * are started meanwhile wait.
    */
-  'experiments.measure': define<ConfigCost>()(v.strictObject({ config: json })),
+  'experiments.measure': define<ConfigCost>()(v.strictObject({ config: json, job })),
 
   'matrices.list': define<Matrix[]>()(nothing),
   /** What an order would run, in which order, and what it would cost. */
@@ -1484,10 +1541,15 @@ export const calls = {
   ),
   /** Queues a command. Refused where there is no such program or folder, and where commands are not allowed. */
   'runs.command': define<{ ids: number[] }>()(commandOrderSchema),
-  /** The last lines that a command wrote. */
+  /** The last lines of a run's log; of one that has none (it came in a bundle), its notes. */
   'runs.log': define<LogLine[]>()(
-    v.strictObject({ id, lines: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(500)) }),
+    v.strictObject({
+      id,
+      lines: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(mostLogLines)),
+    }),
   ),
+  /** The whole log as a file. */
+  'runs.exportLog': define<ExportedFile>()(byId),
   /** The built-in example: plain against patch-dropping ViT on GreenSynth. */
   'runs.example': define<{ ids: number[] }>()(nothing),
   /**
@@ -1535,6 +1597,26 @@ export const calls = {
   'runs.restore': define<void>()(v.strictObject({ ids: manyIds })),
   /** What the folders of these runs (checkpoints, logs) take on the disk. */
   'runs.disk': define<{ bytes: number }>()(v.strictObject({ ids: manyIds })),
+  'checkpoints.list': define<CheckpointList>()(byId),
+  /** Reads all of them: for gigabytes it takes seconds. */
+  'checkpoints.verify': define<CheckpointList>()(byId),
+  /** Deletes all but the best; until the time is over `checkpoints.restore` brings them back. */
+  'checkpoints.free': define<CheckpointList>()(
+    v.strictObject({
+      id,
+      undoSeconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+    }),
+  ),
+  'checkpoints.restore': define<CheckpointList>()(byId),
+  /** A run that the end of the program interrupted counts as failed; it can be resumed all the same. */
+  'runs.markFailed': define<void>()(byId),
+  /** Shows the folder of a run, or a file in it, in the system's file manager; only where the shell can. */
+  'runs.reveal': define<void>()(
+    v.strictObject({
+      id,
+      file: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^[\w-][\w.-]*$/))),
+    }),
+  ),
   /** Marks a moment of a run with a text: now while it is under way, else at `time` (s of its active time). */
   'runs.mark': define<Marker>()(
     v.strictObject({
@@ -1590,6 +1672,7 @@ export const calls = {
       checkpoints: v.optional(v.boolean(), false),
       /** Of `report` and `pdf`. */
       look: v.optional(reportLookSchema, {}),
+      job,
     }),
   ),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
@@ -1619,6 +1702,7 @@ export const calls = {
       id,
       format: v.picklist(['onnx', 'safetensors']),
       checkpoint: v.optional(v.picklist(['best', 'last'])),
+      job,
     }),
   ),
   /**
@@ -1678,7 +1762,7 @@ export interface Events {
   };
   /** There is a new snapshot of the watched images: ask `runs.pictures`. */
   'run.snapshot': { id: number; epoch: number; step: number };
-  /** What a command wrote, some lines at a time; of a flood only the last. */
+  /** New lines of a run's log, some at a time; of a flood only the last. */
   'run.log': { id: number; lines: LogLine[] };
   'run.phase': {
     id: number;

@@ -21,6 +21,7 @@ import { createHost, type Host, type HostOptions } from '../core/host.ts';
 import { findBrowser, printWithBrowser } from '../core/print.ts';
 import { spawnNode } from '../core/spawn.ts';
 import { reportDir, root } from './build.ts';
+import { interruptionLine } from './interruption.ts';
 
 export interface Session {
   /** @throws AppError as the host says it. */
@@ -63,6 +64,7 @@ export async function nodeHost(program: string, options: Partial<HostOptions> = 
     ...options,
   });
   if (host.remark) console.error(host.remark);
+  for (const run of host.interrupted) console.error(interruptionLine(run));
   return host;
 }
 

@@ -1,6 +1,7 @@
 /** The host's answer to every call of the contract. */
+import { existsSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type * as v from 'valibot';
 import {
   type AppInfo,
@@ -13,13 +14,14 @@ import {
   type ExportedFile,
   type Forecast,
   type Handlers,
+  type LogLine,
   type Machine,
   type MatrixOrder,
   type MatrixPreview,
   type QueueState,
-  type RunDetail,
   type Refusal,
   type RunCost,
+  type RunDetail,
   type RunPlace,
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
@@ -52,8 +54,9 @@ import {
 import type { Workshop } from './host.ts';
 import { exportRuns, fileName, importCsv, writePieces } from './report/index.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
-import { logPath } from './runs/command/logs.ts';
+import { outputPath } from './runs/command/output.ts';
 import { presentIdle } from './runs/idle.ts';
+import { interruption } from './runs/interruption.ts';
 import { folderBytes } from './runs/removal.ts';
 import { moved } from './runs/queue.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
@@ -203,18 +206,27 @@ export function createHandlers(shop: Workshop): Handlers {
     return { ids: [id] };
   };
 
-  const exportFile = async ({
-    ids,
-    format,
-    checkpoints,
-    look,
-  }: v.InferOutput<(typeof calls)['runs.export']['input']>): Promise<ExportedFile> => {
+  const exportFile = async (
+    {
+      ids,
+      format,
+      checkpoints,
+      look,
+    }: Omit<v.InferOutput<(typeof calls)['runs.export']['input']>, 'job'>,
+    signal: AbortSignal,
+  ): Promise<ExportedFile> => {
     const { appVersion, reportDir } = options;
     if (format === 'bundle') {
       const first = await store.getRun(ids[0]!);
       const name = `${fileName(ids.map(() => first))}${bundleExtension}`;
       const { file } = await downloads.make(name, 'application/zip', (path) =>
-        writeBundle({ store, appVersion, reportDir, runDir: shop.runDir }, ids, path, checkpoints),
+        writeBundle(
+          { store, appVersion, reportDir, runDir: shop.runDir, logs: shop.logs },
+          ids,
+          path,
+          checkpoints,
+          signal,
+        ),
       );
       return file;
     }
@@ -224,11 +236,15 @@ export function createHandlers(shop: Workshop): Handlers {
       look,
     });
     if (format !== 'pdf')
-      return (await downloads.make(text.name, text.mime, (path) => writePieces(path, text))).file;
+      return (await downloads.make(text.name, text.mime, (path) => writePieces(path, text, signal)))
+        .file;
     const name = text.name.replace(/\.html$/, '.pdf');
     const { file } = await downloads.make(name, 'application/pdf', async (path) => {
       let html = '';
-      for await (const piece of text.pieces) html += piece;
+      for await (const piece of text.pieces) {
+        signal.throwIfAborted();
+        html += piece;
+      }
       await writeFile(path, await options.printPdf(html));
     });
     return file;
@@ -245,7 +261,8 @@ export function createHandlers(shop: Workshop): Handlers {
     const { startedAt, copyOf } = run.summary;
     if (!run.command || startedAt === null || copyOf !== null) return run;
     const dir = shop.runDir(id);
-    return { ...run, log: { stdout: logPath(dir, 'stdout'), stderr: logPath(dir, 'stderr') } };
+    const [stdout, stderr] = [outputPath(dir, 'stdout'), outputPath(dir, 'stderr')];
+    return { ...run, log: { stdout, stderr } };
   };
 
   /** A short command leaves alone what waits for a program that stays, and shows it. */
@@ -271,6 +288,13 @@ export function createHandlers(shop: Workshop): Handlers {
     await store.updateRun(id, { status: 'stopped' });
     events.emit('run', await store.getSummary(id));
   };
+
+  /** What decodes a dataset for a look cannot be told to stop: its process ends. */
+  const preview = <T>(job: string | undefined, look: () => Promise<T>): Promise<T> =>
+    shop.jobs.run(job, (signal) => {
+      signal.addEventListener('abort', () => shop.previews.rest());
+      return look();
+    });
 
   shop.loads({
     start: async () => {
@@ -308,6 +332,8 @@ export function createHandlers(shop: Workshop): Handlers {
   };
 
   return {
+    'jobs.cancel': ({ job }) => shop.jobs.cancel(job),
+
     'app.info': appInfo,
     'app.chooseDataDir': async ({ usual }) => {
       if (!options.chooseFolder)
@@ -373,13 +399,15 @@ export function createHandlers(shop: Workshop): Handlers {
     'datasets.download': ({ id }) => datasets.download(id),
     'datasets.cancel': ({ id }) => datasets.cancel(id),
 
-    'datasets.samples': ({ config: input, ...which }) => {
+    'datasets.samples': ({ config: input, job, ...which }) => {
       const { dataset } = checked(input, 0, [input]);
-      return shop.previews.images({ dataset, ...which });
+      return preview(job, () => shop.previews.images({ dataset, ...which }));
     },
-    'experiments.selection': ({ config: input, ...which }) => {
+    'experiments.selection': ({ config: input, job, ...which }) => {
       const config = checked(input, 0, [input]);
-      return shop.previews.selection({ dataset: config.dataset, config, ...which });
+      return preview(job, () =>
+        shop.previews.selection({ dataset: config.dataset, config, ...which }),
+      );
     },
 
     'experiments.presets': () => presets(),
@@ -391,13 +419,14 @@ export function createHandlers(shop: Workshop): Handlers {
     },
 
     'experiments.forecast': ({ config }) => costOf(checked(config, 0, [config])),
-    'experiments.measure': async ({ config: input }) => {
-      const config = checked(input, 0, [input]);
-      await shop.hardwareKnown();
-      await refuseUnfit([config]);
-      await shop.rehearsals.measure(config, placeOf(config));
-      return costOf(config);
-    },
+    'experiments.measure': ({ config: input, job }) =>
+      shop.jobs.run(job, async (signal) => {
+        const config = checked(input, 0, [input]);
+        await shop.hardwareKnown();
+        await refuseUnfit([config]);
+        await shop.rehearsals.measure(config, placeOf(config), signal);
+        return costOf(config);
+      }),
 
     'matrices.list': () => matrices(),
     'matrices.preview': previewMatrix,
@@ -420,7 +449,17 @@ export function createHandlers(shop: Workshop): Handlers {
       return enqueue(configs);
     },
     'runs.command': enqueueCommand,
-    'runs.log': ({ id, lines }) => shop.commands.logs.tail(id, lines),
+    'runs.log': async ({ id, lines }) =>
+      (await shop.logs.tail(id, lines)) ?? notesAsLog(await store.getRun(id), lines),
+    'runs.exportLog': async ({ id }) => {
+      const { file, made } = await downloads.make(`run-${id}.log`, 'text/plain', async (path) => {
+        const found = await shop.logs.copy(id, path);
+        if (!found) await writeFile(path, '');
+        return found;
+      });
+      if (!made) throw new AppError('NOT_FOUND', `Run ${id} has no log.`);
+      return file;
+    },
     // a first look, not a measurement to publish: it waits for no cool-down
     'runs.example': () => enqueue(exampleConfigs(), [], 'now'),
     'runs.stop': ({ id }) => stopRun(id),
@@ -488,6 +527,36 @@ export function createHandlers(shop: Workshop): Handlers {
       await store.renameRun(id, name);
       events.emit('run', await store.getSummary(id));
     },
+    'checkpoints.list': ({ id }) => shop.checkpoints.list(id),
+    'checkpoints.verify': ({ id }) => shop.checkpoints.verify(id),
+    'checkpoints.free': async ({ id, undoSeconds }) => {
+      const list = await shop.checkpoints.free(id, undoSeconds);
+      events.emit('run', await store.getSummary(id));
+      return list;
+    },
+    'checkpoints.restore': async ({ id }) => {
+      const list = await shop.checkpoints.restore(id);
+      events.emit('run', await store.getSummary(id));
+      return list;
+    },
+    'runs.markFailed': async ({ id }) => {
+      const run = await store.getSummary(id);
+      await store.updateRun(id, { status: 'failed', error: interruption(run) });
+      await shop.logs.add(id, 'info', 'marked as failed');
+      events.emit('run', await store.getSummary(id));
+    },
+    'runs.reveal': ({ id, file }) => {
+      const { reveal } = options;
+      if (!reveal)
+        throw new AppError(
+          'UNAVAILABLE',
+          'This program cannot open folders where it runs.',
+          `The folder is ${shop.runDir(id)}.`,
+        );
+      const path = join(shop.runDir(id), file ?? '');
+      if (!existsSync(path)) throw new AppError('NOT_FOUND', `There is no ${path} any more.`);
+      reveal(path);
+    },
     'runs.mark': async ({ id, text, time }) => {
       const at = monotonicMicros();
       const marker = await store.addMarker(id, { time: time ?? null, at, text });
@@ -527,7 +596,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
-    'runs.export': exportFile,
+    'runs.export': ({ job, ...order }) => shop.jobs.run(job, (signal) => exportFile(order, signal)),
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
     'runs.importBundle': async ({ upload }) => {
@@ -547,11 +616,11 @@ export function createHandlers(shop: Workshop): Handlers {
       events.emit('run', detail.summary);
       return detail;
     },
-    'runs.exportModel': async ({ id, format, checkpoint }) => {
-      const file = await shop.models.write(await store.getRun(id), {
-        format,
-        ...(checkpoint && { checkpoint }),
-      });
+    'runs.exportModel': async ({ id, format, checkpoint, job }) => {
+      const run = await store.getRun(id);
+      const file = await shop.jobs.run(job, (signal) =>
+        shop.models.write(run, { format, ...(checkpoint && { checkpoint }) }, signal),
+      );
       // it took the processor while a run was measured
       if (queue.active !== null)
         await store.addNote(queue.active, {
@@ -572,6 +641,10 @@ export function createHandlers(shop: Workshop): Handlers {
     'views.delete': ({ id }) => store.deleteView(id),
   };
 }
+
+/** Of a run that wrote none here: what its notes tell. */
+const notesAsLog = ({ notes }: RunDetail, lines: number): LogLine[] =>
+  notes.slice(-lines).map(({ at, level, message }) => ({ at, kind: level, text: message }));
 
 /** Of what this program runs on; in a browser's own words it would be the browser's. */
 function versionsBeneath(): Record<string, string> {

@@ -15,11 +15,13 @@ import type {
   EngineStatus,
   Handlers,
   Machine,
+  RunSummary,
   Settings,
 } from '../contract.ts';
 import { defaultMeterSettings } from '../meter/settings.ts';
 import { monotonicMicros } from '../port.ts';
 import type { RehearsalLength } from '../trainer/messages.ts';
+import { utcOf } from './clock.ts';
 import { serveControl } from './control.ts';
 import { lockHome } from './data-home.ts';
 import { createDatasets, type Datasets } from './datasets.ts';
@@ -32,15 +34,17 @@ import { createRehearsals, type Rehearsals } from './experiments/index.ts';
 import { createHandlers } from './handlers.ts';
 import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
+import { createJobs, type Jobs } from './jobs.ts';
 import { createMetrics, type Metrics } from './metrics/index.ts';
 import { createPreviews, type Previews } from './previews.ts';
 import type { PrintPdf } from './print.ts';
 import type { CommandDesk } from './runs/command/command-driver.ts';
-import { createCommandLogs } from './runs/command/logs.ts';
 import type { RunContext } from './runs/context.ts';
 import { createCurveKeeper } from './runs/curve-keeper.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
+import { createCheckpoints, type Checkpoints } from './runs/checkpoints.ts';
 import { createRemoval, type Removal } from './runs/removal.ts';
+import { createRunLogs, type RunLogs } from './runs/run-log.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
@@ -67,6 +71,8 @@ export interface HostOptions {
   chooseFolder?: (title: string) => Promise<string | null>;
   /** Serves the page to browsers of this computer at a port, beside this shell's own window. */
   servePage?: (served: ServedPage, port: number) => Promise<PageServer>;
+  /** Shows a file or folder in the system's file manager; left out where there is none. */
+  reveal?: (path: string) => void;
   /**
    * On (default): the sensors start at once and the runs that an earlier program left in the queue go
    * on. Off, for a short command: sensors start when needed, the queue takes new runs only.
@@ -104,6 +110,8 @@ export interface Host {
   readonly serveMetrics: Metrics['serve'];
   /** What happened to the data on opening that the person should know; null when all was well. */
   readonly remark: string | null;
+  /** Runs that were under way when the last program ended without closing, as they are now. */
+  readonly interrupted: readonly RunSummary[];
   /** The run that trains now. */
   readonly activeRun: number | null;
   /** Called when a run starts or ends to be the active one. */
@@ -123,6 +131,8 @@ export interface Workshop {
   readonly datasets: Datasets;
   readonly queue: RunQueue;
   readonly removal: Removal;
+  readonly jobs: Jobs;
+  readonly checkpoints: Checkpoints;
   readonly models: ModelExports;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
@@ -133,6 +143,7 @@ export interface Workshop {
   readonly previews: Previews;
   readonly intensity: IntensityService;
   readonly commands: CommandDesk;
+  readonly logs: RunLogs;
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
@@ -171,8 +182,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const events = createEvents();
     const changed = (): void => events.emit('machine', {});
     let settings = await loadSettings(store);
-    await mendCrash(store);
-
+    const logs = createRunLogs({
+      runDir,
+      hear: (id, lines) => events.emit('run.log', { id, lines }),
+    });
+    const interrupted = await mendCrash(store, logs);
     const intensity = createIntensity(store);
     const samples = sampleHub();
     const meterSettings = () => ({
@@ -213,7 +227,6 @@ export async function createHost(options: HostOptions): Promise<Host> {
     );
     const closing = new AbortController();
     const commands: CommandDesk = {
-      logs: createCommandLogs(runDir),
       environments: new Map(),
       echo: null,
       stdin: 'ignore',
@@ -228,6 +241,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       trainerEntry: options.entries.trainer,
       dataDir,
       runDir,
+      logs,
       commands,
       hz: () => settings.hz,
       priceOf: (config) => pricingOf(config, settings),
@@ -264,16 +278,26 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
     });
     undo.unshift(async () => removal.close());
+    const checkpoints = await createCheckpoints({
+      store,
+      runDir,
+      trash: join(home, 'trash'),
+      active: (id) => queue.active === id,
+      log,
+    });
+    undo.unshift(async () => checkpoints.close());
+    for (const { id } of interrupted) await checkpoints.record(id);
     await removal.settle();
     const noteActive = (
       level: 'info' | 'warning',
       message: string,
       at = monotonicMicros(),
     ): void => {
-      if (queue.active !== null)
-        void store
-          .addNote(queue.active, { at, level, message })
-          .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
+      if (queue.active === null) return;
+      void store
+        .addNote(queue.active, { at, level, message })
+        .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
+      void logs.add(queue.active, level, message, utcOf(at));
     };
 
     const calibrator = await createCalibrator({
@@ -372,6 +396,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       options,
       calibrator,
       removal,
+      jobs: createJobs(),
+      checkpoints,
       loads: (how) => (loads = how),
       models,
       rehearsals,
@@ -380,6 +406,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       uploads,
       intensity,
       commands,
+      logs,
       store,
       events,
       datasets,
@@ -436,6 +463,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       download: downloads.find,
       serveMetrics: metrics.serve,
       remark: remarkOn(store.opened),
+      interrupted,
       get activeRun() {
         return queue.active;
       },
@@ -469,18 +497,19 @@ async function inTurn(steps: (() => Promise<unknown>)[]): Promise<void> {
 }
 
 /** Runs that were active when the last program ended are told apart from those that failed. */
-async function mendCrash(store: Store): Promise<void> {
+async function mendCrash(store: Store, logs: RunLogs): Promise<RunSummary[]> {
+  const runs: RunSummary[] = [];
   for (const id of await store.markInterrupted()) {
-    const { command } = await store.getSummary(id);
-    await store.addNote(id, {
-      at: monotonicMicros(),
-      level: 'warning',
-      message:
-        command === null
-          ? 'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.'
-          : 'The program ended while this command ran. What was recorded until then is kept. The command may still run: nothing of it is measured any more. Start it again to measure it whole.',
-    });
+    const run = await store.getSummary(id);
+    const message =
+      run.command === null
+        ? 'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.'
+        : 'The program ended while this command ran. What was recorded until then is kept. The command may still run: nothing of it is measured any more. Start it again to measure it whole.';
+    await store.addNote(id, { at: monotonicMicros(), level: 'warning', message });
+    await logs.add(id, 'warning', message);
+    runs.push(run);
   }
+  return runs;
 }
 
 async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {

@@ -18,9 +18,10 @@ import {
   readWeights,
   refuseChangedConfig,
   writeCheckpoint,
+  type BestPerEnergy,
   type BestSoFar,
   type Checkpoint,
-  type CheckpointKind,
+  type CheckpointName,
   type Position,
   type StoredImages,
   type TaughtBy,
@@ -29,7 +30,7 @@ import { openDataset, type Dataset } from './data/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
-import type { FromTrainer, PhaseName } from './messages.ts';
+import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
 import { teacherModel } from './recipes/distil.ts';
 import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
 import { freshState, inheritsCalibration, namedTensors, type NamedTensors } from './stage-state.ts';
@@ -46,6 +47,8 @@ export interface TrainingRun {
   resume: string | null;
   openEngine(): Promise<{ engine: Engine; why: string }>;
   post(message: FromTrainer): void;
+  /** Asks what the run has used until now, in Wh; null, or left out: not known. */
+  energy?(): Promise<number | null>;
   /** Aborted: finish the step, write a checkpoint, say `stopped`. */
   stop: AbortSignal;
 }
@@ -88,7 +91,7 @@ export interface Prepared {
   stages: readonly PreparedStage[];
   /** The model of an earlier run that teaches this one. */
   taughtBy: TaughtBy | null;
-  start: Pick<Checkpoint, 'position' | 'best' | 'state'>;
+  start: Pick<Checkpoint, 'position' | 'best' | 'bestPerEnergy' | 'state'>;
 }
 
 /** Opens data and engine, and the recipe of every stage. */
@@ -252,12 +255,15 @@ class Training {
   #best: BestSoFar | null;
   /** Pictures could not be taken: none are tried again. */
   #unseen = false;
+  #bestPerEnergy: BestPerEnergy | null;
+  #noEnergy = false;
 
   constructor(run: TrainingRun, prepared: Prepared) {
     this.#run = run;
     this.#prepared = prepared;
     this.#position = { ...prepared.start.position };
     this.#best = prepared.start.best;
+    this.#bestPerEnergy = prepared.start.bestPerEnergy ?? null;
     this.#steps = new StepReporter((steps) => run.post({ type: 'steps', steps }));
   }
 
@@ -296,7 +302,7 @@ class Training {
   async #runStage(runner: StageRunner, index: number): Promise<boolean> {
     const { stages, start } = this.#prepared;
     const { stage, recipe, stepsPerEpoch } = runner.prepared;
-    const { evalEvery, checkpointEvery } = this.#run.config.train;
+    const { evalEvery, checkpointEvery, keepCheckpoints } = this.#run.config.train;
     const final = index === stages.length - 1;
     const position = this.#position;
 
@@ -332,17 +338,20 @@ class Training {
       if (this.#stopped) return false;
 
       await this.#shrink(runner, epoch);
-      let improved = false;
+      const kept: CheckpointName[] = [];
       if (final && due(evalEvery)) {
         const evaluated = await this.#evaluate(runner, 'validation', epoch);
         if (!evaluated) return false;
-        improved = this.#report(evaluated, epoch);
+        if (this.#report(evaluated, epoch)) kept.push('best');
+        if (await this.#leadsPerEnergy(evaluated.result, epoch)) kept.push('best-per-kwh');
         if (runner.picturesDue(epoch - stage.first))
           await this.#takePictures(runner, epoch, epoch + 1);
       }
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
-      if (improved) await this.#checkpoint(runner, epoch, ['last', 'best']);
-      else if (due(checkpointEvery)) await this.#checkpoint(runner, epoch, ['last']);
+      if (keepCheckpoints > 0 && (epoch + 1) % keepCheckpoints === 0 && due(checkpointEvery))
+        kept.push(`step-${position.step}`);
+      if (kept.length > 0 || due(checkpointEvery))
+        await this.#checkpoint(runner, epoch, ['last', ...kept]);
       if (!last) await runner.forget(position.epoch - stage.first);
     }
 
@@ -495,10 +504,30 @@ class Training {
     return true;
   }
 
+  /** @returns whether no evaluation before had a higher macro F1 per energy used until then. */
+  async #leadsPerEnergy({ macroF1 }: EvaluationResult, epoch: number): Promise<boolean> {
+    if (!this.#run.config.train.keepBestPerEnergy) return false;
+    const wh = await this.#run.energy?.();
+    if (!wh) {
+      if (!this.#noEnergy)
+        note(
+          this.#run,
+          'The best F1 per kWh is not kept: no energy was read until the evaluation.',
+          'warning',
+        );
+      this.#noEnergy = true;
+      return false;
+    }
+    const before = this.#bestPerEnergy;
+    if (before && macroF1 / wh <= before.macroF1 / before.wh) return false;
+    this.#bestPerEnergy = { macroF1, wh, epoch, step: this.#position.step };
+    return true;
+  }
+
   async #checkpoint(
     runner: StageRunner,
     epoch: number,
-    kinds: readonly [CheckpointKind, ...CheckpointKind[]],
+    names: readonly [CheckpointName, ...CheckpointName[]],
   ): Promise<string> {
     return inPhase(this.#run, 'checkpoint', epoch, async () => {
       const { data, recipe } = runner.prepared;
@@ -507,7 +536,7 @@ class Training {
       // a checkpoint of a broken model would replace the last good one
       if (!state.parameters.every(Number.isFinite))
         throw new DivergedError('a weight is no finite number', step);
-      const { path, bytes } = await writeCheckpoint(this.#run.runDir, kinds, recipe, {
+      const written = await writeCheckpoint(this.#run.runDir, names, recipe, {
         config: this.#run.config,
         classes: data.classes,
         images: storedImages(runner.prepared),
@@ -515,6 +544,7 @@ class Training {
         ...(recipe.structure && { structure: recipe.structure }),
         position: { ...this.#position },
         best: this.#best,
+        ...(this.#bestPerEnergy && { bestPerEnergy: this.#bestPerEnergy }),
         state,
       });
       this.#run.post({
@@ -522,10 +552,9 @@ class Training {
         at: monotonicMicros(),
         epoch: shown(epoch),
         step,
-        path,
-        bytes,
+        ...written,
       });
-      return path;
+      return written.path;
     });
   }
 

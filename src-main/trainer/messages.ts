@@ -34,6 +34,8 @@ export type ToTrainer =
   | { type: 'rehearse'; config: ExperimentConfig; dataDir: string; length: RehearsalLength }
   /** Answer with `previewed`, and stay for more. */
   | { type: 'preview'; id: number; dataDir: string; request: PreviewRequest }
+  /** What the run has used until it asked, in Wh without PUE; null: nothing is read. */
+  | { type: 'energy'; wh: number | null }
   /** Finish the step, write a checkpoint, say `stopped`. */
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
@@ -351,7 +353,22 @@ export type FromTrainer =
       result: EvaluationResult;
       predictions: Predictions;
     }
-  | { type: 'checkpoint'; at: number; epoch: number; step: number; path: string; bytes: number }
+  | {
+      type: 'checkpoint';
+      at: number;
+      epoch: number;
+      step: number;
+      /** Its JSON, and others that point to the same tensors now. */
+      path: string;
+      also: string[];
+      /** Name of the tensors beside them, and their SHA-256. */
+      file: string;
+      sha256: string;
+      /** Written in all. */
+      bytes: number;
+    }
+  /** Asks what the run has used until now; the answer is `energy`. */
+  | { type: 'energy'; at: number }
   /** Before the first snapshot, also of a resumed run. */
   | { type: 'watched'; images: WatchedImage[] }
   | { type: 'snapshot'; at: number; snapshot: Snapshot }

@@ -45,6 +45,12 @@ const redrawMs = 1950;
 /** Information leaves by itself; warnings and errors stay until they are closed. */
 const informMs = 6000;
 
+/** A name by which a call can be broken off. Where a page comes over plain HTTP there is no better source. */
+export const newJob = (): string => `${Date.now()}-${Math.random()}`;
+
+/** What takes longer than this is worth a notice, with a way to break it off. */
+const longMs = 800;
+
 /** How long a deletion can be undone, and what the host waits beyond, for a click in the last moment. */
 const undoSeconds = 10;
 const undoSlack = 2;
@@ -245,6 +251,38 @@ export class Session {
       const hint = cause instanceof AppError ? cause.hint : null;
       this.notify('error', cause instanceof Error ? cause.message : String(cause), hint);
       return false;
+    }
+  }
+
+  /**
+   * Does something that may take long: after a moment a notice says so and offers to break it off.
+   * @param act gets a name by which the host knows it, and a signal for what the page does itself
+   * @returns whether it came to its end
+   */
+  async long(
+    what: string,
+    act: (job: string, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<boolean> {
+    const job = newJob();
+    const abort = new AbortController();
+    const id = this.#nextNotice++;
+    const cancel = () => {
+      abort.abort();
+      return this.attempt(() => this.api.call('jobs.cancel', { job }));
+    };
+    const timer = setTimeout(() => {
+      const action = { label: 'Cancel', act: cancel };
+      this.notices = [...this.notices, { id, level: 'info', message: what, hint: null, action }];
+    }, longMs);
+    try {
+      return await this.attempt(() =>
+        act(job, abort.signal).catch((cause: unknown) => {
+          if (!abort.signal.aborted) throw cause;
+        }),
+      ).then((done) => done && !abort.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+      this.dismiss(id);
     }
   }
 

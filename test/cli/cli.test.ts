@@ -5,7 +5,13 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parse } from 'csv-parse/sync';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
+import type {
+  CheckpointList,
+  Events,
+  RunDetail,
+  RunSummary,
+  WireEvent,
+} from '../../src-main/contract.ts';
 import type { SensorReport } from '../../src-main/cli/sensor-report.ts';
 import type { MatrixResults } from '../../src-main/cli/matrix-results.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
@@ -477,6 +483,38 @@ test.runIf(process.platform === 'linux')(
     const alive = async (): Promise<boolean> =>
       (await readFile(`/proc/${orphan}/cmdline`, 'utf8').catch(() => '')).includes('trainer');
     while (await alive()) await new Promise((resolve) => setTimeout(resolve, 50));
+
+    // a person is told, and decides: it counts as failed, and goes on all the same
+    const told = await cli('recover');
+    expect(told.stdout).toContain(`Run 2 was interrupted at step ${runs[0]!.step} of `);
+    expect(told.stdout).toContain('hugginggreen run --resume 2');
+    expect((await cli('log', '2')).stdout).toMatch(/warning: The program ended while this run was/);
+    // the orphan kept what it had learnt
+    const kept = await json<CheckpointList>('checkpoints', '2', '--verify');
+    expect(kept.checkpoints[0]).toMatchObject({ state: 'whole', roles: ['last'] });
+    const { step } = kept.checkpoints[0]!;
+    expect(step).toBeGreaterThanOrEqual(runs[0]!.step!);
+
+    const marked = await cli('recover', '2', '--failed');
+    expect(marked).toMatchObject({ code: 0, stdout: 'Run 2 counts as failed.\n' });
+    expect((await cli('recover')).stdout).toBe('No run is interrupted.\n');
+    expect((await cli('recover', '2', '--failed')).stderr).toContain('was not interrupted');
+    const shown = await json<RunDetail>('show', '2');
+    expect(shown.summary.error).toMatchObject({
+      code: 'INTERRUPTED',
+      message: `The program ended at step ${runs[0]!.step} of ${runs[0]!.steps}.`,
+    });
+    const third = start('run', '--resume', '2');
+    await third.says('step ');
+    const following = start('log', '2', '--follow');
+    await following.says(`Resumed from the checkpoint at step ${step}.`);
+    third.child.kill('SIGINT');
+    const [ended, followed] = await Promise.all([third.ended, following.ended]);
+    expect(ended.code).toBe(130);
+    expect(followed).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/  stopped after step \d+/),
+    });
   },
 );
 

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -272,6 +273,36 @@ test('a page that died is loaded again; a second start shows the window', () => 
   said.mockRestore();
   app.emit('second-instance');
   expect(asked.at(-1)).toBe('window.focus');
+});
+
+test('files are saved where the last one was, as long as that folder is there', async () => {
+  const save = (path: string, state: 'completed' | 'cancelled') => {
+    let offered = '';
+    const item = Object.assign(new EventEmitter(), {
+      getFilename: () => 'runs.csv',
+      getSavePath: () => path,
+      setSaveDialogOptions: ({ defaultPath }: { defaultPath: string }) => (offered = defaultPath),
+    });
+    session.defaultSession.emit('will-download', {}, item);
+    item.emit('done', {}, state);
+    return offered;
+  };
+  await mkdir(join(folder, 'userData'));
+  const [mine, other] = [join(folder, 'mine'), join(folder, 'other')];
+  await mkdir(mine);
+  expect(save(join(mine, 'a.csv'), 'completed')).toBe(join(folder, 'downloads', 'runs.csv'));
+  expect(save(join(other, 'b.csv'), 'cancelled')).toBe(join(mine, 'runs.csv'));
+  expect(save(join(other, 'c.csv'), 'completed')).toBe(join(mine, 'runs.csv'));
+  expect(save('', 'cancelled')).toBe(join(folder, 'downloads', 'runs.csv'));
+});
+
+test('a file is shown in its folder, a folder is opened', async () => {
+  const reveal = hostOptions['reveal'] as (path: string) => void;
+  await writeFile(join(folder, 'run.log'), '');
+  reveal(join(folder, 'run.log'));
+  expect(asked.at(-1)).toBe(`show ${join(folder, 'run.log')}`);
+  reveal(folder);
+  expect(asked.at(-1)).toBe(`open folder ${folder}`);
 });
 
 test('the host gets bundles, not sources, and the folder of the data', () => {

@@ -7,6 +7,8 @@ import {
   AppError,
   calls,
   type Calibration,
+  type CheckpointList,
+  type KeptCheckpoint,
   keptPatches,
   parseExperimentConfig,
   patchCount,
@@ -1025,6 +1027,39 @@ export function powerTrace(seconds: number): PowerTrace {
   };
 }
 
+/** The last two epochs' and the best one's, as a trainer keeps them. */
+function checkpointsOf(story: Story, state: 'there' | 'whole' = 'there'): CheckpointList {
+  const { checkpoints } = detailOf(story);
+  const folder = `/home/ada/.local/share/HuggingGreen/runs/${story.id}`;
+  const kept = checkpoints.toReversed().map(({ epoch, step, bytes }, i): KeptCheckpoint => ({
+    step,
+    epoch,
+    at: now,
+    roles: i === 0 ? ['last'] : i === 1 ? ['best'] : [],
+    paths: [`${folder}/${['last', 'best'][i] ?? `step-${step}`}.json`],
+    tensors: `${folder}/step-${step}.safetensors`,
+    bytes: i === 2 ? null : bytes,
+    sha256: 'c0ffee'.padEnd(64, '0'),
+    state: i === 2 ? 'missing' : state,
+    problem: i === 2 ? `step-${step}.safetensors is gone` : null,
+    macroF1: 0.5 + 0.01 * epoch,
+    f1PerKwh: 4000 - 100 * epoch,
+    best: i === 1,
+    bestPerKwh: i === checkpoints.length - 1,
+  }));
+  const others = kept.filter(({ best, state }) => !best && state !== 'missing');
+  return {
+    folder,
+    checkpoints: kept,
+    free: {
+      count: others.length,
+      bytes: others.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+      keeps: kept.filter(({ best }) => best).map(({ step }) => step),
+    },
+    undo: false,
+  };
+}
+
 export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> } = {}): MockLink {
   let runs = options.runs ?? stories();
   let settings: Settings = {
@@ -1118,6 +1153,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
   };
   let nextDataDir: string | null = null;
   const handlers: Handlers = {
+    'jobs.cancel': () => undefined,
     'app.info': () => ({
       version: '0.1.0',
       versions: { Node: '24.21.0' },
@@ -1256,6 +1292,23 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.start': ({ configs }) => ({ ids: configs.map((_, i) => 100 + i) }),
     'runs.command': () => ({ ids: [100] }),
     'runs.log': () => [],
+    'runs.exportLog': ({ id }) => ({
+      name: `run-${id}.log`,
+      mime: 'text/plain',
+      bytes: 9,
+      url: '/download/ticket',
+      path: `/data/exports/ticket/run-${id}.log`,
+    }),
+    'runs.markFailed': () => undefined,
+    'runs.reveal': () => undefined,
+    'checkpoints.list': ({ id }) => checkpointsOf(one(id)),
+    'checkpoints.verify': ({ id }) => checkpointsOf(one(id), 'whole'),
+    'checkpoints.free': ({ id }) => {
+      const { checkpoints, ...list } = checkpointsOf(one(id));
+      const free = { ...list.free, count: 0, bytes: 0 };
+      return { ...list, checkpoints: checkpoints.filter(({ best }) => best), free, undo: true };
+    },
+    'checkpoints.restore': ({ id }) => checkpointsOf(one(id)),
     'runs.example': () => ({ ids: [1, 2] }),
     'runs.stop': () => undefined,
     'runs.resume': () => undefined,

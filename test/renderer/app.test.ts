@@ -234,8 +234,8 @@ describe('the frame', () => {
     expect(
       link.asked.filter(({ name }) => name === 'runs.exportModel').map(({ input }) => input),
     ).toEqual([
-      { id: 1, format: 'onnx' },
-      { id: 1, format: 'safetensors', checkpoint: 'last' },
+      { id: 1, format: 'onnx', job: expect.any(String) as string },
+      { id: 1, format: 'safetensors', checkpoint: 'last', job: expect.any(String) as string },
     ]);
     expect(session.notices[0]!.message).toMatch(
       /1\.23 MB: the weights of the best checkpoint, after step 120/,

@@ -172,7 +172,15 @@ describe('what compared runs look at', () => {
     const drawn = details.map((detail, i) => ({
       id: i + 1,
       name: ['plain', 'drop'][i]!,
-      members: [{ id: i + 1, detail, series: [], reach: null, power: { components: [] } }],
+      members: [
+        {
+          id: i + 1,
+          detail,
+          series: [],
+          reach: null,
+          totals: { watts: { x: [], y: [] }, wh: { x: [], y: [] } },
+        },
+      ],
     }));
     const screen = await render(Pictures, { session, drawn });
     await expect

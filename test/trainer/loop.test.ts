@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ExperimentConfigInput, VitModel } from '../../src-main/experiment-config.ts';
+import type { Checkpoint } from '../../src-main/trainer/checkpoint.ts';
 import type { FromTrainer } from '../../src-main/trainer/messages.ts';
 import { tensorBytes, trainToEnd, type Of, type RunOptions } from './run.ts';
 
@@ -221,6 +223,57 @@ describe('stop and resume', () => {
     expect(files).toContain('best.json');
     expect(files.filter((name) => name.endsWith('.safetensors')).length).toBeLessThanOrEqual(2);
     expect(files.filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  it('keeps one every n epochs, too, with what the trainer tells of each', async () => {
+    const run = await runToEnd(small({ train: { epochs: 5, keepCheckpoints: 2 } }));
+    const kept = readdirSync(runDir).filter((name) => /^step-.*json$/.test(name));
+    expect(kept.sort()).toEqual(['step-24.json', 'step-48.json']);
+    const told = run.all('checkpoint');
+    expect(told.map(({ step }) => step)).toEqual([12, 24, 36, 48, 60]);
+    for (const { step, path, also, file, sha256 } of told) {
+      expect(path).toBe(join(runDir, 'last.json'));
+      expect(also.includes(join(runDir, `step-${step}.json`))).toBe(step === 24 || step === 48);
+      if (!kept.includes(`step-${step}.json`)) continue;
+      const bytes = readFileSync(join(runDir, file));
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
+    }
+    const resumed = await runToEnd(small({ train: { epochs: 6, keepCheckpoints: 3 } }), {
+      resume: join(runDir, 'step-24.json'),
+    });
+    expect(resumed.last('ready').firstStep).toBe(25);
+  });
+
+  it('keeps the best in relation to the energy used, which the host tells', async () => {
+    // the first evaluation is by far the cheapest
+    const spent = [0.001, 10, 20, 30];
+    const options = { energy: () => spent.shift() ?? 40 };
+    const run = await runToEnd(small({ train: { epochs: 3, keepBestPerEnergy: true } }), options);
+    const { position, bestPerEnergy } = JSON.parse(
+      readFileSync(join(runDir, 'best-per-kwh.json'), 'utf8'),
+    ) as Checkpoint;
+    expect(position.step).toBe(12);
+    const [first] = run.all('evaluation');
+    expect(bestPerEnergy).toEqual({
+      macroF1: first!.result.macroF1,
+      wh: 0.001,
+      epoch: 0,
+      step: 12,
+    });
+    // resumed, it is still the one to beat
+    spent.push(10);
+    await runToEnd(small({ train: { epochs: 4, keepBestPerEnergy: true } }), {
+      ...options,
+      resume: join(runDir, 'last.json'),
+    });
+    expect(readFileSync(join(runDir, 'best-per-kwh.json'), 'utf8')).toContain('"wh": 0.001');
+  });
+
+  it('says once that no energy is known by which the best could be kept', async () => {
+    const run = await runToEnd(small({ train: { epochs: 2, keepBestPerEnergy: true } }));
+    expect(readdirSync(runDir)).not.toContain('best-per-kwh.json');
+    const said = run.all('note').filter(({ message }) => /best F1 per kWh/.test(message));
+    expect(said).toHaveLength(1);
   });
 
   it('refuses to go on with another model or other data', async () => {

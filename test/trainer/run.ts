@@ -16,6 +16,8 @@ export interface RunOptions {
   /** Whether to ask for a stop after a message. */
   stopWhen?: (message: FromTrainer) => boolean;
   engine?: 'cpu' | 'webgpu';
+  /** What the host says the run has used, each time it is asked. */
+  energy?: () => number | null;
 }
 
 /** Runs to the end, or until `stopWhen` says so. */
@@ -27,6 +29,7 @@ export async function trainToEnd(
     resume = null,
     stopWhen = () => false,
     engine = 'cpu',
+    energy,
   }: RunOptions & { dataDir: string; runDir: string },
 ) {
   const parsed = parseExperimentConfig(input);
@@ -43,6 +46,7 @@ export async function trainToEnd(
       messages.push(message);
       if (stopWhen(message)) stop.abort();
     },
+    ...(energy && { energy: () => Promise.resolve(energy()) }),
     stop: stop.signal,
   });
   const all = <Type extends FromTrainer['type']>(type: Type): Of<Type>[] =>

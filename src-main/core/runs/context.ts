@@ -7,6 +7,7 @@ import type { Metering } from '../metering.ts';
 import type { Spawn } from '../spawn.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandDesk } from './command/command-driver.ts';
+import type { RunLogs } from './run-log.ts';
 import type { SampleHub } from './samples.ts';
 
 export interface RunContext {
@@ -21,6 +22,7 @@ export interface RunContext {
   dataDir: string;
   /** Folder of one run's checkpoints; need not exist. */
   runDir(id: number): string;
+  logs: Pick<RunLogs, 'open' | 'add'>;
   /** What belongs to commands of the person's own. */
   commands: CommandDesk;
   /** Samples per second of the meter, now. */

@@ -28,6 +28,7 @@ import type { Course, Driver, Ending, Problem } from './driver.ts';
 import { hourlyPrice, type HourlyPrice } from './hourly-price.ts';
 import { rememberedIdle } from './idle.ts';
 import { LiveEnergy } from './live-energy.ts';
+import { endWords, loggedEvents } from './log-words.ts';
 import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
 import { recordRun } from './recorder.ts';
 import { resumePoint } from './resume.ts';
@@ -63,7 +64,11 @@ const commandCards = (env: Environment, all: readonly Card[]): RunCards =>
 
 const tickMs = 1000;
 
-export function startRun(context: RunContext, id: number): ActiveRun {
+export function startRun(given: RunContext, id: number): ActiveRun {
+  const log = given.logs.open(id, (why) =>
+    note('warning', `The log of this run is not written any more: ${why}`),
+  );
+  const context = { ...given, events: loggedEvents(given.events, log) };
   const { store, metering, events } = context;
   const abort = new AbortController();
   /** From the moment at which it begins. */
@@ -74,6 +79,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   let processes: number[] = [];
   /** From the moment at which it is known how the run is priced. */
   let price: HourlyPrice | null = null;
+  /** From the moment at which it is measured. */
+  let usedUntilNow = (): Promise<number | null> => Promise.resolve(null);
   /** It is not ours to end when we cannot record it. */
   let isCommand = false;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
@@ -96,8 +103,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (!isCommand) stop();
   });
 
-  const note = (level: 'info' | 'warning', message: string, at = monotonicMicros()): void =>
+  const note = (level: 'info' | 'warning', message: string, at = monotonicMicros()): void => {
     recorder.write(store.addNote(id, { at, level, message }));
+    log.write(level, message, utcOf(at));
+  };
 
   let shown: RunSummary | null = null;
   /** The page hears of the run as it now stands in the store. */
@@ -115,6 +124,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (stoppingSince !== null) return;
     stoppingSince = performance.now();
     abort.abort();
+    log.write('info', 'a stop was asked for');
     if (why) note('info', why);
     recorder.write(store.updateRun(id, { status: 'stopping' }));
     void announce();
@@ -164,10 +174,12 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     id,
     context,
     recorder,
+    log,
     stopped: abort.signal,
     note,
     announce,
     announceProgress,
+    energy: () => usedUntilNow(),
     started: (pid) => metering.watch((processes = [...processes, pid])),
   };
 
@@ -197,6 +209,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     const detail = await store.getRun(id);
     const { cards: cardsFor, terms, resumed, create } = work(detail);
     isCommand = detail.command !== null;
+    log.write('info', `${resumed ? 'goes on' : 'starts'}: ${detail.summary.name}`);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
     // whatever could not be told apart before is not this run's
@@ -240,6 +253,10 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       await announce();
       if (warning) note('warning', warning);
       if (cards.note) note('warning', cards.note);
+      usedUntilNow = async () => {
+        await metering.mark();
+        return energy.since(from, before, price!.pricing).wh;
+      };
       ticker = setInterval(() => {
         const { readWh, ...figures } = energy.since(from, before, price!.pricing);
         price!.tick();
@@ -331,6 +348,12 @@ export function startRun(context: RunContext, id: number): ActiveRun {
         hint: problem.error.hint,
       });
     await storeEnd({ at, ...problem });
+    // what a process wrote last is part of its error, and stands in the log already
+    const [why] = problem.error?.message.split('\n', 1) ?? [];
+    for (const text of [why, problem.error?.hint]) if (text) log.write('error', text);
+    const over = await store.getSummary(id).catch(() => null);
+    if (over) log.write(over.error ? 'error' : 'info', endWords(over));
+    await log.close();
     await announce();
     // before the next run is measured
     await keepCurves(store, id).catch((cause: unknown) =>

@@ -136,7 +136,11 @@ export function createQueue(options: QueueOptions): RunQueue {
     const id = waiting[0];
     tell();
     if (!mayStart()) return;
-    if (cooled && cooled.seconds >= 1) void keep(store.addNote(id!, noteOf(cooled)));
+    if (cooled && cooled.seconds >= 1) {
+      const note = noteOf(cooled);
+      void keep(store.addNote(id!, note));
+      void context.logs.add(id!, note.level, note.message);
+    }
     begin();
   };
 

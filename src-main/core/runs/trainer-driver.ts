@@ -1,6 +1,8 @@
 /** Training as a config describes it, in a trainer process: what it says becomes the run's record. */
+import { basename } from 'node:path';
 import type { ExperimentConfig, RunSummary } from '../../contract.ts';
 import type { FromTrainer, StepMetrics, ToTrainer } from '../../trainer/messages.ts';
+import { utcOf } from '../clock.ts';
 import type { Exit, Worker } from '../spawn.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
 
@@ -17,7 +19,7 @@ export function trainerDriver(
   resume: string | null,
   env: Record<string, string> = {},
 ): Driver {
-  const { id, context, recorder, stopped, note, announce, announceProgress } = course;
+  const { id, context, recorder, log, stopped, note, announce, announceProgress } = course;
   const { store, metering, events } = context;
   let worker: Worker<ToTrainer> | null = null;
   let killTimer: NodeJS.Timeout | null = null;
@@ -37,6 +39,10 @@ export function trainerDriver(
           message;
         recorder.write(store.rewind(id, firstStep));
         if (resume) note('info', `Resumed from the checkpoint at step ${firstStep - 1}.`);
+        log.write(
+          'info',
+          `engine ${engine.name} (${engine.description}; ${engine.why}), ${parameters} parameters, ${trainImages} images, ${steps} steps in ${epochs} epochs`,
+        );
         recorder.write(
           store.updateRun(id, {
             engine: engine.name,
@@ -85,9 +91,18 @@ export function trainerDriver(
         break;
       }
       case 'checkpoint': {
-        const { epoch, step, path, bytes } = message;
+        const { at, epoch, step, path, also, file, sha256, bytes } = message;
+        const paths = [path, ...also];
         checkpointed = true;
-        recorder.write(store.addCheckpoint(id, { epoch, step, path, bytes }));
+        recorder.write(
+          store.addCheckpoint(id, { at: utcOf(at), epoch, step, paths, file, sha256, bytes }),
+        );
+        const names = paths.map((one) => basename(one, '.json'));
+        log.write(
+          'info',
+          `checkpoint at step ${step} (${names.join(', ')}), ${(bytes / 1e6).toFixed(1)} MB`,
+          utcOf(at),
+        );
         break;
       }
       case 'watched':
@@ -105,6 +120,9 @@ export function trainerDriver(
         );
         break;
       }
+      case 'energy':
+        void course.energy().then((wh) => worker?.post({ type: 'energy', wh }));
+        break;
       case 'note':
         note(message.level, message.message, message.at);
         break;
@@ -140,6 +158,7 @@ export function trainerDriver(
         env,
       );
       worker = own;
+      own.onLine((stream, line) => log.write(stream, line));
       void own.started.then((pid) => pid !== null && course.started(pid));
       const runDir = context.runDir(id);
       own.post({ type: 'start', config, dataDir: context.dataDir, runDir, resume });

@@ -173,7 +173,8 @@ export function groupOf(config: ExperimentConfig): string {
   const same = {
     ...config,
     name: '',
-    train: { ...config.train, seed: 0 },
+    // nor does what is kept of a training
+    train: { ...config.train, seed: 0, keepCheckpoints: undefined, keepBestPerEnergy: undefined },
     // which of a machine's cards it ran on makes it no other experiment, as another machine does not
     compute: { ...config.compute, gpu: undefined },
     watch: undefined,

@@ -1,6 +1,7 @@
 /** Everything that can be asked of the store, by name. Reads get a connection that cannot write. */
 import * as comparison from './comparison.ts';
 import * as annotating from './annotations.ts';
+import { checkpointsOf, scoresBySteps } from './checkpoints.ts';
 import * as copying from './copies.ts';
 import * as curving from './curve-writes.ts';
 import * as intensity from './intensity.ts';
@@ -31,6 +32,8 @@ export const reads = {
   ...pricing,
   ...values,
   ...lining,
+  checkpointsOf,
+  scoresBySteps,
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
   ...sampled,

@@ -18,6 +18,7 @@ import {
 } from '../../contract.ts';
 import type { PastRun } from '../experiments/run-cost.ts';
 import { skippedMacs } from '../experiments/skipped-macs.ts';
+import { checkpointsOf } from './checkpoints.ts';
 import type { ReadableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
 import { markersOf } from './markers.ts';
@@ -259,11 +260,12 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
       id,
     ),
     markers: markersOf(db, id),
-    checkpoints: db.all<RunDetail['checkpoints'][number]>(
-      `select epoch, step, path, bytes from artifact where run = ? and kind = 'checkpoint'
-       order by step, id`,
-      id,
-    ),
+    checkpoints: checkpointsOf(db, id).map(({ epoch, step, path, bytes }) => ({
+      epoch,
+      step,
+      path,
+      bytes,
+    })),
     circumstances: {
       machine: parsed<Inventory>(own.inventory),
       engine: row.engine,

@@ -300,7 +300,7 @@ function joinCheckpoints(
   for (const row of artifacts) {
     const run = runs.get(row.run as number);
     if (run === undefined) continue;
-    if (!checkpointName.test(String(row.path)))
+    if (![row.path, row.file ?? row.path].every((name) => checkpointName.test(String(name))))
       throw refused('it names a file that is none of ours');
     const path = join(dirname(db.file), 'runs', String(run), String(row.path));
     insert(db, 'artifact', { ...row, run, path });

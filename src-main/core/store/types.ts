@@ -113,11 +113,23 @@ export interface ClockPair {
   utc: number;
 }
 
+/** Tensors of a run with the JSON files that point to them. */
 export interface Checkpoint {
+  /** Milliseconds since 1970. */
+  at: number | null;
   epoch: number;
   step: number;
-  path: string;
+  /** Of the JSON files. */
+  paths: string[];
+  /** Of the tensors, beside them. */
+  file: string | null;
+  sha256: string | null;
   bytes: number;
+}
+
+/** One JSON file of a checkpoint, as it is kept. */
+export interface CheckpointRow extends Omit<Checkpoint, 'paths'> {
+  path: string;
 }
 
 /** One run taken from a CSV file. */

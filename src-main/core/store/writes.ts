@@ -527,21 +527,28 @@ export function addNote(
 
 export function addCheckpoint(db: WritableDb, id: number, checkpoint: Checkpoint): void {
   exists(db, id);
-  const { epoch, step, path, bytes } = checkpoint;
-  db.run(
-    `insert into artifact (run, kind, epoch, step, path, bytes) values (?, 'checkpoint', ?, ?, ?, ?)
-     on conflict do update set epoch = excluded.epoch, step = excluded.step, bytes = excluded.bytes`,
-    id,
-    epoch,
-    step,
-    path,
-    bytes,
-  );
+  const { at, epoch, step, paths, file, sha256, bytes } = checkpoint;
+  for (const path of paths)
+    db.run(
+      `insert into artifact (run, kind, epoch, step, path, bytes, file, sha256, written_ms)
+       values (?, 'checkpoint', ?, ?, ?, ?, ?, ?, ?)
+       on conflict do update set epoch = excluded.epoch, step = excluded.step, bytes = excluded.bytes,
+         file = excluded.file, sha256 = excluded.sha256, written_ms = excluded.written_ms`,
+      id,
+      epoch,
+      step,
+      path,
+      bytes,
+      file,
+      sha256,
+      at,
+    );
 }
 
-/** The files are gone. */
-export function removeCheckpoint(db: WritableDb, id: number, path: string): void {
-  db.run(`delete from artifact where run = ? and kind = 'checkpoint' and path = ?`, id, path);
+/** Their files are gone. */
+export function removeCheckpoints(db: WritableDb, id: number, paths: string[]): void {
+  for (const path of paths)
+    db.run(`delete from artifact where run = ? and kind = 'checkpoint' and path = ?`, id, path);
 }
 
 // --- what the meter says -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
 import { totals } from './005-totals.ts';
 import { curves } from './006-curves.ts';
+import { checkpoints } from './008-checkpoints.ts';
 import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
 
@@ -15,6 +16,7 @@ export const migrations: readonly string[] = [
   desk,
   totals,
   curves,
+  checkpoints,
   pictures,
   predictions,
 ];
