@@ -11,25 +11,36 @@ export type Smoothing = keyof typeof smoothings;
 export const smoothingLabel = (kind: Smoothing): string =>
   kind === 'off' ? '' : `moving average (EMA, ${smoothings[kind] * 100} % of the axis)`;
 
-/** @param scale in the unit of `x`; a missing value stays missing and carries no weight */
-export function movingAverage(
-  x: readonly number[],
-  y: readonly (number | null)[],
-  scale: number,
-): { x: readonly number[]; y: (number | null)[] } {
-  let sum = 0;
-  let weight = 0;
-  let last = x[0] ?? 0;
-  const smooth: (number | null)[] = new Array<null>(x.length).fill(null);
-  for (let i = 0; i < x.length; i++) {
-    const value = y[i] ?? null;
-    if (value === null) continue;
-    const at = x[i] ?? last;
-    const decay = scale > 0 ? Math.exp(-Math.max(0, at - last) / scale) : 0;
-    last = at;
-    sum = sum * decay + value;
-    weight = weight * decay + 1;
-    smooth[i] = sum / weight;
+/** Carried on where a series has grown: a value never depends on what comes after it. */
+export class MovingAverage {
+  readonly #scale: number;
+  readonly #smooth: (number | null)[] = [];
+  #sum = 0;
+  #weight = 0;
+  #last = 0;
+
+  /** @param scale in the unit of `x` */
+  constructor(scale: number) {
+    this.#scale = scale;
   }
-  return { x, y: smooth };
+
+  /** As long as `x`, to be read until the next call; a missing value stays missing and carries no weight. */
+  extend(x: readonly number[], y: readonly (number | null)[]): readonly (number | null)[] {
+    const smooth = this.#smooth;
+    for (let i = smooth.length; i < x.length; i++) {
+      const value = y[i] ?? null;
+      if (value === null) {
+        smooth.push(null);
+        continue;
+      }
+      const at = x[i] ?? this.#last;
+      const distance = this.#weight > 0 ? Math.max(0, at - this.#last) : 0;
+      const decay = this.#scale > 0 ? Math.exp(-distance / this.#scale) : 0;
+      this.#last = at;
+      this.#sum = this.#sum * decay + value;
+      this.#weight = this.#weight * decay + 1;
+      smooth.push(this.#sum / this.#weight);
+    }
+    return smooth;
+  }
 }
