@@ -5,6 +5,7 @@
 import type { PowerSeries, Series, XAxis } from '../../contract.ts';
 import { joulesPerWh } from '../energy/account.ts';
 import { SampleFlag } from '../../meter/messages.ts';
+import { columnWidth } from './column-width.ts';
 import type { ReadableDb } from './database.ts';
 import {
   componentsOf,
@@ -155,13 +156,14 @@ function thinned(
 
   let [from, to] = [Infinity, -Infinity];
   for (const [x] of rows) [from, to] = [Math.min(from, x), Math.max(to, x)];
-  const span = to - from || 1;
+  const size = columnWidth(to - from, width);
+  const columns = Math.floor((to - from) / size) + 1;
   /** Per column, the rows with the lowest and the highest value; -1: no row yet. */
-  const low = new Int32Array(width).fill(-1);
-  const high = new Int32Array(width).fill(-1);
+  const low = new Int32Array(columns).fill(-1);
+  const high = new Int32Array(columns).fill(-1);
   const means: { column: number; n: number; sum: Point & { y: number } }[] = [];
   rows.forEach(([x, y, segment, t], i) => {
-    const column = Math.min(width - 1, Math.floor(((x - from) * width) / span));
+    const column = Math.floor((x - from) / size);
     if (low[column]! < 0 || y < rows[low[column]!]![1]) low[column] = i;
     if (high[column]! < 0 || y > rows[high[column]!]![1]) high[column] = i;
     if (!wantsMeans) return;
@@ -194,7 +196,7 @@ export function power(db: ReadableDb, run: number, width: number): PowerSeries {
   if (windows.length === 0) return { components: [] };
   const start = runSeconds({ segment: windows[0]!.segment, t: windows[0]!.from });
   const last = windows.at(-1)!;
-  const bucket = Math.max(1e-6, runSeconds({ segment: last.segment, t: last.to }) - start) / width;
+  const bucket = columnWidth(runSeconds({ segment: last.segment, t: last.to }) - start, width);
 
   /** Wh of earlier segments by component. */
   const before = new Map<string, number>();

@@ -2,7 +2,7 @@
 import { xAxisNames, type XAxis } from '../../../src-main/contract.ts';
 import { plainTick } from './plot.ts';
 
-interface Axis {
+export interface Axis {
   label: string;
   title: string;
   format: (x: number) => string;
@@ -17,6 +17,13 @@ export const xAxes: Record<XAxis, Axis> = {
   wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
   co2: { label: 'Emissions', title: 'Emissions (gCO2e)', format: plainTick, step: null },
 };
+
+/** An axis as a chart takes it. */
+export const along = ({ title, format, step }: Axis) => ({
+  xTitle: title,
+  formatX: format,
+  stepX: step,
+});
 
 /** Seconds as `1:05` or `1:02:05`. */
 export function clock(seconds: number): string {

@@ -1,7 +1,8 @@
 /** Eight charts' data: half of them stacks of three, half of them a noisy line. */
 import { rangeOf, type Line } from '../../../src-renderer/lib/chart/plot.ts';
 import { ahead, type Range } from '../../../src-renderer/lib/chart/range.ts';
-import { thin } from '../../../src-renderer/lib/chart/thin.ts';
+import { Thinner } from '../../../src-renderer/lib/chart/thin.ts';
+import { columnWidth } from '../../../src-main/core/store/column-width.ts';
 
 /**
  * How the lines of an update come: `grown` by a point at their end; `sent` by a host that thinned them, as
@@ -19,8 +20,13 @@ export interface EightChart {
 const colours = ['var(--ram)', 'var(--cpu)', 'var(--gpu)'];
 const wave = (i: number, k: number) =>
   100 + 20 * k + 10 * Math.sin(i / 300) + ((i * 7919) % 101) / 20;
-/** What the host thins to: columns, two points each. */
+/** What the host thins to: columns at most, two points each. */
 const sentColumns = 900;
+/** As `core/store/series.ts` does. */
+function sent({ x, y }: Pick<Line, 'x' | 'y'>) {
+  const width = columnWidth(x.length - 1, sentColumns);
+  return new Thinner([0, width * sentColumns], sentColumns).extend(x, y, x.length);
+}
 
 export function createState(points: number, way: Way) {
   let updates = 0;
@@ -43,7 +49,7 @@ export function createState(points: number, way: Way) {
         ...rest,
         lines: lines.map((line) => ({
           ...line,
-          ...(way === 'sent' && thin(line.x, line.y, sentColumns)),
+          ...(way === 'sent' && sent(line)),
         })),
         xRange: way === 'moved' ? [from, to * (1 + updates / 100)] : ahead([from, to]),
       };
