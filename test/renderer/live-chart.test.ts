@@ -46,7 +46,13 @@ const look: ChartLook = {
   stepX: null,
   marks: [],
 };
-const usual: ChartChoice = { smoothing: 'medium', log: false, fromZero: false, clip: false };
+const usual: ChartChoice = {
+  smoothing: 'medium',
+  average: 'ema',
+  log: false,
+  fromZero: false,
+  clip: false,
+};
 
 const chartIn = (element: Element) => {
   const canvas = element.querySelector('canvas');

@@ -30,7 +30,13 @@ const look: ChartLook = {
   stepX: null,
   marks: [],
 };
-const usual: ChartChoice = { smoothing: 'off', log: false, fromZero: false, clip: false };
+const usual: ChartChoice = {
+  smoothing: 'off',
+  average: 'ema',
+  log: false,
+  fromZero: false,
+  clip: false,
+};
 const line = (y: (number | null)[], more: Partial<Line> = {}): Line => ({
   key: 'a',
   label: 'A',

@@ -192,8 +192,7 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
       boxPadding: 4,
       itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
       callbacks: {
-        title: ([item]) =>
-          item ? `${now().look.xTitle}: ${now().look.formatX(item.parsed.x ?? 0)}` : '',
+        title: ([item]) => (item ? placeText(now(), item.parsed.x ?? 0) : ''),
         label: ({ datasetIndex, dataIndex }) => {
           const { plot } = now();
           const line = plot.lines[datasetIndex];
@@ -205,11 +204,17 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
   };
 }
 
+/** `Step: 120`: whole, or to a thousandth of what is shown. A column has no finer place. */
+function placeText({ plot, look }: Pick<Drawn, 'plot' | 'look'>, x: number): string {
+  const unit = Math.min(1, 10 ** Math.floor(Math.log10((plot.x.max - plot.x.min) / 1000)));
+  return `${look.xTitle}: ${look.formatX(Math.round(x / unit) * unit)}`;
+}
+
 /** What the crosshair reads, largest first: for those who cannot see it. */
 export function readout(chart: LineChart): string {
   const found = drawn.get(chart);
   if (!found) return '';
-  const { plot, look } = found;
+  const { plot } = found;
   const items = chart.getActiveElements().flatMap(({ datasetIndex, index }) => {
     const line = plot.lines[datasetIndex];
     const [value, x] = [line?.own[index], line?.x[index]];
@@ -220,5 +225,5 @@ export function readout(chart: LineChart): string {
   const values = items
     .sort((a, b) => b.value - a.value)
     .map(({ label, value }) => `${label} ${yText(value, plot.scale)}`);
-  return `${look.xTitle}: ${look.formatX(first.x)}. ${values.join(', ')}.`;
+  return `${placeText(found, first.x)}. ${values.join(', ')}.`;
 }

@@ -5,9 +5,9 @@
  */
 import type { Line } from './plot.ts';
 import { indicesIn, type Range } from './range.ts';
-import { MovingAverage } from './smooth.ts';
+import { centredAverage, centredColumns, MovingAverage, type Average } from './smooth.ts';
 import { ColumnMeans } from './stack.ts';
-import { asTheyAre, Thinner, type Points } from './thin.ts';
+import { asTheyAre, thin, Thinner, type Points } from './thin.ts';
 
 type Source = Pick<Line, 'x' | 'y' | 'mean'>;
 
@@ -18,6 +18,7 @@ export class LineMemory {
   readonly #thinner = new Kept<Thinner>();
   readonly #curve = new Kept<Thinner>();
   readonly #average = new Kept<MovingAverage>();
+  readonly #centred = new Kept<ColumnMeans>();
   readonly #means = new Kept<ColumnMeans>();
 
   constructor(source: Source) {
@@ -44,11 +45,25 @@ export class LineMemory {
     return this.#thin(this.#thinner, x, y, range, columns);
   }
 
-  /** The moving average over all of the line, thinned. @param scale in the unit of x */
-  smoothed(scale: number, range: Range, columns: number): Points {
-    const { x, y } = this.#source.mean ?? this.#source;
-    const average = this.#average.of(`${scale}`, () => new MovingAverage(scale));
-    return this.#thin(this.#curve, x, average.extend(x, y), range, columns, `${scale}`);
+  /**
+   * Of all of the line, thinned.
+   * @param scale in the unit of x
+   * @param full all of x: what is shown of it does not change the average
+   */
+  smoothed(kind: Average, scale: number, full: Range, shown: Range, columns: number): Points {
+    const source = this.#source.mean ?? this.#source;
+    const { x, y } = source;
+    if (kind === 'ema') {
+      const average = this.#average.of(`${scale}`, () => new MovingAverage(scale));
+      return this.#thin(this.#curve, x, average.extend(x, y), shown, columns, `${scale}`);
+    }
+    const means = this.#centred
+      .of(`${full}`, () => new ColumnMeans(full, centredColumns))
+      .extend(source, x.length);
+    const perColumn = (full[1] - full[0]) / centredColumns;
+    const average = centredAverage(means, kind, scale / perColumn);
+    const [first, end] = indicesIn(average.x, shown);
+    return thin(average.x.slice(first, end), average.y.slice(first, end), columns);
   }
 
   columnMeans(range: Range, n: number): ColumnMeans {

@@ -7,7 +7,7 @@ import type { Provenance } from '../../../src-main/contract.ts';
 import { scaled, siScale, type Scale } from '../format/number.ts';
 import { PlotMemory, type LineMemory } from './line-memory.ts';
 import { indicesIn, type Range } from './range.ts';
-import { smoothingLabel, smoothings, type Smoothing } from './smooth.ts';
+import { smoothingLabel, smoothings, type Average, type Smoothing } from './smooth.ts';
 import { stackOf } from './stack.ts';
 import type { Points } from './thin.ts';
 import { linearTicks, logTicks, niceStep, type Ticks } from './ticks.ts';
@@ -60,6 +60,7 @@ export interface ChartLook {
 /** What a person chose for a chart. */
 export interface ChartChoice {
   smoothing: Smoothing;
+  average: Average;
   log: boolean;
   fromZero: boolean;
   /** The y axis leaves out the outermost hundredth of the values on either side. */
@@ -144,9 +145,12 @@ export function plotOf(
   const remarks: string[] = [];
   const drawn = look.stacked
     ? stacked(lines, memories, shown, columns)
-    : plain(lines, memories, choice.smoothing, full, shown, columns);
+    : plain(lines, memories, choice, full, shown, columns);
   const smooth = drawn.some(({ raw }) => raw);
-  if (smooth) remarks.push(`Strong line: ${smoothingLabel(choice.smoothing)}; faint: as recorded.`);
+  if (smooth)
+    remarks.push(
+      `Strong line: ${smoothingLabel(choice.average, choice.smoothing)}; faint: as recorded.`,
+    );
   for (const one of drawn)
     if (scale.factor !== 1)
       one.y = one.y.map((value) => (value === null ? null : value * scale.factor));
@@ -188,7 +192,7 @@ function wholeStep(span: number, { xTitle }: ChartLook): number {
 function plain(
   lines: readonly Line[],
   memories: readonly LineMemory[],
-  smoothing: Smoothing,
+  { smoothing, average }: ChartChoice,
   full: Range,
   shown: Range,
   columns: number,
@@ -200,7 +204,7 @@ function plain(
     if (smoothing === 'off' || line.edge || line.x.length < sparse)
       return [{ ...recorded, raw: false }];
     const scale = smoothings[smoothing] * (full[1] - full[0]);
-    const curve = memory.smoothed(scale, shown, columns);
+    const curve = memory.smoothed(average, scale, full, shown, columns);
     return [
       { ...recorded, raw: true },
       { ...recorded, ...curve, own: curve.y, label: `${line.label}, smoothed`, raw: false, smoothed: true }, // prettier-ignore
