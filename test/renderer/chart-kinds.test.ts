@@ -188,7 +188,7 @@ describe('a band', () => {
     const { screen, chart } = await shown({ ...look, title: 'Band', lines, fromZero: true });
     const legend = [...screen.container.querySelectorAll('.legend li')];
     expect(legend.map(({ textContent }) => textContent.trim())).toEqual(['Group (n = 3)']);
-    const [inside, mean, outside] = [45, 50, 20].map((y) => colourAt(chart, 50.5, y)[3]!);
+    const [inside, mean, outside] = [45, 50, 25].map((y) => colourAt(chart, 50.5, y)[3]!);
     expect(inside).toBeGreaterThan(20);
     expect(inside).toBeLessThan(100);
     expect(mean).toBeGreaterThan(inside!);
@@ -204,16 +204,20 @@ describe('the ribbon of phases', () => {
     const screen = await render(PhaseRibbon, {
       phases: [phase('train', 0, 50, 0.5), phase('evaluate', 50, null, null)],
       range: [25, 75] as const,
+      now: 70,
       toAxis: (time: number) => time,
     });
     const bands = [...screen.container.querySelectorAll<HTMLElement>('.ribbon span')];
     expect(bands.map(({ style }) => [style.left, style.width])).toEqual([
       ['0%', '50%'],
-      ['50%', '50%'],
+      ['50%', '40%'],
     ]);
     expect(bands[0]!.title).toBe('Train, epoch 1: 50 s, 0.500 Wh (1.80 kJ), 36.0 W');
     expect(bands[1]!.title).toMatch(/^Validate, epoch 1: under way, energy not read/);
     await expect.element(screen.getByRole('img', { name: /^Phases: Train/ })).toBeVisible();
+    // begun after the last step: it has no place among the steps yet
+    await screen.rerender({ toAxis: (time: number) => (time < 50 ? time : null) });
+    expect(screen.container.querySelectorAll('.ribbon span')).toHaveLength(1);
   });
 });
 

@@ -38,13 +38,18 @@ describe('an empty chart', () => {
   });
 
   it('says what is waited for before the first step', () => {
-    const measuring = detail((own) => {
-      own.phases = [{ name: 'baseline', epoch: null, from: -10, to: null, wh: null, byKind: {} }];
-    });
+    const measuring = detail(({ summary }) => (summary.status = 'baseline'));
     expect(promiseOfLoss(measuring)).toMatch(/; idle power is being measured first\.$/);
-    const training = detail((own) => {
-      own.phases = [{ name: 'baseline', epoch: null, from: -10, to: 0, wh: null, byKind: {} }];
+    const compiling = detail((own) => {
+      const span = { epoch: null, wh: null, byKind: {} };
+      own.summary.status = 'running';
+      own.phases = [
+        { name: 'prepare', from: 0, to: 2, ...span },
+        { name: 'compile', from: 2, to: null, ...span },
+      ];
     });
-    expect(promiseOfLoss(training)).toMatch(/with the first steps\.$/);
+    expect(promiseOfLoss(compiling)).toMatch(/; the training step is being compiled\.$/);
+    compiling.phases[1]!.to = 3;
+    expect(promiseOfLoss(compiling)).toMatch(/with the first steps\.$/);
   });
 });

@@ -134,9 +134,10 @@ const path = (points: readonly [number, number][], { placeX, placeY }: Pen): str
   points.map(([x, y], i) => `${i ? 'L' : 'M'}${short(placeX(x))} ${short(placeY(y))}`).join('');
 
 function curve(own: PlotLine, pen: Pen, log: boolean): string {
-  const { line, raw } = own;
+  const { line, raw, smoothed } = own;
+  const light = line.faint && !smoothed;
   const colour = pen.resolve(line.colour);
-  const opacity = raw || line.edge ? 0.3 : line.faint ? 0.7 : 1;
+  const opacity = raw || line.edge ? 0.3 : light ? 0.7 : 1;
   const dash = !raw && line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : '';
   const parts = stretches(own, log ? 0 : -Infinity);
   const d = parts.map((points) => path(points, pen)).join('');
@@ -150,7 +151,7 @@ function curve(own: PlotLine, pen: Pen, log: boolean): string {
           ) // prettier-ignore
           .join('')
       : '';
-  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || line.faint ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
+  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || light ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
 }
 
 /** The ground of a band, between its edges. */

@@ -25,14 +25,16 @@ export interface LineStyle {
   dash: number[];
 }
 
-export function styleOf({ line, raw }: PlotLine, stacked: boolean): LineStyle {
+export function styleOf({ line, raw, smoothed }: PlotLine, stacked: boolean): LineStyle {
   const colour = resolveColour(line.colour);
   if (stacked)
     return { colour, fill: provenanceFill(colour, line.provenance ?? null), width: 1, dash: [] };
+  // what is smoothed stands out from what it was made of, even where that is drawn lightly
+  const light = line.faint && !smoothed;
   return {
-    colour: raw || line.edge ? fade(colour, 0.3) : line.faint ? fade(colour, 0.7) : colour,
+    colour: raw || line.edge ? fade(colour, 0.3) : light ? fade(colour, 0.7) : colour,
     fill: line.shade ? fade(colour, 0.16) : null,
-    width: raw || line.faint ? 1 : 1.6,
+    width: raw || light ? 1 : 1.6,
     dash: raw ? [] : (line.dash ?? []),
   };
 }

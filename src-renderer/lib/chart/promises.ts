@@ -44,7 +44,6 @@ function roughly(seconds: number): number {
 
 /** What stands before the first step: idle power is measured, data and model are prepared. */
 const waitsFor: Partial<Record<string, string>> = {
-  baseline: 'idle power is being measured first',
   prepare: 'data and model are being prepared',
   compile: 'the training step is being compiled',
 };
@@ -53,7 +52,10 @@ export function promiseOfLoss(detail: RunDetail | null): string {
   if (detail?.command != null) return 'The loss appears here when the command reports one.';
   const what = 'The loss of every training step appears here with the first steps';
   const phase = detail?.phases.findLast(({ to }) => to === null)?.name;
-  const wait = phase === undefined ? undefined : waitsFor[phase];
+  const wait =
+    detail?.summary.status === 'baseline'
+      ? 'idle power is being measured first'
+      : waitsFor[phase ?? ''];
   return wait ? `${what}; ${wait}.` : `${what}.`;
 }
 

@@ -40,6 +40,9 @@ export class ColumnMeans {
   readonly range: Range;
   /** Without the two beyond the range. */
   readonly n: number;
+  /** Where the points begin and end. */
+  from = Infinity;
+  to = -Infinity;
   #end: number;
 
   /** @param first index in the series of the first point that counts */
@@ -58,6 +61,8 @@ export class ColumnMeans {
     const perColumn = (to - from) / this.n || 1;
     for (; this.#end < end; this.#end++) {
       const at = x[this.#end] ?? 0;
+      this.from = Math.min(this.from, at);
+      this.to = Math.max(this.to, at);
       const inside = Math.min(this.n - 1, Math.floor((at - from) / perColumn));
       const column = 1 + (at < from ? -1 : at > to ? this.n : inside);
       const value = y[this.#end] ?? null;
@@ -84,6 +89,13 @@ export function stackOf(series: readonly ColumnMeans[]): Stack {
   const perColumn = (range[1] - range[0]) / n;
   const x: number[] = [];
   for (let column = first; column < end; column++) x.push(range[0] + (column - 0.5) * perColumn);
+  if (x.length > 1) {
+    // the area is as long as the series: its ends lie where they do, not in the middle of a column
+    const half = perColumn / 2;
+    const [from, to] = [Math.min(...series.map((one) => one.from)), Math.max(...series.map((one) => one.to))]; // prettier-ignore
+    x[0] = Math.max(x[0]! - half, Math.min(x[0]! + half, from));
+    x[x.length - 1] = Math.max(x.at(-1)! - half, Math.min(x.at(-1)! + half, to));
+  }
 
   const below = Array<number>(end - first).fill(0);
   const values = series.map((means) => valuesOf(means, first, end));
