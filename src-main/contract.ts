@@ -618,8 +618,11 @@ export interface RunDetail {
   };
 }
 
-export const xAxisNames = ['step', 'epoch', 'time', 'wh', 'co2'] as const;
-/** `wh` and `co2` (gCO2e) are cumulative since the start of the run; `time` is in s. */
+export const xAxisNames = ['step', 'epoch', 'time', 'macs', 'wh', 'co2'] as const;
+/**
+ * `macs` (multiply-accumulates of training), `wh` and `co2` (gCO2e) are cumulative since the start of the run;
+ * `time` is in s.
+ */
 export type XAxis = (typeof xAxisNames)[number];
 
 /** Thinned to at most about two points per pixel (min and max per bucket), in SQL. */

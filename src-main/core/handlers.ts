@@ -28,6 +28,7 @@ import { writeBundle } from './bundle/write.ts';
 import { besideRegion } from './energy/account.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
+import { seriesOver } from './experiments/compute-axis.ts';
 import {
   checkExperiment,
   exampleConfigs,
@@ -492,7 +493,7 @@ export function createHandlers(shop: Workshop): Handlers {
       const dir = shop.runDir(id);
       return { ...detail, log: { stdout: logPath(dir, 'stdout'), stderr: logPath(dir, 'stderr') } };
     },
-    'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
+    'runs.series': (asked) => seriesOver(store, asked),
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.export': exportFile,

@@ -14,6 +14,7 @@ import * as sampled from './sample-pages.ts';
 import * as slicing from './slice-write.ts';
 import * as joining from './slice-read.ts';
 import * as thinned from './series.ts';
+import * as tallying from './step-tally.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
 import * as writing from './writes.ts';
@@ -21,6 +22,7 @@ import * as writing from './writes.ts';
 export const reads = {
   ...reading,
   ...thinned,
+  ...tallying,
   ...intensity,
   ...pricing,
   ...values,

@@ -50,8 +50,11 @@ const evaluationColumns: Record<string, string> = {
   zeroDeltas: "m.result ->> '$.deltaSparsity.thresholded'",
 };
 
+/** The axes that stand in the database; MACs follow from the config (`experiments/compute-axis.ts`). */
+export type StoredAxis = Exclude<XAxis, 'macs'>;
+
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
-const position: Record<XAxis, string> = {
+const position: Record<StoredAxis, string> = {
   step: 'm.step',
   // a command that tells no epochs has 0, which is no place on this axis
   epoch: 'ifnull(cast(m.step as real) / r.steps_per_epoch, nullif(m.epoch, 0))',
@@ -66,7 +69,7 @@ const withMeans = (name: string) =>
 /** Before the names of what commands report. */
 const scalarPrefix = 'scalar.';
 /** Such a value has no epoch of its own: it has that of the latest step with one. */
-const scalarPosition: Record<XAxis, string> = {
+const scalarPosition: Record<StoredAxis, string> = {
   ...position,
   epoch: `ifnull(cast(m.step as real) / r.steps_per_epoch, (select nullif(e.epoch, 0) from metric e
     where e.run = m.run and e.step <= m.step order by e.step desc limit 1))`,
@@ -84,7 +87,7 @@ export function series(
   db: ReadableDb,
   run: number,
   names: string[],
-  x: XAxis,
+  x: StoredAxis,
   width: number,
 ): Series[] {
   const curves = names.map((name) => ({ name, ...curve(db, run, name, x, width) }));
@@ -117,7 +120,7 @@ interface Curve {
   means: Point[] | null;
 }
 
-function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: number): Curve {
+function curve(db: ReadableDb, run: number, name: string, x: StoredAxis, width: number): Curve {
   if (name.startsWith(scalarPrefix)) {
     const points = `select ${scalarPosition[x]} as x, m.value as y, m.segment, m.t, m.step
       from scalar m join segment s on s.id = m.segment join run r on r.id = m.run

@@ -1,5 +1,6 @@
 /** The x axes that curves can be drawn over, and how their values are written. */
-import { xAxisNames, type XAxis } from '../../../src-main/contract.ts';
+import { xAxisNames, type RunSummary, type XAxis } from '../../../src-main/contract.ts';
+import { compact } from '../format/number.ts';
 import { plainTick } from './plot.ts';
 
 export interface Axis {
@@ -14,6 +15,12 @@ export const xAxes: Record<XAxis, Axis> = {
   time: { label: 'Time', title: 'Time since start (min:s)', format: clock, step: clockStep },
   step: { label: 'Step', title: 'Step', format: plainTick, step: null },
   epoch: { label: 'Epoch', title: 'Epoch', format: plainTick, step: null },
+  macs: {
+    label: 'Compute',
+    title: 'Computed in training (MACs)',
+    format: compact,
+    step: null,
+  },
   wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
   co2: { label: 'Emissions', title: 'Emissions (gCO2e)', format: plainTick, step: null },
 };
@@ -40,6 +47,12 @@ const niceSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 export function clockStep(span: number): number {
   return niceSeconds.find((step) => span / step <= 8) ?? Math.ceil(span / 8 / 86_400) * 86_400;
 }
+
+/** Those of the axes that a run has: what an import or a command computed is not known. */
+export const axesOf = (axes: readonly XAxis[], run: RunSummary | null): XAxis[] =>
+  run !== null && (run.status === 'imported' || run.command !== null)
+    ? axes.filter((x) => x !== 'macs')
+    : [...axes];
 
 const rememberedKey = (view: string) => `hugginggreen.axis.${view}`;
 
