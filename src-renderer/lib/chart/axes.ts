@@ -18,7 +18,8 @@ export const xAxes: Record<XAxis, Axis> = {
   macs: {
     label: 'Compute',
     title: 'Computed in training (MACs)',
-    format: compact,
+    // `60 G`, not `60.0 G`: beside each other ticks need no digits that say nothing
+    format: (macs) => compact(macs).replace(/\.0+(?= )/, ''),
     step: null,
   },
   wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
