@@ -62,7 +62,7 @@ export { energyToReach } from './core/statistics/trade-off.ts';
 // the page shows means of groups that a person puts together by a search
 export { meanInterval } from './core/statistics/tests.ts';
 export { foundIou, isRight, judges } from './predictions.ts';
-export { stack, totalOf } from './stack.ts';
+export { ColumnMeans, stack, stackOf, totalOf } from './stack.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
@@ -692,8 +692,11 @@ export interface CheckpointList {
   undo: boolean;
 }
 
-export const xAxisNames = ['step', 'epoch', 'time', 'wh', 'co2'] as const;
-/** `wh` and `co2` (gCO2e) are cumulative since the start of the run; `time` is in s. */
+export const xAxisNames = ['step', 'epoch', 'time', 'macs', 'wh', 'co2'] as const;
+/**
+ * `macs` (multiply-accumulates of training), `wh` and `co2` (gCO2e) are cumulative since the start of the run;
+ * `time` is in s.
+ */
 export type XAxis = (typeof xAxisNames)[number];
 
 /** Thinned to at most about two points per pixel (min and max per bucket), in SQL. */

@@ -33,6 +33,7 @@ import { chooseHome, dataHome } from './data-home.ts';
 import { besideRegion } from './energy/account.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
+import { seriesOver } from './experiments/compute-axis.ts';
 import {
   checkExperiment,
   exampleConfigs,
@@ -586,12 +587,12 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.values': ({ keys }) => store.runValues(keys),
     'runs.metricNames': () => store.metricNames(),
     'runs.get': ({ id }) => detail(id),
-    'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
+    'runs.series': (asked) => seriesOver(store, asked),
     'runs.power': ({ id, width }) => store.power(id, width),
     'runs.pictures': ({ id }) => store.pictures(id),
     'runs.details': ({ ids }) => inOrder(ids, detail),
     'runs.curves': ({ ids, names, x, width }) =>
-      inOrder(ids, (id) => store.series(id, names, x, width)),
+      inOrder(ids, (id) => seriesOver(store, { id, names, x, width })),
     'runs.totals': ({ ids, width }) => inOrder(ids, (id) => store.totals(id, width)),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.predictions': (query) => store.predictions(query),

@@ -782,6 +782,7 @@ function seriesOf(story: Story, names: string[], axis: XAxis): Series[] {
       step: share * steps,
       epoch: share * epochs * story.done,
       time: 4 + share * (end - 4),
+      macs: share * forecastOf(story.config).trainMacs * story.done,
       wh: share * wh,
       co2: share * wh * 0.344,
     })[axis];

@@ -15,7 +15,7 @@ import {
   within,
   zoomAbout,
 } from '../../src-renderer/lib/chart/range.ts';
-import { movingAverage } from '../../src-renderer/lib/chart/smooth.ts';
+import { MovingAverage } from '../../src-renderer/lib/chart/smooth.ts';
 import { linearTicks, logTicks, niceStep } from '../../src-renderer/lib/chart/ticks.ts';
 
 const look: ChartLook = {
@@ -30,7 +30,13 @@ const look: ChartLook = {
   stepX: null,
   marks: [],
 };
-const usual: ChartChoice = { smoothing: 'off', log: false, fromZero: false, clip: false };
+const usual: ChartChoice = {
+  smoothing: 'off',
+  average: 'ema',
+  log: false,
+  fromZero: false,
+  clip: false,
+};
 const line = (y: (number | null)[], more: Partial<Line> = {}): Line => ({
   key: 'a',
   label: 'A',
@@ -43,7 +49,7 @@ const count = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 describe('smoothing', () => {
   it('leaves a constant as it is from its first point on, and a gap a gap', () => {
-    const { y } = movingAverage([0, 1, 2, 3], [5, 5, null, 5], 2);
+    const y = new MovingAverage(2).extend([0, 1, 2, 3], [5, 5, null, 5]);
     expect(y).toEqual([5, 5, null, 5]);
   });
 
@@ -52,7 +58,7 @@ describe('smoothing', () => {
     // the second half has a tenth of the points
     const uneven = dense.filter((x, i) => x <= 100 || i % 10 === 0);
     const at = (x: readonly number[]) =>
-      movingAverage(x, x.map((one) => (one < 100 ? 0 : 1)), 20).y.at(-1)!; // prettier-ignore
+      new MovingAverage(20).extend(x, x.map((one) => (one < 100 ? 0 : 1))).at(-1)!; // prettier-ignore
     expect(at(dense)).toBeGreaterThan(0.99);
     // weights are of points: within the scale of the average the sparse side is not drowned
     expect(Math.abs(at(uneven) - at(dense))).toBeLessThan(0.07);

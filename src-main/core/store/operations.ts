@@ -18,6 +18,7 @@ import * as sampled from './sample-pages.ts';
 import * as slicing from './slice-write.ts';
 import * as joining from './slice-read.ts';
 import { power, series, totals } from './series.ts';
+import * as tallying from './step-tally.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
 import * as writing from './writes.ts';
@@ -27,6 +28,7 @@ export const reads = {
   series,
   power,
   totals,
+  ...tallying,
   runsWithoutCurves: curving.runsWithoutCurves,
   ...intensity,
   ...pricing,

@@ -6,6 +6,7 @@ import type { PowerComponent, PowerSeries, RunTotals, Series, XAxis } from '../.
 import { joulesPerWh } from '../energy/account.ts';
 import { SampleFlag } from '../../meter/messages.ts';
 import { totalOf } from '../../stack.ts';
+import { columnWidth } from './column-width.ts';
 import type { ReadableDb } from './database.ts';
 import { keptCurves } from './kept-curves.ts';
 import {
@@ -27,7 +28,7 @@ interface Point {
   t: number;
 }
 /** Gram CO2e are watt-hours times the run's own mean intensity. */
-export type Axis = Exclude<XAxis, 'co2'>;
+export type Axis = Exclude<StoredAxis, 'co2'>;
 
 const stepColumns: Record<string, string> = {
   loss: 'm.loss',
@@ -52,6 +53,9 @@ const evaluationColumns: Record<string, string> = {
   attentionIdle: "m.result ->> '$.attentionIdle'",
   zeroDeltas: "m.result ->> '$.deltaSparsity.thresholded'",
 };
+
+/** The axes that stand in the database; MACs follow from the config (`experiments/compute-axis.ts`). */
+export type StoredAxis = Exclude<XAxis, 'macs'>;
 
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
 const position: Record<Axis, string> = {
@@ -86,7 +90,7 @@ export function series(
   db: ReadableDb,
   run: number,
   names: string[],
-  x: XAxis,
+  x: StoredAxis,
   width: number,
 ): Series[] {
   const axis = x === 'co2' ? 'wh' : x;
@@ -219,17 +223,18 @@ function thinned(rows: readonly Row[], own: number, width: number, wantsMeans: b
     return { points: all.map(pointOf), means: null };
   }
 
-  const span = to - from || 1;
+  const size = columnWidth(to - from, width);
+  const columns = Math.floor((to - from) / size) + 1;
   /** Per column, the rows with the lowest and the highest value; -1: no row yet. */
-  const low = new Int32Array(width).fill(-1);
-  const high = new Int32Array(width).fill(-1);
+  const low = new Int32Array(columns).fill(-1);
+  const high = new Int32Array(columns).fill(-1);
   const means: { column: number; n: number; sum: Point & { y: number } }[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     const [x, segment, t] = row;
     const y = row[own]!;
     if (x === null || y === null) continue;
-    const column = Math.min(width - 1, Math.floor(((x - from) * width) / span));
+    const column = Math.floor((x - from) / size);
     if (low[column]! < 0 || y < rows[low[column]!]![own]!) low[column] = i;
     if (high[column]! < 0 || y > rows[high[column]!]![own]!) high[column] = i;
     if (!wantsMeans) continue;
@@ -302,7 +307,7 @@ export function tracesOf(db: ReadableDb, windows: readonly Interval[], width: nu
   const [first, last] = [windows[0], windows.at(-1)];
   if (!first || !last) return traces;
   const start = runSeconds({ segment: first.segment, t: first.from });
-  const bucket = Math.max(1e-6, runSeconds({ segment: last.segment, t: last.to }) - start) / width;
+  const bucket = columnWidth(runSeconds({ segment: last.segment, t: last.to }) - start, width);
 
   /** Wh of earlier segments by component. */
   const before = new Map<string, number>();

@@ -59,7 +59,7 @@ export function chartSvg(plot: Plot, look: ChartLook, sheet: Sheet): string {
   const yTitle = unit ? `${look.quantity} (${unit})` : look.quantity;
   const middle = (plotTop + plotBottom) / 2;
   const lines = plot.stacked
-    ? plot.lines.map((line, i) => area(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }, i)) // prettier-ignore
+    ? plot.lines.map((line, i) => area(line, plot.scale.factor, { placeX, placeY, resolve, id }, i))
     : plot.lines.map(
         (line, i) =>
           shade(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }) +
@@ -134,9 +134,10 @@ const path = (points: readonly [number, number][], { placeX, placeY }: Pen): str
   points.map(([x, y], i) => `${i ? 'L' : 'M'}${short(placeX(x))} ${short(placeY(y))}`).join('');
 
 function curve(own: PlotLine, pen: Pen, log: boolean): string {
-  const { line, raw } = own;
+  const { line, raw, smoothed } = own;
+  const light = line.faint && !smoothed;
   const colour = pen.resolve(line.colour);
-  const opacity = raw || line.edge ? 0.3 : line.faint ? 0.7 : 1;
+  const opacity = raw || line.edge ? 0.3 : light ? 0.7 : 1;
   const dash = !raw && line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : '';
   const parts = stretches(own, log ? 0 : -Infinity);
   const d = parts.map((points) => path(points, pen)).join('');
@@ -150,7 +151,7 @@ function curve(own: PlotLine, pen: Pen, log: boolean): string {
           ) // prettier-ignore
           .join('')
       : '';
-  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || line.faint ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
+  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || light ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
 }
 
 /** The ground of a band, between its edges. */
@@ -162,16 +163,18 @@ function shade(own: PlotLine, below: PlotLine | null, pen: Pen): string {
   return `<path d="${outline}" fill="${pen.resolve(own.line.colour)}" fill-opacity="0.16"/>`;
 }
 
-/** From the line below it, or from zero, up to its own. */
-function area(own: PlotLine, below: PlotLine | null, pen: Pen, index: number): string {
-  const colour = pen.resolve(own.line.colour);
-  const floor = new Map(below?.x.map((at, i) => [at, below.y[i] ?? null]));
-  return stretches(own)
+/** From its own value below its top up to the top: the series below it may be missing there. */
+function area(shown: PlotLine, factor: number, pen: Pen, index: number): string {
+  const { line, x, own } = shown;
+  const colour = pen.resolve(line.colour);
+  const provenance = line.provenance ?? null;
+  const values = new Map(x.map((at, i) => [at, (own[i] ?? 0) * factor]));
+  return stretches(shown)
     .map((points) => {
-      const back = points.map(([x]): [number, number] => [x, floor.get(x) ?? 0]).reverse();
-      const line = path(points, pen);
-      const outline = `${line}${path(back, pen).replace('M', 'L')}z`;
-      return `<path d="${outline}" fill="${fill(own.line.provenance ?? null, colour, pen.id, index)}" fill-opacity="${fillOpacity(own.line.provenance ?? null)}"/><path d="${line}" fill="none" stroke="${colour}"/>`;
+      const back = points.map(([at, top]): [number, number] => [at, top - (values.get(at) ?? 0)]);
+      const edge = path(points, pen);
+      const outline = `${edge}${path(back.reverse(), pen).replace('M', 'L')}z`;
+      return `<path d="${outline}" fill="${fill(provenance, colour, pen.id, index)}" fill-opacity="${fillOpacity(provenance)}"/><path d="${edge}" fill="none" stroke="${colour}"/>`;
     })
     .join('');
 }

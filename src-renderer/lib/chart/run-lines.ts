@@ -108,9 +108,11 @@ export const drawable = (lines: readonly Line[]): boolean =>
 export const hasCurves = (series: SeriesByName, power: PowerSeries): boolean =>
   drawable([...lossLines(series), ...f1Lines(series), ...powerLines(power, 'watts')]);
 
+/** What the lines show, in a sentence; `F1` as a unit: shares. Edges of bands are left out. */
 export function finding(lines: readonly Line[], unit: string): string {
-  if (lines.length === 0) return 'Nothing to show yet.';
-  const parts = lines.map(({ label, y }) => {
+  const told = lines.filter(({ edge }) => !edge);
+  if (told.length === 0) return 'Nothing to show yet.';
+  const parts = told.map(({ label, y }) => {
     const known = y.filter((value) => value !== null);
     const [first, last] = [known[0], known.at(-1)];
     if (first === undefined || last === undefined) return `${label}: no readings`;
