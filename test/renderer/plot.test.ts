@@ -75,6 +75,24 @@ describe('smoothing', () => {
     expect(stacked.lines).toHaveLength(1);
   });
 
+  it.each(['mean', 'gaussian'] as const)('looks both ways with a %s, and says so', (average) => {
+    const step = line(count(1000).map((i) => (i < 500 ? 0 : i === 700 ? null : 10)));
+    const choice = { ...usual, smoothing: 'medium', average } as const;
+    const { lines, remarks } = plotOf([step], look, choice, null, 1000);
+    const smooth = lines[1]!;
+    const at = (x: number) => smooth.y[smooth.x.findIndex((one) => one >= x)];
+    // 2 % of the axis are 20 steps: before the jump it is felt, far from it and at both ends it is not
+    expect(at(495)).toBeGreaterThan(2);
+    expect(at(505)).toBeLessThan(8);
+    [at(0), at(400)].forEach((value) => expect(value).toBe(0));
+    [at(600), smooth.y.at(-1)].forEach((value) => expect(value).toBeCloseTo(10, 9));
+    expect(smooth.y).toContain(null);
+    expect(remarks.join()).toContain(average === 'mean' ? 'running mean (± 2 %' : 'Gaussian');
+    // a zoom shows the same curve, not another one
+    const zoomed = plotOf([step], look, choice, [480, 520], 1000).lines[1]!;
+    zoomed.x.forEach((x, i) => expect(zoomed.y[i]).toBeCloseTo(at(x)!, 9));
+  });
+
   it('takes the means where a curve holds only its extremes', () => {
     const y = count(200).map((i) => (i % 2 ? 10 : 0));
     const skewed = line(y, { mean: { x: count(100), y: Array<number>(100).fill(2) } });

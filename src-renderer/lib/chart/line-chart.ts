@@ -93,20 +93,24 @@ export function drawPlot(chart: LineChart, plot: Plot, look: ChartLook) {
   const marked = setOverlay(chart, { marks: look.marks, ink, soft });
   joinCrosshair(chart, look.group, soft);
 
-  if (anew || !sameAxes(before.plot, plot)) chart.update('none');
-  const read = readAgain(chart);
   if (anew || !sameAxes(before.plot, plot)) {
-    if (read) chart.draw();
-  } else if (read || marked || plot.lines.some(isMarked)) chart.draw();
-  else paintChange(chart, changedFrom(before.plot, plot));
+    chart.update('none');
+    if (readAgain(chart)) chart.draw();
+    return;
+  }
+  const from = changedFrom(before.plot, plot);
+  const read = readAgain(chart);
+  if (from === null && !marked) return;
+  // marks of readings lie over the edge of the plot, and a tooltip may lie anywhere
+  if (marked || read || (!plot.stacked && plot.lines.some(isMarked))) chart.draw();
+  else paintFrom(chart, from!);
 }
 
 const sameAxes = (a: Plot, b: Plot): boolean =>
   (['x', 'y'] as const).every((axis) => a[axis].min === b[axis].min && a[axis].max === b[axis].max);
 
 /** The part of the plot from a value of x on. */
-function paintChange(chart: LineChart, from: number | null) {
-  if (from === null) return;
+function paintFrom(chart: LineChart, from: number) {
   const { ctx, chartArea, scales } = chart;
   const { left, right, top, bottom } = chartArea;
   const start = Math.max(left, Math.floor(scales.x!.getPixelForValue(from)) - 2);

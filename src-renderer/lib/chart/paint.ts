@@ -42,9 +42,9 @@ export function styleOf({ line, raw, smoothed }: PlotLine, stacked: boolean): Li
 /** Single readings are marked each. */
 export const isMarked = ({ x, line }: PlotLine): boolean => x.length < sparse && !line.faint;
 /** Radius of such a mark, in pixels. */
-export const markRadius = 2;
+const markRadius = 2;
 
-export interface Sheet {
+interface Sheet {
   ctx: CanvasRenderingContext2D;
   area: PlotArea;
   plot: Plot;
@@ -74,7 +74,8 @@ export function paintPlot({ ctx, area, plot, styles, colours }: Sheet, from = ar
   ctx.stroke();
 
   // the first and last marks lie on the edge of the plot and are whole there
-  const spill = plot.lines.some(isMarked) ? 2 * markRadius : 0;
+  const whole = plot.x.min <= plot.full[0] && plot.x.max >= plot.full[1];
+  const spill = whole && !plot.stacked && plot.lines.some(isMarked) ? 2 * markRadius : 0;
   const start = from > left ? from : left - spill;
   clipTo(ctx, { left: start, right: right + spill, top: top - spill, bottom: bottom + spill });
   /** A little more than the strip: joints reach into it. */
