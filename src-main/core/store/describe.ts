@@ -91,6 +91,7 @@ const elsewhere = [
   'train',
   'compute',
   'energy',
+  'budget',
 ];
 /** Sections that count in some recipes only. */
 const ofRecipes: Record<string, (recipe: ExperimentConfig['train']['recipe']) => boolean> = {
@@ -175,6 +176,8 @@ export function groupOf(config: ExperimentConfig): string {
     // which of a machine's cards it ran on makes it no other experiment, as another machine does not
     compute: { ...config.compute, gpu: undefined },
     energy: { region, pue: pue ?? 1, baselineSeconds },
+    // how far it may go is no part of what it is
+    budget: undefined,
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);
 }

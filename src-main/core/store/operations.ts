@@ -14,6 +14,7 @@ import * as sampled from './sample-pages.ts';
 import * as slicing from './slice-write.ts';
 import * as joining from './slice-read.ts';
 import * as thinned from './series.ts';
+import { spentSince } from './spent.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
 import * as writing from './writes.ts';
@@ -30,6 +31,7 @@ export const reads = {
   ...sampled,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
+  spentSince,
 };
 export const operations = {
   ...reads,
