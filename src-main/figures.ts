@@ -3,37 +3,44 @@
 /** Low and high end. */
 export type Range = readonly [low: number, high: number];
 
+/** From which size on; `0.84 Wh` reads better than `840 mWh`. */
 const prefixes = [
-  [1e6, 'M'],
-  [1e3, 'k'],
-  [1, ''],
-  [1e-3, 'm'],
-  [1e-6, 'µ'],
+  { from: 1e6, factor: 1e6, prefix: 'M' },
+  { from: 1e3, factor: 1e3, prefix: 'k' },
+  { from: 1e-2, factor: 1, prefix: '' },
+  { from: 1e-5, factor: 1e-3, prefix: 'm' },
+  { from: 0, factor: 1e-6, prefix: 'µ' },
 ] as const;
+const none = prefixes[2];
+/** `kimg/s` is no unit. */
+const prefixed = ['W', 'Wh', 'gCO2e'];
 
-/** Emissions are told in grams: `kgCO2e` above, no `mgCO2e` below. */
-const prefixOf = (size: number, unit: string) =>
-  prefixes.find(([factor]) => size >= factor && !(unit === 'gCO2e' && factor < 1)) ??
-  prefixes.at(unit === 'gCO2e' ? 2 : -1)!;
+/** Emissions have none below a gram: milligrams of an estimate would promise too much. */
+const prefixOf = (size: number, unit: string) => {
+  const found = prefixes.find(({ from }) => size >= from)!;
+  const plain = size === 0 || !prefixed.includes(unit);
+  return plain || (unit === 'gCO2e' && found.factor < 1) ? none : found;
+};
 
 /** `41 W`, `0.84 Wh`, `1.2 kWh`, `212 W`: so many digits, and all before the point. */
 export function figure(value: number, unit: string, digits = 2): string {
   const size = Math.abs(value);
   // what rounds up to the next prefix is told with it
-  const [factor, prefix] = size === 0 ? [1, ''] : prefixOf(Number(size.toPrecision(digits)), unit);
+  const { factor, prefix } = prefixOf(Number(size.toPrecision(digits)), unit);
   return `${rounded(value / factor, digits)} ${prefix}${unit}`;
 }
 
 function rounded(value: number, digits: number): string {
   if (value === 0) return '0';
-  const decimals = digits - 1 - Math.floor(Math.log10(Math.abs(value)));
+  const size = Math.abs(Number(value.toPrecision(digits)));
+  const decimals = digits - 1 - Math.floor(Math.log10(size));
   return value.toFixed(Math.max(0, decimals));
 }
 
 /** `0.5 of 2 kWh`: both in the unit of the second. */
 export function share(used: number | null, limit: number, unit: string): string {
   if (unit === 's') return `${used === null ? '–' : span(used)} of ${span(limit)}`;
-  const [factor, prefix] = prefixOf(limit, unit);
+  const { factor, prefix } = prefixOf(limit, unit);
   // `2`, not `2.0`: a limit is exact
   const of = Number((limit / factor).toPrecision(6));
   return `${used === null ? '–' : rounded(used / factor, 2)} of ${of} ${prefix}${unit}`;
@@ -62,7 +69,7 @@ export function spanRange([low, high]: Range): string {
     const [a, b] = [Math.floor(from / size), Math.ceil(to / size)];
     // a minute that both ends round to is one figure
     const near = Math.round((from + to) / 2 / size);
-    return to - from <= size ? `${near} ${unit}` : `${a}-${b} ${unit}`;
+    return to - from <= size / 2 ? `${near} ${unit}` : `${a}-${b} ${unit}`;
   }
   const [a, b] = [span(from), span(to)];
   return a === b ? a : `${a} - ${b}`;
@@ -71,7 +78,7 @@ export function spanRange([low, high]: Range): string {
 /** `0.84-0.97 Wh`; one figure where both ends read alike. */
 export function figureRange([low, high]: Range, unit: string): string {
   if (unit === 's') return spanRange([low, high]);
-  const [factor, prefix] = prefixOf(high, unit);
+  const { factor, prefix } = prefixOf(high, unit);
   const [a, b] = [rounded(low / factor, 2), rounded(high / factor, 2)];
   return `${a === b ? a : `${a}-${b}`} ${prefix}${unit}`;
 }

@@ -4,9 +4,9 @@
  *
  * What is to come is counted by kind (steps of this and of later stages, validations, checkpoints, the
  * test), each at the time that it took so far, or, before it was seen once, at the time that a rehearsal or
- * the operations of the model let expect. Steps stay an interval of at least ± 15 % until two epochs of
+ * the operations of the model let expect. Steps stay an interval of at least ± 25 % until two epochs of
  * their stage are done. Before the first steps the forecast stands in. What is shown glides to what is
- * reckoned, by a tenth of the time to go each second at most.
+ * reckoned, by a twentieth of the time to go each second at most.
  */
 import type { Estimate, Events } from '../../contract.ts';
 import type { Range } from '../../figures.ts';
@@ -15,8 +15,9 @@ import type { RunPlan, StagePlan } from './run-plan.ts';
 /** Active seconds of the run, as `time` of the events. */
 type Seconds = number;
 
-/** Half widths of the pace of steps, as shares. */
-const unsettled = 0.15;
+/** Half widths of the pace of steps, as shares: of the first few, until it is settled, and in the end. */
+const ofOne = 0.6;
+const unsettled = 0.25;
 const settled = 0.05;
 /** Epochs of a stage after which its pace is known. */
 const settledEpochs = 2;
@@ -24,8 +25,8 @@ const recentSeconds = 30;
 /** So long steps are timed until they alone count, and no less than three. */
 const provenSeconds = 3;
 const provenSteps = 3;
-/** Most that an end may move in a second, as a share of the time to go. */
-const glide = 0.1;
+/** Most that an end may move in a second: a share of the time to go, or so many seconds. */
+const glide = { share: 1 / 20, least: 0.5 };
 
 /** Factors on a guess, low and high. */
 const guessed = {
@@ -45,8 +46,9 @@ const guessed = {
 const checkpointSeconds: Range = [0, 0.3];
 const nothing: Range = [0, 0];
 
-/** Steps in order, as they ended. */
+/** Steps in order, as they ended; without the first of a stage, in which engines still warm up. */
 interface Pace {
+  begun: boolean;
   /** Cost units done and the seconds they took. */
   units: number;
   seconds: number;
@@ -55,7 +57,7 @@ interface Pace {
   recent: { units: number; seconds: number }[];
 }
 
-const freshPace = (): Pace => ({ units: 0, seconds: 0, steps: 0, recent: [] });
+const freshPace = (): Pace => ({ begun: false, units: 0, seconds: 0, steps: 0, recent: [] });
 
 export class Eta {
   readonly #plan: RunPlan | null;
@@ -72,14 +74,14 @@ export class Eta {
   #stageEpochs = new Set<number>();
   readonly #open = new Map<string, Seconds>();
   readonly #took = new Map<string, number[]>();
-  /** Seconds behind the first step that phases account for. */
+  /** Seconds behind the first step that steps and other phases account for. */
   #accounted = 0;
   #firstEpoch = 0;
   #evaluated = 0;
   #saved = 0;
   /** Of a run without a plan: when which step was done. */
   readonly #track: { step: number; time: Seconds }[] = [];
-  readonly #end = new Gliding();
+  readonly #end = new Gliding(glide.least);
 
   /**
    * @param prior time of the whole run as it was expected; null: nothing is known
@@ -113,7 +115,7 @@ export class Eta {
       this.#open.delete(name);
       if (began === undefined) return;
       this.#took.set(name, [...(this.#took.get(name) ?? []), time - began]);
-      this.#accounted += this.#behindFirst(began, time);
+      if (!this.#trains(name)) this.#accounted += this.#behindFirst(began, time);
       if (name === 'evaluate') this.#evaluated = Math.max(this.#evaluated, epoch ?? 0);
       if (name === 'checkpoint') this.#saved = Math.max(this.#saved, epoch ?? 0);
     }
@@ -133,6 +135,7 @@ export class Eta {
 
   #add(step: number, epoch: number, seconds: number, time: Seconds): void {
     if (this.#firstStep === null) [this.#firstStep, this.#firstEpoch] = [step, epoch];
+    else this.#accounted += seconds;
     [this.#step, this.#epoch, this.#time] = [step, epoch, time];
     this.#track.push({ step, time });
     // the first anchors the pace of the whole
@@ -147,6 +150,7 @@ export class Eta {
     this.#stageEpochs.add(epoch);
     const units = unitsOf(this.#plan!.stages[stage]!, epoch);
     const pace = this.#pace;
+    if (!pace.begun) return void (pace.begun = true);
     pace.units += units;
     pace.seconds += seconds;
     pace.steps++;
@@ -165,18 +169,18 @@ export class Eta {
   reckon(now: Seconds): Range | null {
     const before = this.#expected(now);
     const seen = this.#plan ? this.#counted(now) : this.#tracked(now);
-    if (!seen) return before;
-    if (!before || !this.#plan) return seen;
-    const { seconds, steps } = this.#pace;
-    const proof = Math.min(1, seconds / provenSeconds, steps / provenSteps);
     // a stage that has just begun was reckoned from the one before it, not from the forecast
-    return this.#stage > 0 ? seen : mix(before, seen, proof);
+    if (this.#stage > 0) return seen;
+    if (!before || !seen) return seen ?? before;
+    if (!this.#plan) return seen;
+    const { seconds, steps } = this.#pace;
+    return mix(before, seen, Math.min(1, seconds / provenSeconds, steps / provenSteps));
   }
 
   /** Seconds to go, as shown: as reckoned, without a jump. Called about once a second. */
   remaining(now: Seconds): Range | null {
     const reckoned = this.reckon(now);
-    return reckoned && this.#end.toward(reckoned, now);
+    return reckoned ? this.#end.toward(reckoned, now) : this.#end.hold(now);
   }
 
   /** By the forecast, before there are steps. */
@@ -271,7 +275,9 @@ export class Eta {
       { units: 0, seconds: 0 },
     );
     const rates = [seconds / units, late.seconds / late.units];
-    const half = this.settled ? settled : unsettled;
+    const half = this.settled
+      ? settled + (unsettled - settled) / (this.#stageEpochs.size - settledEpochs + 1)
+      : Math.max(unsettled, ofOne / Math.sqrt(steps));
     return [Math.min(...rates) * (1 - half), Math.max(...rates) * (1 + half)];
   }
 
@@ -316,16 +322,21 @@ export class Eta {
     return scaled([least, most], all.length < 3 ? guessed.seen : [0.9, 1.1]);
   }
 
-  /** Seconds of an epoch that are in no phase; 0 before one is done. */
+  /** Seconds of an epoch that are in neither steps nor other phases; 0 before one is done. */
   #unaccounted(now: Seconds): number {
     const first = this.#track[0];
     const epochs = this.#epoch - this.#firstEpoch;
     if (!first || epochs < 1) return 0;
-    const open = [...this.#open.values()].reduce(
-      (sum, began) => sum + this.#behindFirst(began, now),
+    const open = [...this.#open].reduce(
+      (sum, [name, began]) =>
+        sum + this.#behindFirst(this.#trains(name) ? Math.max(began, this.#time) : began, now),
       0,
     );
     return Math.max(0, (now - first.time - this.#accounted - open) / epochs);
+  }
+
+  #trains(name: string): boolean {
+    return this.#plan?.stages.some(({ phase }) => phase === name) ?? false;
   }
 
   /** How much of a stretch lies behind the first step. */
@@ -348,11 +359,17 @@ export class Progressed {
 
 /**
  * An interval for an end on an axis that is passed along (time, energy): it moves to what is reckoned, and
- * by no more at a time than a tenth of what is to go, for each second.
+ * by no more at a time than a share of what is to go, for each second.
  */
 export class Gliding {
   #end: [low: number, high: number] | null = null;
   #at = 0;
+  readonly #least: number;
+
+  /** @param least what it may always move in a second, on the axis */
+  constructor(least = 0) {
+    this.#least = least;
+  }
 
   /**
    * @param left reckoned, from `now` on
@@ -363,15 +380,20 @@ export class Gliding {
   toward(left: Range, now: number, clock = now): Range {
     const target: [number, number] = [now + left[0], now + left[1]];
     if (this.#end) {
-      const shown = Math.max(0, this.#end[1] - now);
-      const most = glide * Math.max(0, clock - this.#at) * Math.max(left[1], shown);
+      const toGo = Math.max(left[1], this.#end[1] - now);
+      const most = Math.max(0, clock - this.#at) * Math.max(glide.share * toGo, this.#least);
       this.#end = target.map((to, i) => {
         const from = this.#end![i]!;
         return from + Math.min(most, Math.max(-most, to - from));
       }) as [number, number];
     } else this.#end = target;
+    return this.hold(now, clock)!;
+  }
+
+  /** As it was shown last, seen from here; null before it was. */
+  hold(now: number, clock = now): Range | null {
     this.#at = clock;
-    return [Math.max(0, this.#end[0] - now), Math.max(0, this.#end[1] - now)];
+    return this.#end && [Math.max(0, this.#end[0] - now), Math.max(0, this.#end[1] - now)];
   }
 }
 
