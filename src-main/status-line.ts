@@ -44,8 +44,12 @@ export function statusLine(input: StatusInput): string {
   if (topic !== null) {
     const fraction = topic === activity?.label ? activity.fraction : null;
     parts.push(fraction === null ? topic : `${topic} ${Math.floor(100 * fraction)} %`);
-  } else
-    parts.push(`step ${run.step}/${run.steps}`, `${Math.floor((100 * run.step!) / run.steps!)} %`);
+  } else {
+    const [step, steps] = [run.step!, run.steps!];
+    // 100 % is for what is done
+    const percent = step < steps ? Math.min(99, Math.round((100 * step) / steps)) : 100;
+    parts.push(`step ${step}/${steps}`, `${percent} %`);
+  }
   if (run.status === 'running') {
     if (outlook?.seconds) parts.push(`ETA ${spanRange(outlook.seconds)}`);
     if (topic === null && run.imagesPerSecond !== null)

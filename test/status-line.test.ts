@@ -10,17 +10,19 @@ const training: StatusInput = {
 
 test('the one sentence about a run that trains', () => {
   expect(statusLine(training)).toBe(
-    'step 840/2340 · 35 % · ETA 4-5 min · 212 img/s · 41 W · 0.84 Wh · 0.24 gCO2e',
+    'step 840/2340 · 36 % · ETA 4-5 min · 212 img/s · 41 W · 0.84 Wh · 0.24 gCO2e',
   );
   expect(statusTopic(training)).toBeNull();
+  const last = { ...training.run, step: 2339 };
+  expect(statusLine({ ...training, run: last })).toMatch(/^step 2339\/2340 · 99 %/);
 });
 
 test('what is missing is left out, never 0', () => {
   const run = { ...training.run, imagesPerSecond: null };
   const energy = { watts: null, wh: null, gCO2e: null };
-  expect(statusLine({ ...training, run, energy, outlook: null })).toBe('step 840/2340 · 35 %');
+  expect(statusLine({ ...training, run, energy, outlook: null })).toBe('step 840/2340 · 36 %');
   expect(statusLine({ ...training, run, energy: null, outlook: { seconds: null } })).toBe(
-    'step 840/2340 · 35 %',
+    'step 840/2340 · 36 %',
   );
 });
 

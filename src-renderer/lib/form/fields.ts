@@ -15,6 +15,8 @@ interface Common {
   advanced: boolean;
   /** May be left empty, which means null. */
   nullable: boolean;
+  /** What that means, in a word. */
+  empty: string;
 }
 export interface Choice {
   value: string | number;
@@ -92,6 +94,7 @@ function fieldOf(path: Path, schema: Schema): Field {
     unit: hints.unit ?? null,
     advanced: hints.advanced ?? false,
     nullable: schemas.some(({ type }) => type === 'nullable'),
+    empty: hints.empty ?? 'automatic',
   };
   switch (core.type) {
     case 'number':
