@@ -8,7 +8,9 @@
  */
 import * as v from 'valibot';
 import {
+  budgetSchema,
   energySchema,
+  type BudgetConfig,
   type ConfigIssue,
   type DatasetConfig,
   type EngineName,
@@ -36,6 +38,8 @@ import type {
   WatchedImage,
 } from './trainer/messages.ts';
 import type { ActionId } from './actions.ts';
+import type { BudgetLimit, BudgetQuantity } from './budget.ts';
+import type { Range } from './figures.ts';
 import { judges, type Judge, type Prediction } from './predictions.ts';
 import type { RunValue } from './run-query.ts';
 import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
@@ -49,13 +53,16 @@ import type {
 } from './core/statistics/index.ts';
 
 export * from './actions.ts';
+export * from './budget.ts';
 export * from './command-line.ts';
 export * from './config-keys.ts';
 export * from './experiment-config.ts';
+export { figure, figureRange, share, span, spanRange, type Range } from './figures.ts';
 export * from './metric-keys.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
+export * from './status-line.ts';
 export { studentQuantile } from './core/statistics/distributions.ts';
 export { testNames } from './core/statistics/sentences.ts';
 export { energyToReach } from './core/statistics/trade-off.ts';
@@ -544,6 +551,33 @@ export interface QueueState {
     /** At this power or below the run starts. */
     targetWatts: number;
   } | null;
+  /** What the runs of a period may take together; null where no such budget is set. */
+  budget: QueueBudget | null;
+  /** What is still to come of the runs that are active or wait. */
+  outlook: QueueOutlook;
+}
+
+/** The queue's budget and what of it is used. Nothing new starts while it is used up. */
+export interface QueueBudget {
+  period: QueuePeriod;
+  /** Since when it counts, milliseconds since 1970. */
+  since: number;
+  /** `used` is null where nothing was measured. */
+  parts: { what: BudgetQuantity; unit: BudgetLimit['unit']; limit: number; used: number | null }[];
+  /** Active time of the period in which no power was read: it is not in `used`. */
+  unreadSeconds: number;
+  usedUp: boolean;
+}
+export const queuePeriods = ['day', 'month', 'reset'] as const;
+export type QueuePeriod = (typeof queuePeriods)[number];
+
+export interface QueueOutlook {
+  /** Of those that wait, idle baselines included; null where it is not known of any. */
+  waiting: Pick<RunCost, 'seconds' | 'wh' | 'gCO2e'>;
+  /** Of the active run as well. */
+  all: Pick<RunCost, 'seconds' | 'wh' | 'gCO2e'>;
+  /** Runs that wait and of which nothing is known: they are in no sum. */
+  unknown: number;
 }
 
 /** Ours have names of a list; a command calls its phases as it likes. */
@@ -578,6 +612,8 @@ export interface RunCommand {
   /** Where it writes its metrics, besides its standard output; relative to `cwd`. */
   watch: { jsonl: string | null; tensorboard: string | null };
   energy: ExperimentConfig['energy'];
+  /** Commands of earlier versions have none. */
+  budget?: BudgetConfig;
   /** Null while it has not ended. */
   exit: { code: number | null; signal: string | null } | null;
 }
@@ -812,6 +848,19 @@ export interface RunCost {
 export interface ConfigCost {
   forecast: Forecast;
   cost: RunCost;
+  /** A start within the next 24 hours that saves a tenth of the emissions at least; null: there is none. */
+  cleaner: CleanerStart | null;
+}
+
+/** From hourly carbon intensity, at the mean power that is expected. */
+export interface CleanerStart {
+  /** Milliseconds since 1970. */
+  at: number;
+  gCO2e: number;
+  /** Started now. */
+  nowGCO2e: number;
+  /** Who says so: `profile office.csv`. */
+  name: string;
 }
 
 export interface Preset {
@@ -927,6 +976,15 @@ export interface Settings {
   metrics: string | null;
   /** Longest wait for idle power between two runs, minutes; 0: none. */
   coolDownMinutes: number;
+  /** What all runs of a period may take together; null: no limit. */
+  queueBudgetWh: number | null;
+  queueBudgetGCO2e: number | null;
+  queueBudgetMinutes: number | null;
+  queueBudgetPeriod: QueuePeriod;
+  /** With the period `reset`: since when it counts, milliseconds since 1970. */
+  queueBudgetSince: number;
+  /** Where the end of a run and budget warnings are posted as JSON; null: nowhere. */
+  webhook: string | null;
   region: string;
   /** Used when `region` is `custom`: the figure, what it is called, where it is from, of which year. */
   customGPerKwh: number | null;
@@ -1245,6 +1303,22 @@ export const settingsSchema = v.strictObject({
   numberFormat: v.picklist(numberFormats),
   energyUnit: v.picklist(energyUnits),
   coolDownMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(60)),
+  queueBudgetWh: v.nullable(between(0.0001, 1e12)),
+  queueBudgetGCO2e: v.nullable(between(0.0001, 1e12)),
+  queueBudgetMinutes: v.nullable(between(0.01, 1e9)),
+  queueBudgetPeriod: v.picklist(queuePeriods),
+  queueBudgetSince: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  webhook: v.nullable(
+    v.pipe(
+      v.string(),
+      v.trim(),
+      v.maxLength(2000),
+      v.check(
+        (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+        'The address of a webhook begins with http:// or https://.',
+      ),
+    ),
+  ),
   notify: v.boolean(),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
@@ -1310,6 +1384,7 @@ export const commandOrderSchema = v.strictObject({
   /** Where it writes its metrics besides its output; relative to `cwd`. */
   watch: v.optional(v.strictObject({ jsonl: v.optional(path), tensorboard: v.optional(path) }), {}),
   energy: v.optional(energySchema, {}),
+  budget: v.optional(budgetSchema, {}),
   /** How much is to come, where it is known and the command does not tell. */
   totals: v.optional(v.strictObject({ steps: v.optional(total), epochs: v.optional(total) }), {}),
 });
@@ -1459,6 +1534,8 @@ export const calls = {
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),
   'settings.set': define<Settings>()(v.partial(settingsSchema)),
+  /** Posts a test to the webhook of the settings. Fails where it is not taken. */
+  'webhook.test': define<{ status: number; milliseconds: number }>()(nothing),
 
   'intensity.get': define<IntensityState>()(nothing),
   /** The user's own key of Electricity Maps; null removes it. */
@@ -1514,7 +1591,13 @@ export const calls = {
   >()(v.strictObject({ config: json })),
 
   /** What it will take on this machine, from what has run here. */
-  'experiments.forecast': define<ConfigCost>()(v.strictObject({ config: json })),
+  'experiments.forecast': define<ConfigCost>()(
+    v.strictObject({
+      config: json,
+      /** How many of it run one after the other, for the hour to start at. */
+      runs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(500)), 1),
+    }),
+  ),
   /**
    * Trains it for some seconds and tells the same from that. Refused while anything runs or waits; runs that
    * are started meanwhile wait.
@@ -1569,8 +1652,8 @@ export const calls = {
   'runs.clone': define<{ ids: number[] }>()(
     v.strictObject({ id, retry: v.optional(v.boolean(), false) }),
   ),
-  /** Goes on from the last checkpoint. */
-  'runs.resume': define<void>()(byId),
+  /** Goes on from the last checkpoint. With a budget, that replaces the one of the run. */
+  'runs.resume': define<void>()(v.strictObject({ id, budget: v.optional(budgetSchema) })),
   'runs.rename': define<void>()(
     v.strictObject({ id, name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)) }),
   ),
@@ -1789,10 +1872,27 @@ export interface Events {
     wallWh: number | null;
     byKind: Partial<Record<ComponentKind, number | null>>;
   };
+  /** What is expected of the running run, about once a second: intervals that narrow and do not jump. */
+  'run.outlook': {
+    id: number;
+    /** Time to go; null while nothing is known. */
+    seconds: Range | null;
+    /** At its end, in all. */
+    wh: Range | null;
+    gCO2e: Range | null;
+    /** Share of the expected time that is over, 0..1; never falls. */
+    share: number | null;
+  };
   datasets: DatasetState;
   /** What a measurement for a forecast is doing; null when it is over. */
   measuring: { label: string | null };
-  notice: { level: 'info' | 'warning' | 'error'; message: string; hint: string | null };
+  notice: {
+    level: 'info' | 'warning' | 'error';
+    message: string;
+    hint: string | null;
+    /** Worth a notification of the system under this title while the window is not looked at. */
+    title?: string;
+  };
 }
 export type EventName = keyof Events;
 

@@ -2,7 +2,8 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 
 /** Exit codes are part of the interface: scripts and schedulers decide by them. */
-export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** 124 is what `timeout` has for a limit that was reached. */
+export const exitCode = { ok: 0, failed: 1, usage: 2, overBudget: 124, interrupted: 130 } as const;
 
 /** The person asked for something that cannot be meant; the sentence says what. */
 export class UsageError extends Error {

@@ -7,7 +7,9 @@ import {
   type AppInfo,
   AppError,
   contractVersion,
+  queueBudgetWords,
   type calls,
+  type CleanerStart,
   type commandOrderSchema,
   type ConfigCost,
   type ExperimentConfig,
@@ -31,6 +33,8 @@ import { readBundle } from './bundle/read.ts';
 import { writeBundle } from './bundle/write.ts';
 import { chooseHome, dataHome } from './data-home.ts';
 import { besideRegion } from './energy/account.ts';
+import { cleanerStart, horizonMs } from './energy/intensity/cleaner.ts';
+import { hourMs } from './energy/intensity/steps.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
 import { seriesOver } from './experiments/compute-axis.ts';
@@ -46,14 +50,13 @@ import {
   memoryRefusal,
   presets,
   previewOf,
-  runCost,
-  shapeOf,
   warningsOf,
   type Memory,
   type Place,
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
 import { exportRuns, fileName, importCsv, writePieces } from './report/index.ts';
+import { reachedLimit } from './runs/budget-watch.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
 import { outputPath } from './runs/command/output.ts';
 import { presentIdle } from './runs/idle.ts';
@@ -99,34 +102,39 @@ export function createHandlers(shop: Workshop): Handlers {
     refuse(memoryRefusal(largest.config, largest.cost, memoryFor(largest.config)));
   };
 
-  const placeOf = ({ compute }: ExperimentConfig): Place => ({
-    engine: compute.engine === 'auto' ? shop.engines().autoEngine : compute.engine,
-    cpu: metering.inventory?.cpu.brand ?? null,
-  });
-
-  /** What configs will take here, by what has run here until now. */
-  const costs = async (): Promise<(config: ExperimentConfig, of: Forecast) => RunCost> => {
-    const [runs, known] = await Promise.all([store.pastRuns(), shop.rehearsals.known()]);
-    return (config, of) => {
-      const place = placeOf(config);
-      const shape = shapeOf(config, place);
-      const { region, pue } = pricingOf(config, shop.settings()).pricing;
-      const { [shape]: measured = null, ...others } = known;
-      const experience = { runs, measured, others: Object.values(others) };
-      return runCost(config, of, experience, place, (region.gPerKwh * pue) / 1000);
-    };
+  const placeOf = (config: ExperimentConfig): Place => {
+    // looks for the engines where nobody has yet
+    shop.engines();
+    return shop.costs.place(config);
   };
 
-  const costOf = async (config: ExperimentConfig): Promise<ConfigCost> => {
+  const costOf = async (config: ExperimentConfig, runs = 1): Promise<ConfigCost> => {
     // which engine `auto` takes is found out once
     if (placeOf(config).engine === null) await shop.hardwareKnown();
     const own = forecast(config);
-    return { forecast: own, cost: (await costs())(config, own) };
+    const cost = (await shop.costs.known()).cost(config, own);
+    return { forecast: own, cost, cleaner: await cleaner(config, cost, runs) };
+  };
+
+  /** A start in the next hours that emits less, where the hours are known. */
+  const cleaner = async (
+    config: ExperimentConfig,
+    { seconds, wh, baselineSeconds }: RunCost,
+    runs: number,
+  ): Promise<CleanerStart | null> => {
+    const { pricing, hourly } = pricingOf(config, shop.settings());
+    if (!hourly || !seconds || !wh) return null;
+    const now = Date.now();
+    const whole = { seconds: runs * (seconds.value + baselineSeconds), wh: runs * wh.value };
+    const to = now + horizonMs + hourMs + whole.seconds * 1000;
+    const { hourly: hours } = await intensity.ahead(hourly, now, to);
+    const found = cleanerStart(hours, now, { ...whole, pue: pricing.pue });
+    return found && { ...found, name: hours.name };
   };
 
   const previewMatrix = async (request: MatrixOrder): Promise<MatrixPreview> => {
     const expansion = expandMatrix(request);
-    const [states, cost] = await Promise.all([datasets.list(), costs()]);
+    const [states, { cost }] = await Promise.all([datasets.list(), shop.costs.known()]);
     const { engines } = shop.engines();
     return previewOf(expansion, {
       warnings: (config, cost) => [
@@ -138,12 +146,27 @@ export function createHandlers(shop: Workshop): Handlers {
     });
   };
 
+  /**
+   * A short command has nobody who would wait for another month.
+   * @throws AppError CONFLICT where the queue's budget is used up
+   */
+  const refuseOverBudget = (): void => {
+    const { budget } = queue.state();
+    if (options.background === false && budget?.usedUp)
+      throw new AppError(
+        'CONFLICT',
+        `The queue's budget is used up: ${queueBudgetWords(budget)}.`,
+        'Raise it: hugginggreen settings queueBudgetWh=..., queueBudgetGCO2e, queueBudgetMinutes; null is no limit.',
+      );
+  };
+
   /** Puts configs, complete and checked, into the queue. */
   const enqueue = async (
     configs: readonly ExperimentConfig[],
     places: readonly Omit<RunPlace, 'id' | 'title'>[] = [],
     where: 'last' | 'now' = 'last',
   ): Promise<{ ids: number[] }> => {
+    refuseOverBudget();
     const ids: number[] = [];
     try {
       for (const [i, config] of configs.entries()) {
@@ -174,6 +197,7 @@ export function createHandlers(shop: Workshop): Handlers {
   /** Queues a command. @throws AppError where it could not be started now either */
   const enqueueCommand = async (order: v.InferOutput<typeof commandOrderSchema>) => {
     const { command: argv, cwd, watch, energy, totals } = order;
+    refuseOverBudget();
     const env: Environment = order.wholeEnv ? order.env : { ...process.env, ...order.env };
     await folderToRunIn(cwd);
     executable(argv[0]!, cwd, env);
@@ -187,6 +211,7 @@ export function createHandlers(shop: Workshop): Handlers {
         env: order.wholeEnv ? [] : Object.keys(order.env),
         watch: { jsonl: watch.jsonl ?? null, tensorboard: watch.tensorboard ?? null },
         energy,
+        budget: order.budget,
         exit: null,
       },
       dataset: order.dataset ?? '',
@@ -371,6 +396,7 @@ export function createHandlers(shop: Workshop): Handlers {
       await shop.changeSettings(next);
       return next;
     },
+    'webhook.test': () => shop.webhook.test(),
 
     'intensity.get': () => intensity.state(),
     'intensity.setKey': async ({ key }) => {
@@ -419,7 +445,7 @@ export function createHandlers(shop: Workshop): Handlers {
       return { ...result, warnings: [...missing.map(asWarning), ...result.warnings] };
     },
 
-    'experiments.forecast': ({ config }) => costOf(checked(config, 0, [config])),
+    'experiments.forecast': ({ config, runs }) => costOf(checked(config, 0, [config]), runs),
     'experiments.measure': ({ config: input, job }) =>
       shop.jobs.run(job, async (signal) => {
         const config = checked(input, 0, [input]);
@@ -502,7 +528,7 @@ export function createHandlers(shop: Workshop): Handlers {
       queue.skipCoolDown();
       return line();
     },
-    'runs.resume': async ({ id }) => {
+    'runs.resume': async ({ id, budget }) => {
       const run = await store.getRun(id);
       const { status } = run.summary;
       if (!['stopped', 'failed', 'interrupted'].includes(status))
@@ -520,6 +546,15 @@ export function createHandlers(shop: Workshop): Handlers {
           'Start the command again.',
         );
       resumePoint(run, shop.runDir(id));
+      const reached = run.config && reachedLimit(budget ?? run.config.budget, run.summary);
+      if (reached)
+        throw new AppError(
+          'CONFLICT',
+          `Run ${id} cannot go on. ${reached.message}`,
+          'Resume it with a larger budget.',
+        );
+      refuseOverBudget();
+      if (budget) await store.setBudget(id, budget);
       await store.updateRun(id, { status: 'queued' });
       queue.add([id], run.summary.paused ? 'first' : 'last');
       events.emit('run', await store.getSummary(id));

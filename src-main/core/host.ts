@@ -30,7 +30,7 @@ import { createIntensity, type IntensityService } from './energy/intensity/index
 import { detectEngines } from './engines.ts';
 import { createDownloads, type Downloads } from './downloads.ts';
 import { createEvents, type EventBus } from './events.ts';
-import { createRehearsals, type Rehearsals } from './experiments/index.ts';
+import { createCosts, createRehearsals, type Costs, type Rehearsals } from './experiments/index.ts';
 import { createHandlers } from './handlers.ts';
 import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
@@ -41,6 +41,7 @@ import type { PrintPdf } from './print.ts';
 import type { CommandDesk } from './runs/command/command-driver.ts';
 import type { RunContext } from './runs/context.ts';
 import { createCurveKeeper } from './runs/curve-keeper.ts';
+import { planOf } from './runs/run-plan.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
 import { createCheckpoints, type Checkpoints } from './runs/checkpoints.ts';
 import { createRemoval, type Removal } from './runs/removal.ts';
@@ -48,6 +49,7 @@ import { createRunLogs, type RunLogs } from './runs/run-log.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
+import { createWebhook, type Webhook } from './webhook.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 import { openStore, type Opened, type Store } from './store/store.ts';
 
@@ -140,6 +142,8 @@ export interface Workshop {
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
   readonly rehearsals: Rehearsals;
+  readonly costs: Costs;
+  readonly webhook: Webhook;
   readonly previews: Previews;
   readonly intensity: IntensityService;
   readonly commands: CommandDesk;
@@ -225,6 +229,19 @@ export async function createHost(options: HostOptions): Promise<Host> {
         hint: 'Look for engines again on the page of this machine; "hugginggreen doctor" says more.',
       }),
     );
+    const webhook = createWebhook({
+      events,
+      address: () => settings.webhook,
+      notice: (notice) => events.emit('notice', notice),
+    });
+    undo.unshift(() => webhook.close());
+    const costs = createCosts({
+      store,
+      // who asks for a run's prospects does not ask for a search for engines, which takes power
+      autoEngine: engines.known,
+      cpu: () => metering.inventory?.cpu.brand ?? null,
+      settings: () => settings,
+    });
     const closing = new AbortController();
     const commands: CommandDesk = {
       environments: new Map(),
@@ -250,6 +267,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
       quiet: engines.quiet,
       wall: () => calibrator.present(),
+      foreknown: async ({ config, cost }) => {
+        if (!config) return { plan: null, cost: null };
+        const known = await costs.known();
+        return {
+          plan: planOf(config, known.measured(config)),
+          cost: cost && known.cost(config, cost),
+        };
+      },
       stopPatienceMs: options.timing?.stopPatienceMs ?? 120_000,
       stopInsistMs: options.timing?.stopInsistMs ?? 3000,
       retryMs: background ? 5000 : null,
@@ -262,6 +287,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       activeChanged: () => activity.forEach((tell) => tell()),
       // what a short command was asked to run does not wait for a page that is closed
       paused: background && (await store.recall(['queuePaused'])).queuePaused === true,
+      settings: () => settings,
+      costs,
       mostCoolDownSeconds: () => settings.coolDownMinutes * 60,
       coolDownWindowSeconds: options.timing?.coolDownWindowSeconds ?? 10,
     });
@@ -269,6 +296,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       closing.abort();
       return queue.close('Stopped because the program was closed.');
     });
+    // what is used up already keeps the first run too
+    await queue.settingsChanged();
     const removal = createRemoval({
       store,
       queue,
@@ -401,6 +430,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       loads: (how) => (loads = how),
       models,
       rehearsals,
+      costs,
+      webhook,
       previews,
       downloads,
       uploads,
@@ -423,6 +454,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
         await store.remember({ settings: next });
         settings = next;
         metering.configure(meterSettings());
+        await queue.settingsChanged();
         changed();
       },
       engines: engines.state,
@@ -544,6 +576,8 @@ function engineDetection(
   };
   return {
     detect,
+    /** The engine that `auto` takes, as far as it was looked for. */
+    known: () => found?.autoEngine ?? null,
     /** Resolves when nothing is being looked for, which would be measured as idle power. */
     quiet: async () => void (await detection),
     state: () => {

@@ -321,7 +321,14 @@ export function refuseChangedConfig(
   before: ExperimentConfig,
   now: ExperimentConfig,
 ): void {
-  const fixed = ({ name: _, train, compute: __, energy: ___, ...rest }: ExperimentConfig) => ({
+  const fixed = ({
+    name: _,
+    train,
+    compute: __,
+    energy: ___,
+    budget: ____,
+    ...rest
+  }: ExperimentConfig) => ({
     ...rest,
     train: {
       recipe: train.recipe,

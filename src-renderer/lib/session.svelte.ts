@@ -22,7 +22,6 @@ import {
 } from '../../src-main/contract.ts';
 import type { Api, Connection } from '../api.ts';
 import type { Draft } from './form/fields.ts';
-import { Progress } from './progress.ts';
 import { mergeRuns } from './run-list.ts';
 import { setNumberStyle } from './format/number.ts';
 import { isActive, isOver } from './format/words.ts';
@@ -74,6 +73,10 @@ export interface CommandDraft {
   path: string;
   region: string | null;
   baseline: string;
+  /** Limits in Wh, gCO2e and minutes; empty: none. */
+  wh: string;
+  gCO2e: string;
+  minutes: string;
 }
 export const emptyCommand: CommandDraft = {
   line: '',
@@ -87,6 +90,9 @@ export const emptyCommand: CommandDraft = {
   path: '',
   region: null,
   baseline: '10',
+  wh: '',
+  gCO2e: '',
+  minutes: '',
 };
 
 export class Session {
@@ -107,6 +113,8 @@ export class Session {
   >({});
   /** Last energy event of each active run. */
   energy = $state.raw<Record<number, Events['run.energy']>>({});
+  /** What is expected of each active run. */
+  outlook = $state.raw<Record<number, Events['run.outlook']>>({});
   /** What a run does where there are no steps to count: preparing, compiling. */
   activity = $state.raw<Record<number, Events['run.progress']>>({});
   /** What a measurement for a forecast is doing; null while there is none. */
@@ -123,7 +131,6 @@ export class Session {
   /** The command that is set up there; null while the page is about a training of ours. */
   commandDraft = $state.raw<CommandDraft | null>(null);
 
-  readonly progress = new Progress();
   /** Power as it came in, drawn or not. */
   #arrived: PowerTrace = { at: [], watts: {} };
   #drawnAt = -Infinity;
@@ -154,10 +161,8 @@ export class Session {
     api.on('run.removed', ({ ids }) => {
       this.runs = this.runs?.filter(({ id }) => !ids.includes(id)) ?? null;
     });
-    api.on('run.steps', ({ id, steps, time }) => {
-      this.progress.add(id, steps.step.at(-1), time.at(-1));
-    });
     api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
+    api.on('run.outlook', (event) => (this.outlook = { ...this.outlook, [event.id]: event }));
     api.on('run.progress', (event) => (this.activity = { ...this.activity, [event.id]: event }));
     api.on('measuring', ({ label }) => (this.measuring = label));
     api.on('queue', (queue) => (this.queue = queue));
@@ -328,7 +333,6 @@ export class Session {
 
   #put(changed: readonly RunSummary[]) {
     this.runs = mergeRuns(this.runs ?? [], changed);
-    for (const run of changed) if (isOver(run)) this.progress.forget(run.id);
     this.#followExample();
   }
 

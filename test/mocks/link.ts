@@ -1081,6 +1081,12 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     numberFormat: '1,234.5',
     energyUnit: 'Wh',
     coolDownMinutes: 2,
+    queueBudgetWh: null,
+    queueBudgetGCO2e: null,
+    queueBudgetMinutes: null,
+    queueBudgetPeriod: 'month',
+    queueBudgetSince: 0,
+    webhook: null,
     notify: true,
     hz: 10,
     cpuTdpWatts: null,
@@ -1119,6 +1125,12 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       .sort((a, b) => a - b),
     paused: false,
     coolDown: null,
+    budget: null,
+    outlook: {
+      waiting: { seconds: null, wh: null, gCO2e: null },
+      all: { seconds: null, wh: null, gCO2e: null },
+      unknown: 0,
+    },
   };
   const changeQueue = (change: Partial<QueueState>): QueueState => {
     queue = { ...queue, ...change };
@@ -1199,6 +1211,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'regions.list': () => regions,
     'settings.get': () => settings,
     'settings.set': (change) => (settings = { ...settings, ...change }),
+    'webhook.test': () => ({ status: 204, milliseconds: 12 }),
     'intensity.get': () => intensity,
     'intensity.setKey': ({ key }) => (intensity = { ...intensity, keyEnd: key?.slice(-3) ?? null }),
     'intensity.check': () => ({ name: 'Electricity Maps, DK-DK1', at: now, gPerKwh: 88 }),
@@ -1267,11 +1280,11 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     },
     'experiments.forecast': ({ config }) => {
       const complete = completeConfig(config);
-      return { forecast: forecastOf(complete), cost: costOf(complete) };
+      return { forecast: forecastOf(complete), cost: costOf(complete), cleaner: null };
     },
     'experiments.measure': ({ config }) => {
       const complete = completeConfig(config);
-      return { forecast: forecastOf(complete), cost: measuredCostOf(complete) };
+      return { forecast: forecastOf(complete), cost: measuredCostOf(complete), cleaner: null };
     },
     'matrices.list': () => matrixList,
     'matrices.preview': matrixPreview,

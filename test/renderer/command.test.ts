@@ -30,6 +30,9 @@ describe('the form of a command', () => {
     await expect.element(start).toBeDisabled();
     await screen.getByLabelText('Folder', { exact: true }).fill('runs');
     await screen.getByLabelText('Idle baseline (s)').fill('3');
+    await screen.getByLabelText('Energy (Wh)').fill('-2');
+    await expect.element(screen.getByText('A number above 0, or empty.')).toBeVisible();
+    await screen.getByLabelText('Energy (Wh)').fill('20');
     await start.click();
     await expect.poll(started).toEqual({
       command: ['python', 'train.py', '--note', 'a b'],
@@ -40,6 +43,7 @@ describe('the form of a command', () => {
       model: '',
       watch: { tensorboard: 'runs' },
       energy: { region: null, baselineSeconds: 3 },
+      budget: { wh: 20, gCO2e: null, minutes: null },
     });
     await expect.poll(() => location.hash).toBe('#/live');
   });

@@ -93,7 +93,11 @@ describe('the forecast of the form', () => {
         'experiments.forecast': ({ config }) => {
           asked++;
           const complete = completeConfig(config);
-          return { forecast: forecastOf(complete), cost: measuredCostOf(complete) };
+          return {
+            forecast: forecastOf(complete),
+            cost: measuredCostOf(complete),
+            cleaner: null,
+          };
         },
       },
     });

@@ -25,7 +25,6 @@ import {
 import { duration, durationRange, shortMoment } from '../../src-renderer/lib/format/time.ts';
 import { quotientHalfWidth, scoreHalfWidth } from '../../src-renderer/lib/format/uncertainty.ts';
 import { runColour, runDash } from '../../src-renderer/lib/format/words.ts';
-import { statusLine } from '../../src-renderer/lib/status-line.ts';
 import { reportOf, stories, summaryOfStory } from '../mocks/link.ts';
 
 describe('numbers', () => {
@@ -208,29 +207,6 @@ describe('runs in words', () => {
     expect(comparison!.rows.find(ratio)!.values).toEqual([0.7, 0.5]);
     expect(meaningfulRows(comparison!).find(ratio)!.values).toEqual([null, 0.5]);
     expect(meaningfulRows(reportOf([1, 3]).comparison!).find(ratio)).toBeUndefined();
-  });
-
-  it('have one status line', () => {
-    const run = {
-      ...plain!,
-      status: 'running' as const,
-      step: 840,
-      steps: 2340,
-      imagesPerSecond: 212,
-    };
-    const energy = { id: 1, time: 60, wh: 0.84, gCO2e: 0.24, watts: 41, wallWh: null, byKind: {} };
-    expect(statusLine({ run, energy, activity: null, remaining: [240, 299] })).toBe(
-      'step 840/2,340 · 36 % · ETA 4–5 min · 212 img/s · 41.0 W · 0.840 Wh · 0.240 gCO2e',
-    );
-    const activity = { id: 1, label: 'Compiling', fraction: 0.5 };
-    expect(
-      statusLine({
-        run: { ...run, step: null, wh: null, gCO2e: null },
-        energy: null,
-        activity,
-        remaining: null,
-      }),
-    ).toBe('Compiling 50 %');
   });
 
   it('keep a colour and a dash by their id', () => {

@@ -1,4 +1,5 @@
 /** Experiments before they run: presets, matrices, the built-in example, checks and what they will cost. */
+export { createCosts, type Costs } from './costs.ts';
 export { checkExperiment, warningsOf } from './check.ts';
 export { exampleConfigs } from './example.ts';
 export { forecast } from './forecast.ts';

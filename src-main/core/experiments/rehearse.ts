@@ -21,8 +21,6 @@ import { forecast } from './forecast.ts';
 import { measuredCost, shapeOf, type MeasuredCost, type Place } from './run-cost.ts';
 
 export interface Rehearsals {
-  /** By shape. */
-  known(): Promise<Record<string, MeasuredCost>>;
   /**
    * Trains the config for some seconds and keeps what that tells.
    * @throws AppError CONFLICT while anything runs or is rehearsed; whatever would end the run otherwise
@@ -55,13 +53,18 @@ const most = 100;
 /** Drawing or decoding a large dataset takes minutes; a driver that hangs must not hold the queue for ever. */
 const patienceMs = 1_800_000;
 
+/** What is kept of rehearsals, by the shape of their config. */
+export const rehearsedHere = async (
+  store: Pick<Store, 'recall'>,
+): Promise<Record<string, MeasuredCost>> =>
+  ((await store.recall([setting]))[setting] ?? {}) as Record<string, MeasuredCost>;
+
 export function createRehearsals(options: RehearsalOptions): Rehearsals {
   const { store, metering, queue } = options;
   let worker: Worker<ToTrainer> | null = null;
   let closed = false;
 
-  const known = async (): Promise<Record<string, MeasuredCost>> =>
-    ((await store.recall([setting]))[setting] ?? {}) as Record<string, MeasuredCost>;
+  const known = (): ReturnType<typeof rehearsedHere> => rehearsedHere(store);
 
   const rehearsal = async (
     config: ExperimentConfig,
@@ -111,7 +114,6 @@ export function createRehearsals(options: RehearsalOptions): Rehearsals {
   };
 
   return {
-    known,
     measure: async (config, place, signal) => {
       const release = queue.hold();
       if (!release || worker) {

@@ -88,6 +88,7 @@ export function shapeOf(config: ExperimentConfig, place: Place): string {
     compute: { engine: place.engine, gpu, threads },
     watch: undefined,
     energy: null,
+    budget: undefined,
     cpu: place.cpu,
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 16);

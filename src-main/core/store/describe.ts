@@ -92,6 +92,7 @@ const elsewhere = [
   'watch',
   'compute',
   'energy',
+  'budget',
 ];
 /** Sections that count in some recipes only. */
 const ofRecipes: Record<string, (recipe: ExperimentConfig['train']['recipe']) => boolean> = {
@@ -179,6 +180,8 @@ export function groupOf(config: ExperimentConfig): string {
     compute: { ...config.compute, gpu: undefined },
     watch: undefined,
     energy: { region, pue: pue ?? 1, baselineSeconds },
+    // how far it may go is no part of what it is
+    budget: undefined,
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);
 }

@@ -19,6 +19,7 @@ import * as slicing from './slice-write.ts';
 import * as joining from './slice-read.ts';
 import { power, series, totals } from './series.ts';
 import * as tallying from './step-tally.ts';
+import { spentSince } from './spent.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
 import * as writing from './writes.ts';
@@ -43,6 +44,7 @@ export const reads = {
   ...predicted,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
+  spentSince,
 };
 export const operations = {
   ...reads,

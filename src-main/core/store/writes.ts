@@ -5,6 +5,7 @@
  */
 import {
   AppError,
+  type BudgetConfig,
   type PhaseLabel,
   type Region,
   type ReportedResult,
@@ -17,6 +18,7 @@ import type { Predictions } from '../../predictions.ts';
 import { describeCommand, describeConfig, groupOf, groupOfCommand } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
+import { enterSpent } from './spent.ts';
 import { storeTotals } from './totals.ts';
 import type {
   Checkpoint,
@@ -145,6 +147,16 @@ export function updateRun(db: WritableDb, id: number, patch: RunPatch): void {
   if (patch.intensity || patch.pue !== undefined || patch.pricing) storeTotals(db, id);
 }
 
+/** Another budget of a run; it makes no other experiment of it. */
+export function setBudget(db: WritableDb, id: number, budget: BudgetConfig): void {
+  exists(db, id);
+  db.run(
+    `update run set config = json_set(config, '$.budget', json(?)) where id = ?`,
+    JSON.stringify(budget),
+    id,
+  );
+}
+
 export function renameRun(db: WritableDb, id: number, name: string): void {
   updateRun(db, id, { name });
 }
@@ -191,11 +203,13 @@ export function startSegment(db: WritableDb, id: number, clock: ClockPair): numb
 export function endRun(db: WritableDb, id: number, end: RunEnd): void {
   exists(db, id);
   const segment = openSegment(db, id);
+  let ended: number | null = null;
   db.run('update phase set to_t = max(?, from_t) where run = ? and to_t is null', end.at, id);
   if (segment) {
     const to = Math.max(end.at, segment.from_t);
     db.run('update segment set to_t = ? where id = ?', to, segment.id);
-    update(db, id, { ended_ms: segment.utc_ms + (to - segment.from_t) / 1000 });
+    ended = segment.utc_ms + (to - segment.from_t) / 1000;
+    update(db, id, { ended_ms: ended });
   } else {
     // it ended in its baseline, which belongs to no activity then
     db.run('delete from phase where run = ? and segment is null', id);
@@ -208,6 +222,7 @@ export function endRun(db: WritableDb, id: number, end: RunEnd): void {
     imagesSeen: end.imagesSeen,
   });
   storeTotals(db, id);
+  if (segment && ended !== null) enterSpent(db, id, segment.utc_ms, ended);
 }
 
 /**

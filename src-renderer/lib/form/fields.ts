@@ -16,6 +16,8 @@ interface Common {
   advanced: boolean;
   /** May be left empty, which means null. */
   nullable: boolean;
+  /** What that means, in a word. */
+  empty: string;
 }
 export interface Choice {
   value: string | number;
@@ -93,6 +95,7 @@ function fieldOf(path: Path, schema: Schema): Field {
     unit: hints.unit ?? null,
     advanced: hints.advanced ?? false,
     nullable: schemas.some(({ type }) => type === 'nullable'),
+    empty: hints.empty ?? 'automatic',
   };
   switch (core.type) {
     case 'number':

@@ -4,7 +4,8 @@ import { emptyCommand, type CommandDraft } from '../session.svelte.ts';
 
 export function draftOfCommand({ command, summary }: RunDetail): CommandDraft | null {
   if (!command) return null;
-  const { argv, cwd, watch, energy } = command;
+  const { argv, cwd, watch, energy, budget } = command;
+  const limit = (value: number | null | undefined) => (value == null ? '' : String(value));
   return {
     ...emptyCommand,
     line: showCommand(argv),
@@ -17,5 +18,8 @@ export function draftOfCommand({ command, summary }: RunDetail): CommandDraft | 
     path: watch.jsonl ?? watch.tensorboard ?? '',
     region: energy.region,
     baseline: String(energy.baselineSeconds),
+    wh: limit(budget?.wh),
+    gCO2e: limit(budget?.gCO2e),
+    minutes: limit(budget?.minutes),
   };
 }

@@ -63,6 +63,7 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
     priceOf: () => ({ pricing, warning: null, hourly: null }),
     intensity: createIntensity(store),
     wall: () => null,
+    foreknown: () => Promise.resolve({ plan: null, cost: null }),
     quiet: () => Promise.resolve(),
     notice: ({ message }) => void told.push(message),
     log: (line) => void told.push(line),

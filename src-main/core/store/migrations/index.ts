@@ -5,6 +5,7 @@ import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
 import { totals } from './005-totals.ts';
 import { curves } from './006-curves.ts';
+import { spent } from './007-spent.ts';
 import { checkpoints } from './008-checkpoints.ts';
 import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
@@ -16,6 +17,7 @@ export const migrations: readonly string[] = [
   desk,
   totals,
   curves,
+  spent,
   checkpoints,
   pictures,
   predictions,
