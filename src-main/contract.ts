@@ -942,6 +942,8 @@ export interface ReportData {
   runs: { detail: RunDetail; series: Series[]; power: PowerSeries }[];
   /** Null for a single run. */
   comparison: Comparison | null;
+  /** Of the author's own; an empty line parts paragraphs. */
+  notes: string;
   paper: Paper;
   sections: ReportSection[];
   /** Paragraphs generated from what was really done. */
@@ -1158,16 +1160,20 @@ export type Paper = (typeof papers)[number];
 /** Parts of a report that may be left out. */
 export const reportSections = [
   'results',
+  'statistics',
   'comparison',
+  'charts',
   'methods',
+  'limits',
   'runs',
   'configs',
-  'limits',
 ] as const;
 export type ReportSection = (typeof reportSections)[number];
 /** How a report looks; what is left out is as it comes. */
 export const reportLookSchema = v.strictObject({
   title: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200))),
+  /** A paragraph or more of the author's own; an empty line parts them. */
+  notes: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(8000))),
   paper: v.optional(v.picklist(papers)),
   /** All where not given. */
   sections: v.optional(v.array(v.picklist(reportSections))),
@@ -1401,6 +1407,8 @@ export const calls = {
       look: v.optional(reportLookSchema, {}),
     }),
   ),
+  /** The report as a page of this host's origin, to be shown in a frame; good until the next few exports. */
+  'runs.report': define<{ url: string; title: string }>()(v.strictObject({ ids: manyIds })),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
   'uploads.begin': define<{ upload: string }>()(
     v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),

@@ -82,6 +82,8 @@ export async function printWithBrowser(
         '--disable-extensions',
         '--disable-background-networking',
         '--no-pdf-header-footer',
+        // bookmarks of the headings; tags for readers come of themselves
+        '--generate-pdf-document-outline',
         `--user-data-dir=${join(folder, 'profile')}`,
         // Chromium's sandbox cannot be set up by root, and refuses to start
         ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),

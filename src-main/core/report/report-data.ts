@@ -44,6 +44,7 @@ export async function reportData(
     runs.length > 1 ? await store.compare(kept.map(({ summary }) => summary.id)) : null;
   return {
     title: look.title ?? titleOf(runs.map(({ detail }) => detail)),
+    notes: look.notes ?? '',
     paper: look.paper ?? 'a4',
     sections: look.sections ?? [...reportSections],
     generatedAt: Date.now(),

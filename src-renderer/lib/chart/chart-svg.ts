@@ -4,6 +4,7 @@
  */
 import type { Provenance } from '../../../src-main/contract.ts';
 import { axisWidth, rightPadding } from './line-chart.ts';
+import { markerSvg, type Marker } from './markers.ts';
 import { plainTick, sparse, type ChartLook, type Plot, type PlotLine } from './plot.ts';
 
 interface Sheet {
@@ -63,7 +64,8 @@ export function chartSvg(plot: Plot, look: ChartLook, sheet: Sheet): string {
     : plot.lines.map(
         (line, i) =>
           shade(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }) +
-          curve(line, { placeX, placeY, resolve, id }, plot.log),
+          curve(line, { placeX, placeY, resolve, id }, plot.log) +
+          shapes(line, { placeX, placeY, resolve, id }, i / plot.lines.length, plot.log),
       );
   const marks = look.marks
     .filter(({ x }) => x >= plot.x.min && x <= plot.x.max)
@@ -141,7 +143,7 @@ function curve(own: PlotLine, pen: Pen, log: boolean): string {
   const parts = stretches(own, log ? 0 : -Infinity);
   const d = parts.map((points) => path(points, pen)).join('');
   const dots =
-    own.x.length < sparse && !line.faint
+    own.x.length < sparse && !line.faint && !line.marker
       ? parts
           .flat()
           .map(
@@ -152,6 +154,37 @@ function curve(own: PlotLine, pen: Pen, log: boolean): string {
       : '';
   return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || line.faint ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
 }
+
+/** Pixels between the shapes on a line. */
+const shapeEvery = 56;
+
+/** Shapes along a line; those of other lines stand at other places. */
+function shapes(own: PlotLine, pen: Pen, shift: number, log: boolean): string {
+  const { marker, colour } = own.line;
+  if (!marker || own.raw || own.line.edge) return '';
+  const points = stretches(own, log ? 0 : -Infinity).flat();
+  const left = pen.placeX(own.x[0] ?? 0);
+  let next = own.x.length < sparse ? -Infinity : left + shift * shapeEvery;
+  const every = own.x.length < sparse ? 12 : shapeEvery;
+  return points
+    .flatMap(([x, y]) => {
+      const at = pen.placeX(x);
+      if (at < next) return [];
+      next = Math.max(at, next) + every;
+      return markerSvg(marker, at, pen.placeY(y), pen.resolve(colour));
+    })
+    .join('');
+}
+
+/** A short piece of a line as it is drawn, for legends. */
+export const sampleSvg = (
+  { dash, marker }: { dash?: number[]; marker?: Marker },
+  colour: string,
+  x: number,
+  y: number,
+): string =>
+  `<line x1="${x}" x2="${x + 26}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="2"${dash?.length ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/>` +
+  (marker ? markerSvg(marker, x + 13, y, colour) : '');
 
 /** The ground of a band, between its edges. */
 function shade(own: PlotLine, below: PlotLine | null, pen: Pen): string {
@@ -207,15 +240,16 @@ function legendOf(plot: Plot, resolve: (c: string) => string, id: string, width:
   plot.lines.forEach(({ line, label, raw }, i) => {
     if (raw || line.edge) return;
     const colour = resolve(line.colour);
-    const entry = 18 + 6 * label.length + 20;
+    const indent = plot.stacked ? 18 : 32;
+    const entry = indent + 6 * label.length + 20;
     if (x > 0 && x + entry > width - 16) {
       rows.push(row);
       [row, x] = ['', 0];
     }
     const mark = plot.stacked
       ? `<rect x="${x}" y="-7" width="12" height="8" fill="${fill(line.provenance ?? null, colour, id, i)}" fill-opacity="${fillOpacity(line.provenance ?? null)}" stroke="${colour}"/>`
-      : `<line x1="${x}" x2="${x + 14}" y1="-3" y2="-3" stroke="${colour}" stroke-width="2"${line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : ''}/>`;
-    row += `${mark}<text x="${x + 18}" y="0" fill="${resolve('var(--ink-soft)')}">${escaped(label)}</text>`;
+      : sampleSvg(line, colour, x, -3);
+    row += `${mark}<text x="${x + indent}" y="0" fill="${resolve('var(--ink-soft)')}">${escaped(label)}</text>`;
     x += entry;
   });
   if (row) rows.push(row);

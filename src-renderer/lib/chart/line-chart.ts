@@ -42,8 +42,8 @@ export type LineChart = Chart<'line', Point[]>;
 export const axisWidth = 56;
 /** Room for half of the last tick's label. */
 export const rightPadding = 14;
-/** Width at which a chart for paper is drawn. */
-export const stillWidth = 420;
+/** Width at which a chart for paper is drawn: half of a sheet, so that its letters have their size there. */
+export const stillWidth = 336;
 
 /** What is on the canvas now, for the callbacks of chart.js. */
 interface Drawn {

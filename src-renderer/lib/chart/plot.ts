@@ -5,6 +5,7 @@
  */
 import type { Provenance } from '../../../src-main/contract.ts';
 import { scaled, siScale, type Scale } from '../format/number.ts';
+import type { Marker } from './markers.ts';
 import { indicesIn, type Range } from './range.ts';
 import { movingAverage, smoothingLabel, smoothings, type Smoothing } from './smooth.ts';
 import { stack } from './stack.ts';
@@ -21,6 +22,8 @@ export interface Line {
   /** Any CSS colour, custom properties too. */
   colour: string;
   dash?: number[];
+  /** On paper: the shape that stands on the line here and there. */
+  marker?: Marker;
   /** Drawn thin and light, behind what it supports. */
   faint?: boolean;
   /** Edge of a band: no entry in the legend, no smoothing. */

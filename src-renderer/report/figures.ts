@@ -1,0 +1,105 @@
+/** The figures of a report as the numbers behind them: drawn on its sheets, and into files of their own. */
+import type { Comparison, ReportData } from '../../src-main/contract.ts';
+import { xAxes } from '../lib/chart/axes.ts';
+import { bandLines, type Curve } from '../lib/chart/bands.ts';
+import { runLooks, type RunLook } from '../lib/chart/markers.ts';
+import type { Line } from '../lib/chart/plot.ts';
+import { finding, totalLine } from '../lib/chart/run-lines.ts';
+
+/** What the chart of the window takes, without what is only for the window. */
+export interface Figure {
+  title: string;
+  finding: string;
+  lines: Line[];
+  quantity: string;
+  unit: string;
+  fromZero: boolean;
+  xTitle: string;
+  formatX: (x: number) => string;
+  stepX: ((span: number) => number) | null;
+  empty: string;
+}
+
+type ReportRun = ReportData['runs'][number];
+
+/** More lines than this cannot be told apart. */
+export const mostDrawn = 12;
+/** Points of a line of watts. */
+const columns = 400;
+
+/** Groups where runs repeat each other, else the runs. */
+export function groupsOf({ groups, runs }: Comparison): { id: number; name: string; ids: number[] }[] {
+  return groups.length < runs.length
+    ? groups.map(({ name, ids }) => ({ id: ids[0] ?? 0, name, ids }))
+    : runs.map(({ id, name }) => ({ id, name, ids: [id] }));
+}
+
+/** What the runs did, over each other: means with a band where there are repeats. */
+export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[]; left: number } {
+  if (!data.comparison) return { looks: [], figures: [], left: 0 };
+  const groups = groupsOf(data.comparison);
+  const drawn = groups.slice(0, mostDrawn);
+  const looks = runLooks(drawn);
+  const byId = new Map(data.runs.map((run) => [run.detail.summary.id, run]));
+  const linesOf = (of: (run: ReportRun) => Curve | null): Line[] =>
+    drawn.flatMap(({ ids }, i): Line[] => {
+      const look = looks[i]!;
+      const curves = ids.flatMap((id) => {
+        const run = byId.get(id);
+        return (run && of(run)) ?? [];
+      });
+      const [only] = curves;
+      if (curves.length > 1) return bandLines(look, curves, 'interval');
+      return only ? [{ ...look, x: only.x, y: only.y, mean: only.mean }] : [];
+    });
+  const named = (name: string) =>
+    linesOf(({ series }) => series.find((one) => one.name === name) ?? null);
+  const { title: xTitle, format: formatX, step: stepX } = xAxes.time;
+  const over = { xTitle, formatX, stepX };
+  const told = (lines: Line[], unit: string) =>
+    finding(
+      lines.filter(({ edge }) => !edge),
+      unit,
+    );
+  const f1 = named('validation.macroF1');
+  const loss = named('loss');
+  const watts = linesOf(({ detail: { summary }, power }) =>
+    totalLine(power, 'watts', summary, columns),
+  );
+  return {
+    looks,
+    left: groups.length - drawn.length,
+    figures: [
+      {
+        ...over,
+        title: 'Macro F1',
+        finding: told(f1, 'F1'),
+        lines: f1,
+        quantity: 'Macro F1 on validation',
+        unit: '',
+        fromZero: false,
+        empty: 'None of these runs was evaluated.',
+      },
+      {
+        ...over,
+        title: 'Training loss',
+        finding: told(loss, ''),
+        lines: loss,
+        quantity: 'Loss',
+        unit: '',
+        fromZero: false,
+        empty: 'None of these runs recorded losses.',
+      },
+      {
+        ...over,
+        title: 'Total power',
+        finding: told(watts, 'W'),
+        lines: watts,
+        quantity: 'Power',
+        unit: 'W',
+        fromZero: true,
+        empty: 'None of these runs has a power trace.',
+      },
+    ],
+  };
+}
