@@ -939,7 +939,14 @@ export interface ReportData {
   title: string;
   generatedAt: number;
   appVersion: string;
-  runs: { detail: RunDetail; series: Series[]; power: PowerSeries }[];
+  runs: {
+    detail: RunDetail;
+    /** Over time. */
+    series: Series[];
+    /** Loss and macro F1 over epochs, where runs of any speed lie beside each other; empty for a single run. */
+    byEpoch: Series[];
+    power: PowerSeries;
+  }[];
   /** Null for a single run. */
   comparison: Comparison | null;
   /** Of the author's own; an empty line parts paragraphs. */
@@ -1150,6 +1157,8 @@ export const exportFormats = [
   'metrics',
   'report',
   'pdf',
+  'markdown',
+  'charts',
   'json',
   'bundle',
 ] as const;
@@ -1395,7 +1404,8 @@ export const calls = {
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
   /**
    * `runs` and `samples` and `metrics` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
-   * data of the report; `bundle` is all of it with the database, for another computer.
+   * data of the report, `charts` a zip of its charts as SVG and PNG, `markdown` one of its text with them; `bundle`
+   * is all of it with the database, for another computer.
    */
   'runs.export': define<ExportedFile>()(
     v.strictObject({
@@ -1408,7 +1418,7 @@ export const calls = {
     }),
   ),
   /** The report as a page of this host's origin, to be shown in a frame; good until the next few exports. */
-  'runs.report': define<{ url: string; title: string }>()(v.strictObject({ ids: manyIds })),
+  'runs.report': define<{ url: string }>()(v.strictObject({ ids: manyIds })),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
   'uploads.begin': define<{ upload: string }>()(
     v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),

@@ -65,7 +65,7 @@ export async function printWithBrowser(
     throw new AppError(
       'UNAVAILABLE',
       'No Chromium, Chrome or Edge was found to print the PDF with.',
-      'Save the HTML report and print it from any browser, or set CHROMIUM_PATH to a Chromium.',
+      'Save the HTML report and print it from any browser, or set CHROMIUM_PATH to a Chromium. On the command line --or-html writes the HTML and the CSV files instead.',
     );
   // the profile is new, so that a browser that is open anyway does not take the job and do nothing
   const folder = await mkdtemp(join(tmpdir(), 'hugginggreen-print-'));

@@ -9,6 +9,8 @@ export const exportLabels: Record<ExportFormat, string> = {
   samples: 'CSV of the power samples',
   report: 'Report (HTML)',
   pdf: 'Report (PDF)',
+  markdown: 'Report (Markdown, zip)',
+  charts: 'Charts (SVG and PNG, zip)',
   json: 'Report data (JSON)',
   bundle: 'Bundle for another computer (zip)',
 };

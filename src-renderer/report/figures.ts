@@ -4,7 +4,14 @@ import { xAxes } from '../lib/chart/axes.ts';
 import { bandLines, type Curve } from '../lib/chart/bands.ts';
 import { runLooks, type RunLook } from '../lib/chart/markers.ts';
 import type { Line } from '../lib/chart/plot.ts';
-import { finding, totalLine } from '../lib/chart/run-lines.ts';
+import {
+  drawable,
+  f1Lines,
+  finding,
+  lossLines,
+  powerLines,
+  totalLine,
+} from '../lib/chart/run-lines.ts';
 
 /** What the chart of the window takes, without what is only for the window. */
 export interface Figure {
@@ -14,6 +21,7 @@ export interface Figure {
   quantity: string;
   unit: string;
   fromZero: boolean;
+  stacked: boolean;
   xTitle: string;
   formatX: (x: number) => string;
   stepX: ((span: number) => number) | null;
@@ -28,7 +36,10 @@ export const mostDrawn = 12;
 const columns = 400;
 
 /** Groups where runs repeat each other, else the runs. */
-export function groupsOf({ groups, runs }: Comparison): { id: number; name: string; ids: number[] }[] {
+export function groupsOf({
+  groups,
+  runs,
+}: Comparison): { id: number; name: string; ids: number[] }[] {
   return groups.length < runs.length
     ? groups.map(({ name, ids }) => ({ id: ids[0] ?? 0, name, ids }))
     : runs.map(({ id, name }) => ({ id, name, ids: [id] }));
@@ -48,14 +59,23 @@ export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[
         const run = byId.get(id);
         return (run && of(run)) ?? [];
       });
-      const [only] = curves;
-      if (curves.length > 1) return bandLines(look, curves, 'interval');
-      return only ? [{ ...look, x: only.x, y: only.y, mean: only.mean }] : [];
+      const band = curves.length > 1 ? bandLines(look, curves, 'interval') : [];
+      // curves that have no x in common have no mean
+      return band.some(({ edge, x }) => !edge && x.length > 0)
+        ? band
+        : curves.map(({ x, y, mean }, k) => ({ ...look, key: `${look.key} ${k}`, x, y, mean }));
     });
+  const epochs = data.runs.every(({ byEpoch }) => byEpoch.some(({ x }) => x.length > 0));
   const named = (name: string) =>
-    linesOf(({ series }) => series.find((one) => one.name === name) ?? null);
-  const { title: xTitle, format: formatX, step: stepX } = xAxes.time;
-  const over = { xTitle, formatX, stepX };
+    linesOf(
+      ({ series, byEpoch }) => (epochs ? byEpoch : series).find((one) => one.name === name) ?? null,
+    );
+  const over = ({ title, format, step }: (typeof xAxes)['time']) => ({
+    xTitle: title,
+    formatX: format,
+    stepX: step,
+  });
+  const curveAxis = over(epochs ? xAxes.epoch : xAxes.time);
   const told = (lines: Line[], unit: string) =>
     finding(
       lines.filter(({ edge }) => !edge),
@@ -71,35 +91,71 @@ export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[
     left: groups.length - drawn.length,
     figures: [
       {
-        ...over,
+        ...curveAxis,
         title: 'Macro F1',
         finding: told(f1, 'F1'),
         lines: f1,
         quantity: 'Macro F1 on validation',
         unit: '',
         fromZero: false,
+        stacked: false,
         empty: 'None of these runs was evaluated.',
       },
       {
-        ...over,
+        ...curveAxis,
         title: 'Training loss',
         finding: told(loss, ''),
         lines: loss,
         quantity: 'Loss',
         unit: '',
         fromZero: false,
+        stacked: false,
         empty: 'None of these runs recorded losses.',
       },
       {
-        ...over,
+        ...over(xAxes.time),
         title: 'Total power',
         finding: told(watts, 'W'),
         lines: watts,
         quantity: 'Power',
         unit: 'W',
         fromZero: true,
+        stacked: false,
         empty: 'None of these runs has a power trace.',
       },
     ],
   };
+}
+
+/** The curves of one run over time, as far as there are any. */
+export function runFigures({ series, power }: ReportRun): Figure[] {
+  const byName = Object.fromEntries(series.map((one) => [one.name, one]));
+  const { title: xTitle, format: formatX, step: stepX } = xAxes.time;
+  const figure = (
+    title: string,
+    quantity: string,
+    unit: string,
+    lines: Line[],
+    more: Partial<Figure> = {},
+  ): Figure => ({
+    title,
+    quantity,
+    unit,
+    lines,
+    finding: finding(lines, title === 'F1' ? 'F1' : unit),
+    fromZero: false,
+    stacked: false,
+    xTitle,
+    formatX,
+    stepX,
+    empty: '',
+    ...more,
+  });
+  const ofPower = { fromZero: true, stacked: true };
+  return [
+    figure('Loss', 'Loss', '', lossLines(byName)),
+    figure('F1', 'F1 on validation', '', f1Lines(byName)),
+    figure('Power', 'Power', 'W', powerLines(power, 'watts'), ofPower),
+    figure('Energy used', 'Cumulative energy', 'Wh', powerLines(power, 'wh'), ofPower),
+  ].filter(({ lines }) => drawable(lines));
 }

@@ -6,12 +6,13 @@ export interface ReportOrder {
   look: ReportLook;
   /** As a printer without colours would have it. */
   grey: boolean;
-  /** Title and notes can be typed over. */
-  view: boolean;
+  /** Of what lies around the sheets. */
+  theme: 'system' | 'light' | 'dark';
 }
 
-/** What the page tells: after drawing, and after a person has typed. */
+/** What the page tells: that it listens, how many sheets it has drawn, what a person has typed. */
 export interface ReportWord {
+  ready?: true;
   pages?: number;
   edit?: { title?: string; notes?: string };
 }
@@ -20,16 +21,14 @@ const mark = 'hugginggreen-report';
 
 export const order = (what: ReportOrder | 'print') => ({ [mark]: what });
 
-export function orderOf(message: unknown): ReportOrder | 'print' | null {
-  return marked<ReportOrder | 'print'>(message);
-}
+export const orderOf = (message: unknown) => marked<ReportOrder | 'print'>(message);
 
 export function tellView(word: ReportWord) {
   // the page is of no origin, and does not know that of its view; it says nothing secret
   window.parent.postMessage({ [mark]: word }, '*');
 }
 
-export const wordOf = (message: unknown): ReportWord | null => marked<ReportWord>(message);
+export const wordOf = (message: unknown) => marked<ReportWord>(message);
 
 const marked = <Message>(message: unknown): Message | null =>
   typeof message === 'object' && message !== null && mark in message

@@ -17,22 +17,24 @@ const embedded = document.getElementById('report-data')?.textContent;
 const pageStyle = document.getElementById('report-page');
 if (!target || !embedded || !pageStyle) throw new Error('This page carries no report data.');
 const data = JSON.parse(embedded) as ReportData;
-const inView = window.parent !== window;
 
 let drawn: Record<string, unknown> | null = null;
 
-function draw(target: HTMLElement, look: Partial<ReportOrder>) {
-  const shown: ReportData = { ...data, ...look.look };
-  const { scrollTop } = document.documentElement;
+/** @param order of the view that frames the page; null where it stands alone */
+function draw(target: HTMLElement, order: ReportOrder | null) {
+  const shown: ReportData = { ...data, ...order?.look };
+  const root = document.documentElement;
+  const { scrollTop } = root;
   if (drawn) void unmount(drawn);
   target.replaceChildren();
+  target.style.zoom = '1';
   pageStyle!.textContent = `@page { size: ${shown.paper === 'a4' ? 'A4' : 'letter'}; margin: 0 }`;
   document.title = `${shown.title} - energy report`;
-  document.documentElement.classList.toggle('grey', look.grey ?? false);
-  document.documentElement.style.zoom = '1';
+  root.classList.toggle('grey', order?.grey ?? false);
+  root.dataset.ground = order?.theme ?? 'light';
   drawn = mount(Report, {
     target,
-    props: { data: shown, ...(look.view && { onedit: (edit) => tellView({ edit }) }) },
+    props: { data: shown, ...(order && { onedit: (edit) => tellView({ edit }) }) },
   });
   flushSync();
   const flow = target.querySelector<HTMLElement>('.flow')!;
@@ -42,8 +44,8 @@ function draw(target: HTMLElement, look: Partial<ReportOrder>) {
     origin: `HuggingGreen ${shown.appVersion}`,
   });
   fit();
-  document.documentElement.scrollTop = scrollTop;
-  if (inView) tellView({ pages: sheets.length });
+  root.scrollTop = scrollTop;
+  if (order) tellView({ pages: sheets.length });
 }
 
 /** Room for text on a sheet, px, as the styles have it. */
@@ -66,12 +68,13 @@ function fit() {
 
 // paper is light, whatever the screen prefers
 document.documentElement.dataset.theme = 'light';
-draw(target, {});
 addEventListener('resize', fit);
-if (inView) {
-  addEventListener('message', (event) => {
-    const order = event.source === window.parent ? orderOf(event.data) : null;
+if (window.parent === window) draw(target, null);
+else {
+  addEventListener('message', ({ source, data }) => {
+    const order = source === window.parent ? orderOf(data) : null;
     if (order === 'print') window.print();
     else if (order) draw(target, order);
   });
+  tellView({ ready: true });
 }

@@ -46,7 +46,7 @@ export interface Running {
 /** Which units lie on which sheet of `height` px. */
 export function sheetsOf<U extends Unit>(units: readonly U[], height: number): U[][] {
   const sheets: U[][] = [];
-  for (let start = 0; start < units.length; ) {
+  for (let start = 0; start < units.length;) {
     const top = units[start]!.top - units[start]!.head;
     let end = start + 1;
     while (end < units.length && !units[end]!.fresh && units[end]!.bottom - top <= height) end++;

@@ -64,7 +64,7 @@ export function tradeOffSvg(
     const [x, y] = at.at(-1)!;
     return (
       `<polyline points="${at.map((place) => place.map(short).join()).join(' ')}" fill="none" stroke="${resolve('var(--line-strong)')}" stroke-dasharray="1 4"/>` +
-      text(Math.min(x, right - 4), Math.max(y - 4, frame.top - 3), plainTick(value), 'end', ' font-size="9"') // prettier-ignore
+      text(Math.min(x, right - 4), Math.max(y - 4, frame.top - 3), value.toLocaleString('en-GB'), 'end', ' font-size="9"') // prettier-ignore
     );
   });
   const marks = points.map(({ ids, wh, f1, whInterval, f1Interval, standing }, i) => {

@@ -19,6 +19,7 @@ import {
 } from 'chart.js';
 import { crosshair, joinCrosshair } from './crosshair.ts';
 import { fade, provenanceFill, resolveColour } from './colours.ts';
+import { axisWidth, rightPadding } from './margins.ts';
 import { marksAt, overlay, setOverlay } from './overlay.ts';
 import { plainTick, sparse, yText, type ChartLook, type Plot, type PlotLine } from './plot.ts';
 
@@ -38,12 +39,7 @@ interface Point {
 }
 export type LineChart = Chart<'line', Point[]>;
 
-/** Width of the left axis with its title, in pixels. */
-export const axisWidth = 56;
-/** Room for half of the last tick's label. */
-export const rightPadding = 14;
-/** Width at which a chart for paper is drawn: half of a sheet, so that its letters have their size there. */
-export const stillWidth = 336;
+export { axisWidth, rightPadding, stillWidth } from './margins.ts';
 
 /** What is on the canvas now, for the callbacks of chart.js. */
 interface Drawn {
