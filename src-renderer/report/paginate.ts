@@ -135,7 +135,12 @@ function partsOf(
 ): Piece[] {
   if (breakInside === 'avoid') return [whole];
   if (isTable(child)) return height < wholeTable ? [whole] : rowsOf(child, whole, origin);
-  if (child instanceof HTMLParagraphElement) return linesOf(child, whole);
+  if (
+    child.firstElementChild === null &&
+    child instanceof HTMLElement &&
+    /^(P|DIV)$/.test(child.tagName)
+  )
+    return linesOf(child, whole, origin);
   if (display === 'grid') return gridRows(child, whole, origin);
   const divided = /^(ARTICLE|SECTION|HEADER|DIV|UL|OL)$/.test(child.tagName) && display === 'block';
   return divided ? piecesOf(child, [...whole.around, child], origin) : [whole];
@@ -185,35 +190,34 @@ function gridRows(grid: Element, whole: Piece, origin: number): Piece[] {
   }));
 }
 
-function linesOf(paragraph: HTMLParagraphElement, whole: Piece): Piece[] {
+function linesOf(paragraph: HTMLElement, whole: Piece, origin: number): Piece[] {
   const [text] = paragraph.childNodes;
   if (!(text instanceof Text) || paragraph.childNodes.length > 1) return [whole];
-  const starts = lineStarts(text);
-  if (starts.length < 2 * orphans) return [whole];
-  const line = (whole.bottom - whole.top) / starts.length;
-  return starts.map((from, i) => ({
+  const lines = lineStarts(text);
+  if (lines.length < 2 * orphans) return [whole];
+  return lines.map(({ from, top }, i) => ({
     ...whole,
-    top: whole.top + i * line,
-    bottom: whole.top + (i + 1) * line,
-    stays: i < orphans - 1 || (i >= starts.length - orphans && i < starts.length - 1),
-    content: { paragraph, from, to: starts[i + 1] ?? text.length },
+    top: i === 0 ? whole.top : top - origin,
+    bottom: i === lines.length - 1 ? whole.bottom : lines[i + 1]!.top - origin,
+    stays: i < orphans - 1 || (i >= lines.length - orphans && i < lines.length - 1),
+    content: { paragraph, from, to: lines[i + 1]?.from ?? text.length },
   }));
 }
 
-/** Where in the text each line begins. */
-function lineStarts(text: Text): number[] {
+/** Where in the text each line begins, and how high it lies. */
+function lineStarts(text: Text): { from: number; top: number }[] {
   const range = document.createRange();
-  const starts: number[] = [];
+  const lines: { from: number; top: number }[] = [];
   let below = -Infinity;
   for (const { index } of text.data.matchAll(/\S+/g)) {
     range.setStart(text, index);
     range.setEnd(text, index + 1);
     const { top, bottom } = range.getBoundingClientRect();
     if ((top + bottom) / 2 < below) continue;
-    starts.push(index);
+    lines.push({ from: index, top });
     below = bottom;
   }
-  return starts;
+  return lines;
 }
 
 // --- moving ---------------------------------------------------------------------------------------
@@ -269,5 +273,5 @@ function write(place: Element, { paragraph, from, to }: Lines, copies: Map<Eleme
     copies.set(paragraph, copy);
     place.append(copy);
   }
-  copy.textContent += (paragraph.textContent ?? '').slice(from, to);
+  copy.textContent = (copy.textContent ?? '') + (paragraph.textContent ?? '').slice(from, to);
 }

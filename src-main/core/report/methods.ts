@@ -397,14 +397,16 @@ function statistics(comparison: Comparison | null): string {
         `${tested.length > 1 ? `, with Holm’s correction over ${tested.length} tests` : ''}; the effect size is Hedges’ g.`
       : '',
     few.length > 0
-      ? `${capital(named(few, groups.length + 1))} ${few.length > 1 ? 'have' : 'has'} fewer than ${fewestRuns} runs: no interval, no test.`
+      ? `${named(few, groups.length + 1)} ${few.length > 1 ? 'have' : 'has'} fewer than ${fewestRuns} runs: no interval, no test.`
       : '',
   ]
     .filter(Boolean)
     .join(' ');
 }
 
-const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+/** A sentence begins large, but names stay as they are. */
+const begin = (who: string): string =>
+  who.replace(/^(all|both)(?= (\d+ )?runs$)/, (word) => word[0]!.toUpperCase() + word.slice(1));
 
 function imports(runs: readonly RunDetail[]): string {
   const imported = runs.filter(({ summary }) => summary.status === 'imported');
@@ -520,7 +522,7 @@ const together = (
   of: (run: RunDetail) => readonly string[],
 ): string[] =>
   merged(runs.flatMap((run) => of(run).map((text) => ({ text, of: run.summary.name })))).map(
-    ({ text, of }) => `${capital(named(distinct(of), runs.length))}: ${text}`,
+    ({ text, of }) => `${begin(named(distinct(of), runs.length))}: ${text}`,
   );
 
 function resultLimits(runs: readonly RunDetail[]): string[] {
