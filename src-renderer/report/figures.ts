@@ -45,6 +45,33 @@ export function groupsOf({
     : runs.map(({ id, name }) => ({ id, name, ids: [id] }));
 }
 
+/** Letters of a name that a narrow column has room for. */
+const mostLetters = 42;
+
+/**
+ * Long names for narrow columns: without the words that all begin with, else without their middle. As they are
+ * where two would read alike. In full they stand in the table of results and in legends.
+ */
+export function shortNames(names: readonly string[]): Map<string, string> {
+  const long = (name: string) => name.length > mostLetters;
+  const begin = names.some(long) ? commonWords(names) : 0;
+  const rest = names.map((name) => (begin > 0 ? `… ${name.slice(begin)}` : name));
+  const short = rest.map((name) =>
+    long(name) ? `${name.slice(0, 20).trimEnd()} … ${name.slice(-20).trimStart()}` : name,
+  );
+  const apart = (found: readonly string[]) => new Set(found).size === new Set(names).size;
+  const taken = [short, rest].find(apart) ?? names;
+  return new Map(names.map((name, i) => [name, taken[i]!]));
+}
+
+/** How many letters all begin with, up to the end of a word. */
+function commonWords(names: readonly string[]): number {
+  const [first = '', ...others] = names;
+  let at = 0;
+  while (at < first.length && others.every((name) => name[at] === first[at])) at++;
+  return others.length === 0 ? 0 : first.lastIndexOf(' ', at - 1) + 1;
+}
+
 /** What the runs did, over each other: means with a band where there are repeats. */
 export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[]; left: number } {
   if (!data.comparison) return { looks: [], figures: [], left: 0 };

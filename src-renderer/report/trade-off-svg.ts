@@ -22,6 +22,7 @@ export function tradeOffSvg(
     resolve,
     id,
     title,
+    numbers,
   }: {
     width: number;
     height: number;
@@ -30,6 +31,8 @@ export function tradeOffSvg(
     id: string;
     /** In a file of its own: title, font and ground. */
     title?: string;
+    /** By the first id of a group, beside the points instead of names. */
+    numbers?: ReadonlyMap<number, number>;
   },
 ): string | null {
   if (points.length === 0) return null;
@@ -40,7 +43,13 @@ export function tradeOffSvg(
     points.map(({ wh }) => wh),
     'Wh',
   );
-  const labels = labelsOf(points, axes, frame);
+  const labels = labelsOf(
+    numbers
+      ? points.map((point) => ({ ...point, name: String(numbers.get(point.ids[0] ?? 0) ?? '') }))
+      : points,
+    axes,
+    frame,
+  );
   const soft = resolve('var(--ink-soft)');
   const grid = resolve('var(--grid)');
   const [right, floor] = [width - frame.right, frame.height - frame.bottom];
@@ -98,4 +107,10 @@ export function tradeOffSvg(
     ...marks,
     '</svg>',
   ].join('');
+}
+
+/** Whether every point has room for the name of its group. */
+export function namesFit({ points }: TradeOff, width: number, height: number): boolean {
+  const frame = { width, height, left: 50, right: 14, top: 14, bottom: 36 };
+  return points.length === 0 || labelsOf(points, axesOf(points, frame), frame).every((label) => label !== null); // prettier-ignore
 }

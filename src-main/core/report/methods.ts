@@ -278,7 +278,7 @@ function baseline(runs: readonly RunDetail[]): string {
   const without = runs.filter(({ summary }) => !measured.some(({ run }) => run === summary.name));
   return [
     `Before ${measured.length > 1 ? 'each run' : runs.length > 1 ? measured[0]!.run : 'the run'} the idle power was ` +
-      `measured for ${spread(measured.map(({ seconds }) => seconds), 's')}: ${list(idle)}.`, // prettier-ignore
+      `measured for ${spread(measured.map(({ seconds }) => Number(seconds.toPrecision(2))), 's')}: ${list(idle)}.`, // prettier-ignore
     without.length > 0
       ? `Not before ${named(distinct(without.map(({ summary }) => summary.name)), runs.length)}.`
       : '',
@@ -388,16 +388,18 @@ function statistics(comparison: Comparison | null): string {
   const { groups, comparisons } = repeats;
   const tests = distinct(comparisons.flatMap(({ test }) => (test ? testNames[test] : [])));
   const tested = comparisons.filter(({ test }) => test !== null);
-  const few = groups.filter(({ ids }) => ids.length < fewestRuns).map(({ name }) => name);
+  const times = [...Map.groupBy(groups, ({ ids }) => ids.length)].map(
+    ([n, some]) => `${groups.length === some.length ? 'each' : some.length} ${n === 1 ? 'once' : `${n} times`}`, // prettier-ignore
+  );
   return [
-    `Runs that differ in nothing but seed and name are repeats of one configuration: ${list(groups.map(({ name, ids }) => `${name} (n = ${ids.length})`))}.`,
+    `Runs that differ in nothing but seed and name are repeats of one configuration: ${count(groups.length, 'configuration')}, ${list(times)}.`,
     'Means have 95 % t intervals, medians 95 % percentile bootstrap intervals of 10,000 resamples; normality is tested by Shapiro-Wilk at 0.05.',
     tested.length > 0
       ? `Differences to ${groups[0]!.name} were tested ${tested.every(({ paired }) => paired) ? 'in pairs of one seed ' : ''}by ${list(tests)}, two-sided` +
         `${tested.length > 1 ? `, with Holm’s correction over ${tested.length} tests` : ''}; the effect size is Hedges’ g.`
       : '',
-    few.length > 0
-      ? `${named(few, groups.length + 1)} ${few.length > 1 ? 'have' : 'has'} fewer than ${fewestRuns} runs: no interval, no test.`
+    groups.some(({ ids }) => ids.length < fewestRuns)
+      ? `With fewer than ${fewestRuns} runs there is no interval and no test.`
       : '',
   ]
     .filter(Boolean)

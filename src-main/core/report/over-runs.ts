@@ -14,12 +14,11 @@ const mostNamed = 3;
 /** `plain and dropping`, `all 6 runs`, `a, b, c and 4 more`. */
 export function named(names: readonly string[], all: number): string {
   if (names.length === all && all > 1) return all === 2 ? 'both runs' : `all ${all} runs`;
-  const told =
+  return list(
     names.length > mostNamed + 1
       ? [...names.slice(0, mostNamed), `${names.length - mostNamed} more`]
-      : names;
-  // names that have commas are parted by more
-  return told.some((name) => name.includes(',')) ? told.join('; ') : list(told);
+      : names,
+  );
 }
 
 const number = /\d+(?:,\d{3})*(?:\.\d+)?/g;
