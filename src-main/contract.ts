@@ -1178,9 +1178,18 @@ export interface ReportData {
   title: string;
   generatedAt: number;
   appVersion: string;
-  runs: { detail: RunDetail; series: Series[]; power: PowerSeries }[];
+  runs: {
+    detail: RunDetail;
+    /** Over time. */
+    series: Series[];
+    /** Loss and macro F1 over epochs, where runs of any speed lie beside each other; empty for a single run. */
+    byEpoch: Series[];
+    power: PowerSeries;
+  }[];
   /** Null for a single run. */
   comparison: Comparison | null;
+  /** Of the author's own; an empty line parts paragraphs. */
+  notes: string;
   paper: Paper;
   sections: ReportSection[];
   /** Paragraphs generated from what was really done. */
@@ -1456,6 +1465,8 @@ export const exportFormats = [
   'predictions',
   'report',
   'pdf',
+  'markdown',
+  'charts',
   'json',
   'bundle',
 ] as const;
@@ -1466,16 +1477,20 @@ export type Paper = (typeof papers)[number];
 /** Parts of a report that may be left out. */
 export const reportSections = [
   'results',
+  'statistics',
   'comparison',
+  'charts',
   'methods',
+  'limits',
   'runs',
   'configs',
-  'limits',
 ] as const;
 export type ReportSection = (typeof reportSections)[number];
 /** How a report looks; what is left out is as it comes. */
 export const reportLookSchema = v.strictObject({
   title: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200))),
+  /** A paragraph or more of the author's own; an empty line parts them. */
+  notes: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(8000))),
   paper: v.optional(v.picklist(papers)),
   /** All where not given. */
   sections: v.optional(v.array(v.picklist(reportSections))),
@@ -1748,7 +1763,8 @@ export const calls = {
   'runs.comparePredictions': define<PredictionComparison>()(comparePredictionsSchema),
   /**
    * `runs`, `samples`, `metrics` and `predictions` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
-   * data of the report; `bundle` is all of it with the database, for another computer.
+   * data of the report, `charts` a zip of its charts as SVG and PNG, `markdown` one of its text with them; `bundle`
+   * is all of it with the database, for another computer.
    */
   'runs.export': define<ExportedFile>()(
     v.strictObject({
@@ -1761,6 +1777,8 @@ export const calls = {
       job,
     }),
   ),
+  /** The report as a page of this host's origin, to be shown in a frame; good until the next few exports. */
+  'runs.report': define<{ url: string }>()(v.strictObject({ ids: manyIds })),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
   'uploads.begin': define<{ upload: string }>()(
     v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),

@@ -55,8 +55,11 @@ import {
   type Place,
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
+import { reportCharts, writeCharts } from './report/charts.ts';
 import { exportRuns, fileName, importCsv, writePieces } from './report/index.ts';
 import { reachedLimit } from './runs/budget-watch.ts';
+import { reportMarkdown } from './report/markdown.ts';
+import { reportData } from './report/report-data.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
 import { outputPath } from './runs/command/output.ts';
 import { presentIdle } from './runs/idle.ts';
@@ -256,6 +259,17 @@ export function createHandlers(shop: Workshop): Handlers {
       );
       return file;
     }
+    if (format === 'charts' || format === 'markdown') {
+      const data = await reportData(store, ids, appVersion, look);
+      const charts = await reportCharts(reportDir, data);
+      const name = `${fileName(data.runs.map(({ detail }) => detail))}-${format === 'charts' ? 'charts' : 'report-markdown'}.zip`;
+      const [folder, texts] =
+        format === 'charts' ? [''] : ['charts/', { 'report.md': reportMarkdown(data, charts, 'charts/') }]; // prettier-ignore
+      const { file } = await downloads.make(name, 'application/zip', (path) =>
+        writeCharts(path, charts, folder, texts),
+      );
+      return file;
+    }
     const text = await exportRuns(store, ids, format === 'pdf' ? 'report' : format, {
       appVersion,
       reportDir,
@@ -274,6 +288,14 @@ export function createHandlers(shop: Workshop): Handlers {
       await writeFile(path, await options.printPdf(html));
     });
     return file;
+  };
+
+  /** The report as a page for a frame, which the view has look as it likes. */
+  const reportPage = async ({ ids }: { ids: number[] }): Promise<{ url: string }> => {
+    const { appVersion, reportDir } = options;
+    const text = await exportRuns(store, ids, 'report', { appVersion, reportDir });
+    const write = (path: string): Promise<void> => writePieces(path, text);
+    return { url: (await downloads.make(text.name, text.mime, write, true)).file.url };
   };
 
   /** Their rows have changed: said of one by itself, of many at once. */
@@ -633,6 +655,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
     'runs.export': ({ job, ...order }) => shop.jobs.run(job, (signal) => exportFile(order, signal)),
+    'runs.report': reportPage,
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
     'runs.importBundle': async ({ upload }) => {

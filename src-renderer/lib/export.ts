@@ -10,6 +10,8 @@ export const exportLabels: Record<ExportFormat, string> = {
   predictions: 'CSV of the predictions',
   report: 'Report (HTML)',
   pdf: 'Report (PDF)',
+  markdown: 'Report (Markdown, zip)',
+  charts: 'Charts (SVG and PNG, zip)',
   json: 'Report data (JSON)',
   bundle: 'Bundle for another computer (zip)',
 };

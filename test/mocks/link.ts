@@ -946,6 +946,7 @@ export function reportOf(ids: number[]) {
     title: 'Plain against patch-dropping ViT',
     generatedAt: now,
     appVersion: '0.1.0',
+    notes: '',
     paper: 'a4' as const,
     sections: [...reportSections],
     runs: chosen.map((story) => ({
@@ -955,6 +956,7 @@ export function reportOf(ids: number[]) {
         ['loss', 'validation.loss', 'validation.macroF1', 'validation.microF1'],
         'time',
       ),
+      byEpoch: chosen.length > 1 ? seriesOf(story, ['loss', 'validation.macroF1'], 'epoch') : [],
       power: powerOf(story),
     })),
     comparison: chosen.length > 1 ? compareStories(chosen) : null,
@@ -1393,6 +1395,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       url: '/download/ticket',
       path: `/data/exports/ticket/export-${format}.csv`,
     }),
+    'runs.report': () => ({ url: 'about:blank' }),
     'uploads.begin': () => ({ upload: 'ticket' }),
     'uploads.add': () => undefined,
     'runs.importBundle': () => ({ ids: [1], taken: 1, known: [{ row: 2, run: 2 }], refused: [] }),

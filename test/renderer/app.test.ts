@@ -267,8 +267,9 @@ describe('the report', () => {
       await expect.element(screen.getByText(text)).toBeInTheDocument();
     await expect.element(screen.getByText('36 % less, better').first()).toBeInTheDocument();
     const pictures = [...screen.container.querySelectorAll('figure svg[viewBox]')];
-    expect(pictures).toHaveLength(3 + 2 * 4);
-    const blank = pictures.filter((picture) => !picture.querySelector('g path[d^="M"]'));
+    // of all runs, and of each
+    expect(pictures).toHaveLength(4 + 2 * 4);
+    const blank = pictures.filter((picture) => !picture.querySelector('g path[d^="M"], circle'));
     expect(blank).toEqual([]);
   });
 });

@@ -219,11 +219,19 @@ describe('a drawing', () => {
     const dom = parsed(
       chartSvg(plotOf(lines, shown, { ...usual, fromZero: true }, null, 300), shown, sheet),
     );
-    expect([...dom.querySelectorAll('pattern')].map(({ id }) => id)).toEqual(['one-0', 'one-1']);
-    const fills = [...dom.querySelectorAll('g path[fill-opacity]')].map((one) =>
-      one.getAttribute('fill'),
+    // strokes inside of their areas, as a pattern would be printed as a picture
+    expect(dom.querySelector('pattern, image')).toBeNull();
+    const strokes = [...dom.querySelectorAll('g path[clip-path]')];
+    const marks = strokes.map((one) => [one.getAttribute('clip-path'), one.getAttribute('d')!]);
+    expect(marks).toEqual([
+      ['url(#one-0-0)', expect.stringMatching(/^(M[-.\d]+ [-.\d]+h0)+$/)],
+      ['url(#one-1-0)', expect.stringMatching(/^(M[-.\d]+ [-.\d]+L[-.\d]+ [-.\d]+)+$/)],
+    ]);
+    for (const [url] of marks) expect(dom.querySelector(url!.slice(4, -1))).not.toBeNull();
+    const grounds = [...dom.querySelectorAll('g path[fill-opacity]')].map((one) =>
+      one.getAttribute('fill-opacity'),
     );
-    expect(fills).toEqual(['url(#one-0)', 'url(#one-1)', 'red']);
+    expect(grounds).toEqual(['0.1', '0.22', '0.8']);
   });
 
   it('stands alone with title and legend', () => {

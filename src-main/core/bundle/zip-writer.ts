@@ -108,9 +108,9 @@ export class ZipWriter {
     return { name, bytes: member.bytes, sha256: member.sha256 };
   }
 
-  /** Of a text that is in memory anyway. */
-  async addText(name: string, text: string): Promise<Written> {
-    const bytes = Buffer.from(text);
+  /** Of a text, or a picture, that is in memory anyway. */
+  async addText(name: string, text: string | Buffer): Promise<Written> {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     const packed = deflateRawSync(bytes);
     const member: Member = {
       name,

@@ -9,6 +9,7 @@
 import { Chart, LinearScale, LogarithmicScale, PointElement, Tooltip, type Plugin } from 'chart.js';
 import { crosshair, joinCrosshair, readAgain } from './crosshair.ts';
 import { resolveColour } from './colours.ts';
+import { axisWidth, rightPadding } from './margins.ts';
 import { marksAt, overlay, setOverlay } from './overlay.ts';
 import { clipTo, isMarked, paintPlot, styleOf, type LineStyle } from './paint.ts';
 import { datasetsOf, PlotLineController } from './plot-line.ts';
@@ -16,12 +17,7 @@ import { changedFrom, plainTick, yText, type ChartLook, type Plot } from './plot
 
 export type LineChart = Chart<'plotLine', never[]>;
 
-/** Width of the left axis with its title, in pixels. */
-export const axisWidth = 56;
-/** Room for half of the last tick's label. */
-export const rightPadding = 14;
-/** Width at which a chart for paper is drawn. */
-export const stillWidth = 420;
+export { axisWidth, rightPadding, stillWidth } from './margins.ts';
 
 /** What is on the canvas now. */
 interface Drawn {

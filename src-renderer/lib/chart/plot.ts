@@ -6,6 +6,7 @@
 import type { Provenance } from '../../../src-main/contract.ts';
 import { inStyle, scaled, siScale, type Scale } from '../format/number.ts';
 import { PlotMemory, type LineMemory } from './line-memory.ts';
+import type { Marker } from './markers.ts';
 import { indicesIn, type Range } from './range.ts';
 import { smoothingLabel, smoothings, type Average, type Smoothing } from './smooth.ts';
 import { stackOf } from '../../../src-main/contract.ts';
@@ -23,6 +24,8 @@ export interface Line {
   /** Any CSS colour, custom properties too. */
   colour: string;
   dash?: number[];
+  /** On paper: the shape that stands on the line here and there. */
+  marker?: Marker;
   /** Drawn thin and light, behind what it supports. */
   faint?: boolean;
   /** Edge of a band: no entry in the legend, no smoothing. */

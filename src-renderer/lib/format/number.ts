@@ -116,7 +116,7 @@ export function scaled(value: Maybe, scale: Scale, half: Maybe = null): string {
   if (!known(half) || half <= 0) return significant(shown);
   const shownHalf = half * scale.factor;
   // a band that begins with 1 would lose half of itself in one digit
-  const first = Number(shownHalf.toExponential(0)[0]);
+  const first = Number(shownHalf.toExponential()[0]);
   const decimals = decimalsFor(shownHalf, first === 1 ? 2 : 1);
   return `${group(shown, decimals)} ± ${group(shownHalf, decimals)}`;
 }
