@@ -14,7 +14,6 @@ import {
   type ConfigCost,
   type ExperimentConfig,
   type ExportedFile,
-  type Forecast,
   type Handlers,
   type LogLine,
   type Machine,
