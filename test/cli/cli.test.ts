@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parse } from 'csv-parse/sync';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type {
   CheckpointList,
@@ -354,6 +354,23 @@ test('a trained model leaves as ONNX and as safetensors; what cannot is refused'
   expect(await readdir(join(home, 'deep'))).toEqual(['weights.safetensors']);
   // nothing stays behind in the data folder
   expect(await readdir(join(home, 'data'))).not.toContain('exports');
+
+  // without a browser there is no PDF, and what else there can be is asked for
+  vi.stubEnv('CHROMIUM_PATH', join(home, 'no-browser'));
+  const paper = join(home, 'paper');
+  const pdf = ['export', id, '--format', 'pdf', '--out', join(paper, 'report.pdf')];
+  const refused = await cli(...pdf);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('No Chromium');
+  expect(refused.stderr).toContain('--or-html');
+  const instead = await cli(...pdf, '--or-html', '--notes', 'For the wiki.');
+  expect(instead).toMatchObject({ code: 0, stderr: expect.stringContaining('instead') as string });
+  const html = instead.stdout.trim().split('\n').find((path) => path.endsWith('.html'))!; // prettier-ignore
+  expect(await readFile(html, 'utf8')).toContain('For the wiki.');
+  expect((await readdir(paper)).filter((name) => name.endsWith('.csv'))).toHaveLength(3);
+  await cli('export', id, '--format', 'markdown', '--out', paper);
+  expect(await readdir(paper)).toContainEqual(expect.stringMatching(/-markdown\.zip$/));
+  vi.unstubAllEnvs();
 
   await rm(join(home, 'data', 'runs'), { recursive: true });
   const [none, which, what] = await Promise.all([
