@@ -40,6 +40,7 @@ import { createCommandLogs } from './runs/command/logs.ts';
 import type { RunContext } from './runs/context.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
 import { createRemoval, type Removal } from './runs/removal.ts';
+import { createSweeps, type Sweeps } from './runs/sweeps.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
@@ -109,6 +110,7 @@ export interface Workshop {
   readonly datasets: Datasets;
   readonly queue: RunQueue;
   readonly removal: Removal;
+  readonly sweeps: Sweeps;
   readonly models: ModelExports;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
@@ -227,8 +229,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     };
     let loads: LoadRuns | null = null;
     const activity = new Set<() => void>();
+    const sweeps = createSweeps({ store, events, queue: () => queue, runDir, log });
+    undo.unshift(async () => sweeps.close());
     const queue = createQueue({
       context,
+      settle: sweeps.settle,
       activeChanged: () => activity.forEach((tell) => tell()),
       // what a short command was asked to run does not wait for a page that is closed
       paused: background && (await store.recall(['queuePaused'])).queuePaused === true,
@@ -344,6 +349,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       options,
       calibrator,
       removal,
+      sweeps,
       loads: (how) => (loads = how),
       models,
       rehearsals,
@@ -391,6 +397,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       engines.detect();
       void metering.known;
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
+      await sweeps.takeUp();
       await adoptQueue(store, queue);
     }
 

@@ -44,6 +44,8 @@ export interface TrainingRun {
   runDir: string;
   /** Checkpoint to go on from. */
   resume: string | null;
+  /** Epoch after which it says `stopped` unless it is the last; null or left out: it goes on to the end. */
+  pauseAfter?: number | null;
   openEngine(): Promise<{ engine: Engine; why: string }>;
   post(message: FromTrainer): void;
   /** Aborted: finish the step, write a checkpoint, say `stopped`. */
@@ -250,6 +252,8 @@ class Training {
   readonly #position: Position;
   readonly #steps: StepReporter;
   #best: BestSoFar | null;
+  /** It has said that it is stopped. */
+  #paused = false;
 
   constructor(run: TrainingRun, prepared: Prepared) {
     this.#run = run;
@@ -280,7 +284,10 @@ class Training {
         state,
       );
       try {
-        if (!(await this.#runStage(runner, index))) return await this.#endEarly(runner);
+        if (!(await this.#runStage(runner, index))) {
+          if (!this.#paused) await this.#endEarly(runner);
+          return;
+        }
         state = await runner.read();
       } finally {
         await runner.dispose();
@@ -290,7 +297,7 @@ class Training {
     this.#run.post({ type: 'done', at: monotonicMicros(), step, imagesSeen });
   }
 
-  /** @returns false where it was stopped. */
+  /** @returns false where it was stopped, or has paused and said so. */
   async #runStage(runner: StageRunner, index: number): Promise<boolean> {
     const { stages, start } = this.#prepared;
     const { stage, recipe, stepsPerEpoch } = runner.prepared;
@@ -336,8 +343,15 @@ class Training {
         improved = this.#report(result, epoch);
       }
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
-      if (improved) await this.#checkpoint(runner, epoch, ['last', 'best']);
-      else if (due(checkpointEvery)) await this.#checkpoint(runner, epoch, ['last']);
+      const pauses = position.epoch === this.#run.pauseAfter && !last;
+      let checkpoint: string | null = null;
+      if (improved) checkpoint = await this.#checkpoint(runner, epoch, ['last', 'best']);
+      else if (due(checkpointEvery) || pauses)
+        checkpoint = await this.#checkpoint(runner, epoch, ['last']);
+      if (pauses) {
+        this.#sayStopped(checkpoint!);
+        return false;
+      }
       if (!last) await runner.forget(position.epoch - stage.first);
     }
 
@@ -484,10 +498,15 @@ class Training {
   }
 
   async #endEarly(runner: StageRunner): Promise<void> {
-    const { epoch, step, imagesSeen } = this.#position;
+    const { epoch } = this.#position;
     // in the test after the last epoch, the position is already past it
     const during = Math.min(epoch, runner.prepared.stage.end - 1);
-    const checkpoint = await this.#checkpoint(runner, during, ['last']);
+    this.#sayStopped(await this.#checkpoint(runner, during, ['last']));
+  }
+
+  #sayStopped(checkpoint: string): void {
+    const { step, imagesSeen } = this.#position;
+    this.#paused = true;
     this.#run.post({ type: 'stopped', at: monotonicMicros(), step, imagesSeen, checkpoint });
   }
 }

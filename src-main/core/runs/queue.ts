@@ -47,6 +47,8 @@ export interface QueueOptions {
   context: RunContext;
   /** A run began or ended to be the active one. */
   activeChanged: () => void;
+  /** A run is over: what follows from it may join the line before the next one starts. */
+  settle: (id: number) => Promise<void>;
   /** As it was left. */
   paused: boolean;
   /** Longest wait for idle power after a run, in seconds; 0: none. */
@@ -62,6 +64,8 @@ export function createQueue(options: QueueOptions): RunQueue {
   /** Of those, the ones that no pause and no cool-down keeps. */
   const urgent = new Set<number>();
   let current: ActiveRun | null = null;
+  /** Resolves when the active run is over with all that follows from it. */
+  let over: Promise<void> = Promise.resolve();
   let { paused } = options;
   let closed = false;
   let holds = 0;
@@ -94,7 +98,8 @@ export function createQueue(options: QueueOptions): RunQueue {
     current = run;
     activeChanged();
     tell();
-    void run.ended.then(() => {
+    over = run.ended.then(async () => {
+      await keep(options.settle(id));
       // of a command that was stopped before it started
       context.commands.environments.delete(id);
       current = null;
@@ -227,9 +232,8 @@ export function createQueue(options: QueueOptions): RunQueue {
     close: async (why) => {
       closed = true;
       endCoolDown();
-      const run = current;
-      run?.stop(why);
-      await run?.ended;
+      current?.stop(why);
+      await over;
     },
   };
 }

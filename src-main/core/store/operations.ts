@@ -16,6 +16,7 @@ import * as joining from './slice-read.ts';
 import * as thinned from './series.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
+import * as sweeping from './sweeps.ts';
 import * as writing from './writes.ts';
 
 export const reads = {
@@ -28,6 +29,8 @@ export const reads = {
   savedViews: viewing.savedViews,
   removedRuns: removing.removedRuns,
   ...sampled,
+  startedMatrix: sweeping.startedMatrix,
+  openSweeps: sweeping.openSweeps,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
 };
@@ -39,6 +42,7 @@ export const operations = {
   ...annotating,
   ...removing,
   ...viewing,
+  ...sweeping,
   addMarker,
   removeMarker,
   ...placing,

@@ -4,6 +4,7 @@ import { matrices } from './002-matrices.ts';
 import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
 import { totals } from './005-totals.ts';
+import { sweeps } from './011-sweeps.ts';
 
-export const migrations: readonly string[] = [foundation, matrices, trust, desk, totals];
+export const migrations: readonly string[] = [foundation, matrices, trust, desk, totals, sweeps];
 export const schemaVersion = migrations.length;
