@@ -13,6 +13,7 @@ export type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: 
 
 export interface RunOptions {
   resume?: string | null;
+  pauseAfter?: number | null;
   /** Whether to ask for a stop after a message. */
   stopWhen?: (message: FromTrainer) => boolean;
   engine?: 'cpu' | 'webgpu';
@@ -25,6 +26,7 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume = null,
+    pauseAfter = null,
     stopWhen = () => false,
     engine = 'cpu',
   }: RunOptions & { dataDir: string; runDir: string },
@@ -38,6 +40,7 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume,
+    pauseAfter,
     openEngine: async () => ({ engine: openOrtEngine(engine, { threads: 1 }), why: 'a test' }),
     post: (message) => {
       messages.push(message);

@@ -66,6 +66,8 @@ export function createQueue(options: QueueOptions): RunQueue {
   let current: ActiveRun | null = null;
   /** Resolves when the active run is over with all that follows from it. */
   let over: Promise<void> = Promise.resolve();
+  /** A run has ended, and what follows from it is not in the line yet. */
+  let settling = false;
   let { paused } = options;
   let closed = false;
   let holds = 0;
@@ -99,11 +101,13 @@ export function createQueue(options: QueueOptions): RunQueue {
     activeChanged();
     tell();
     over = run.ended.then(async () => {
-      await keep(options.settle(id));
       // of a command that was stopped before it started
       context.commands.environments.delete(id);
       current = null;
       endedAt = performance.now();
+      settling = true;
+      await keep(options.settle(id));
+      settling = false;
       activeChanged();
       tell();
       next();
@@ -112,7 +116,7 @@ export function createQueue(options: QueueOptions): RunQueue {
 
   const mayStart = (): boolean => {
     const first = waiting[0];
-    if (first === undefined || current || cooling || closed || holds > 0) return false;
+    if (first === undefined || current || settling || cooling || closed || holds > 0) return false;
     return !paused || urgent.has(first);
   };
 
@@ -220,7 +224,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       return true;
     },
     hold: () => {
-      if (current || cooling || (waiting.length > 0 && !paused)) return null;
+      if (current || settling || cooling || (waiting.length > 0 && !paused)) return null;
       holds++;
       let held = true;
       return () => {
