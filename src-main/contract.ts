@@ -49,6 +49,7 @@ export * from './experiment-config.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
+export * from './sweep-words.ts';
 export { studentQuantile } from './core/statistics/distributions.ts';
 export { testNames } from './core/statistics/sentences.ts';
 export { energyToReach } from './core/statistics/trade-off.ts';

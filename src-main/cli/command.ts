@@ -16,6 +16,8 @@ export interface Option {
   value?: string;
   /** What the option means where it is given without a value. */
   implied?: string;
+  /** It may be given several times. */
+  multiple?: true;
   help: string;
 }
 
@@ -36,6 +38,8 @@ export interface Line {
   /** What stands behind `--`, which is also at the end of `positionals`; null without it. */
   behind: string[] | null;
   text(option: string): string | undefined;
+  /** Of an option that may be given several times. */
+  texts(option: string): string[];
   flag(option: string): boolean;
   json: boolean;
 }
@@ -56,9 +60,9 @@ export function readLine(command: Command, line: string[]): Line & { help: boole
       : word;
   });
   const options: ParseArgsOptionsConfig = Object.fromEntries(
-    Object.entries(described).map(([name, { type, short }]) => [
+    Object.entries(described).map(([name, { type, short, multiple = false }]) => [
       name,
-      short ? { type, short } : { type },
+      short ? { type, short, multiple } : { type, multiple },
     ]),
   );
   let parsed: { values: Record<string, unknown>; positionals: string[] };
@@ -76,6 +80,7 @@ export function readLine(command: Command, line: string[]): Line & { help: boole
     positionals,
     behind: end < 0 ? null : argv.slice(end + 1),
     text: (name) => values[name] as string | undefined,
+    texts: (name) => (values[name] as string[] | undefined) ?? [],
     flag: (name) => values[name] === true,
     json: values['json'] === true,
     help: values['help'] === true,

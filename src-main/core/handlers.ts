@@ -403,7 +403,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'matrices.stop': async ({ group }) => {
       await shop.sweeps.end(group);
       const { runs } = await store.startedMatrix(group);
-      const [waiting, active] = [['queued'], ['baseline', 'running']].map((states) =>
+      const [waiting, active] = [['queued'], ['baseline', 'running', 'stopping']].map((states) =>
         runs.filter(({ status }) => states.includes(status)),
       );
       // the active one last: the next of them would start when it ends
