@@ -63,6 +63,7 @@ export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
 export * from './status-line.ts';
+export * from './sweep-words.ts';
 export { studentQuantile } from './core/statistics/distributions.ts';
 export { testNames } from './core/statistics/sentences.ts';
 export { energyToReach } from './core/statistics/trade-off.ts';
@@ -458,6 +459,13 @@ export interface RunPlace {
   repeat: number;
   /** Brings the machine to working temperature; its figures count for nothing. */
   warmUp: boolean;
+  /** Of a trial of a sweep that is to stop before its end, or was dropped; left out of all other runs. */
+  rung?: {
+    /** It stops after so many epochs, and waits for the other trials; null: it was to come to its end. */
+    epochs: number | null;
+    /** It does not go on: others were better, it failed, or a person stopped it. */
+    dropped: boolean;
+  };
 }
 
 export interface RunSummary {
@@ -940,6 +948,112 @@ export interface MatrixPreview {
   refusal: Refusal | null;
 }
 
+export type SweepValue = v.InferOutput<typeof sweepValue>;
+export type SweepRange = v.InferOutput<typeof sweepRange>;
+export type SweepField = v.InferOutput<typeof sweepField>;
+
+/** One point of a sweep: an arm whose config differs from the base in these values. */
+export interface SweepTrial {
+  arm: string;
+  title: string;
+  values: Record<string, SweepValue>;
+}
+
+/** Where successive halving stops trials. */
+export interface SweepRung {
+  epochs: number;
+  /** Trials that train up to here. */
+  enter: number;
+  /** Trials that go on from here. */
+  goOn: number;
+}
+
+/** A sweep's order with everything it left open: what is kept of it, and what it is decided by. */
+export interface SweepPlan {
+  name: string;
+  base: ExperimentConfig;
+  fields: Record<string, SweepField>;
+  /** Of a random search, the seed of its draw; null for a grid. */
+  seed: number | null;
+  objective: SweepObjective;
+  /** Wh of one run, for the objective that has a limit. */
+  limitWh: number | null;
+  /** Of training, one per repeat. */
+  seeds: number[];
+  warmUp: boolean;
+  /** Full length of a run: learning rate and all other schedules are of it. */
+  epochs: number;
+  /** Rungs in order; null without halving. */
+  halving: { eta: number; rungs: SweepRung[] } | null;
+  trials: SweepTrial[];
+}
+
+/** What a sweep would run; with halving, the totals are what is expected of it. */
+export type SweepPreview = Omit<MatrixPreview, 'order'> & { order: SweepPlan };
+
+export type TrialState =
+  'planned' | 'running' | 'queued' | 'waits' | 'stopped' | 'dropped' | 'failed' | 'done';
+
+/** An arm of a started matrix as it stands: of a sweep, a trial. Sums and means are over its repeats. */
+export interface TrialRow extends SweepTrial {
+  ids: number[];
+  state: TrialState;
+  /** Trained so far and evaluated; null before the first evaluation. */
+  epochs: number | null;
+  /** By the objective, higher is better; null while there is none. */
+  score: number | null;
+  /** Takes, or at this pace will take, more than the energy limit. */
+  overLimit: boolean;
+  /** From 1; those that trained longer come first. Null without a score. */
+  rank: number | null;
+  /** Macro F1 on validation and on test, means. */
+  validationF1: number | null;
+  testF1: number | null;
+  /** Sums. */
+  wh: number | null;
+  uncertaintyWh: number | null;
+  gCO2e: number | null;
+  seconds: number | null;
+}
+
+/** A started matrix as a whole. */
+export interface MatrixState {
+  group: number;
+  /** `sweep`, or that of the matrix. */
+  id: string;
+  title: string;
+  createdAt: number;
+  /** Null for a matrix with arms of its own. */
+  plan: SweepPlan | null;
+  /** `stopped`: by a person; what was dropped or done until then stays. */
+  state: 'running' | 'over' | 'stopped';
+  trials: TrialRow[];
+  /** The warm-up; empty without one. */
+  warmUps: number[];
+  /** Rungs that have been decided. */
+  decided: number;
+  /** Arm of the best trial so far; null before the first score, and for a matrix without objective. */
+  best: string | null;
+  energy: MatrixEnergy;
+}
+
+/** What a matrix took so far, and what of it bought no result. Half widths add up: the sensors are the same. */
+export interface MatrixEnergy {
+  wh: number | null;
+  uncertaintyWh: number | null;
+  gCO2e: number | null;
+  /** Of it, spent on trials that were dropped. */
+  droppedWh: number | null;
+  droppedUncertaintyWh: number | null;
+  /** Of it, spent on runs that failed. */
+  failedWh: number | null;
+  warmUpWh: number | null;
+  /** Runs that trained and of which no energy was read. */
+  unread: number;
+  /** How much of it was counted, modelled and so on; empty where nothing was read. */
+  labels: string;
+}
+
 /** Why a config is not started unless it is forced. */
 export interface Refusal {
   message: string;
@@ -1373,6 +1487,57 @@ export const matrixOrderSchema = v.strictObject({
 });
 export type MatrixOrder = v.InferOutput<typeof matrixOrderSchema>;
 
+const sweepValue = v.nullable(v.union([v.number(), v.string(), v.boolean()]));
+const sweepRange = v.strictObject({
+  from: v.pipe(v.number(), v.finite()),
+  to: v.pipe(v.number(), v.finite()),
+  /** So many values, both ends among them; a random search may leave it out and draw any value. */
+  steps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(1000))),
+  /** `log`: equal ratios instead of equal differences; `linear` where left out. */
+  scale: v.optional(v.picklist(['linear', 'log'])),
+});
+const sweepField = v.union([
+  v.pipe(v.array(sweepValue), v.minLength(1, 'give one value at least'), v.maxLength(1000)),
+  sweepRange,
+]);
+/**
+ * What the best trial has most of, always on validation: macro F1; macro F1 per Wh; macro F1 of those that
+ * keep within an energy.
+ */
+export const sweepObjectives = ['f1', 'f1PerWh', 'f1WithinWh'] as const;
+export type SweepObjective = (typeof sweepObjectives)[number];
+/** What a person asks of a sweep, also as a file: a base config, and what is tried of some of its keys. */
+export const sweepOrderSchema = v.strictObject({
+  config: json,
+  name: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(100))),
+  /** By key: `train.lr`. */
+  fields: v.record(v.pipe(v.string(), v.maxLength(200)), sweepField),
+  /** Drawn at random; every combination where left out. */
+  trials: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
+  /** Of the draw. */
+  seed: v.optional(seed),
+  objective: v.optional(v.picklist(sweepObjectives)),
+  limitWh: v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0))),
+  /** Runs per trial, with the base's seed and the next ones; 1 where left out. */
+  repeats: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100))),
+  /** One run ahead whose figures count for nothing; on where left out. */
+  warmUp: v.optional(v.boolean()),
+  /** Of the trials that came to a rung (in epochs), one in `eta` goes on; rungs are made where left out. */
+  halving: v.optional(
+    v.strictObject({
+      eta: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(20)), 3),
+      rungs: v.optional(
+        v.pipe(
+          v.array(v.pipe(v.number(), v.integer(), v.minValue(1))),
+          v.minLength(1),
+          v.maxLength(20),
+        ),
+      ),
+    }),
+  ),
+});
+export type SweepOrder = v.InferInput<typeof sweepOrderSchema>;
+
 const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096), v.excludes('\0'));
 const label = v.pipe(v.string(), v.trim(), v.maxLength(200));
 const word = v.pipe(v.string(), v.maxLength(131_072), v.excludes('\0'));
@@ -1625,6 +1790,16 @@ export const calls = {
   /** Queues the runs of an order: a warm-up, then the arms in turn, there and back. */
   'matrices.start': define<{ group: number; ids: number[] }>()(
     v.strictObject({ ...matrixOrderSchema.entries, force }),
+  ),
+  /** A started matrix or sweep as a whole: its arms, the best of them, what it took. */
+  'matrices.get': define<MatrixState>()(v.strictObject({ group: id })),
+  /** Ends it: its runs leave the queue, the active one stops with a checkpoint, no trial goes on. */
+  'matrices.stop': define<MatrixState>()(v.strictObject({ group: id })),
+  /** The trials of a sweep and what they would cost. */
+  'sweeps.preview': define<SweepPreview>()(sweepOrderSchema),
+  /** Queues the trials of a sweep; with halving, the best go on by themselves. */
+  'sweeps.start': define<{ group: number; ids: number[] }>()(
+    v.strictObject({ ...sweepOrderSchema.entries, force }),
   ),
 
   'queue.get': define<QueueState>()(nothing),

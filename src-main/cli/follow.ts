@@ -21,13 +21,19 @@ export interface Followed {
 const over: RunSummary['status'][] = ['done', 'stopped', 'failed', 'interrupted'];
 
 /**
- * Starts runs and follows them to the end, in order. `interrupt` is how a signal reaches it.
+ * Starts runs and follows them to the end, in order. Ctrl-C stops those that are left.
+ * @param options.more runs to follow when those are over, which may be some of them once more
+ * @param options.stop what Ctrl-C does instead of stopping them one by one
  * @throws AppError UNAVAILABLE when the program that trains ends meanwhile.
  */
 export async function follow(
   session: Session,
   start: () => Promise<{ ids: number[] }>,
-  { quiet }: { quiet: boolean },
+  {
+    quiet,
+    more = () => Promise.resolve([]),
+    stop,
+  }: { quiet: boolean; more?: () => Promise<number[]>; stop?: () => Promise<unknown> },
 ): Promise<Followed[]> {
   const line = progressLine(process.stderr, quiet);
   /** What the sentence about a run is made of. */
@@ -59,6 +65,7 @@ export async function follow(
 
   let ids: number[] = [];
   const stopAll = (): void => {
+    if (stop) return void stop().catch(() => {});
     for (const id of ids.filter((id) => !finished.has(id)))
       // a run that has ended meanwhile needs no stop
       session.call('runs.stop', { id }).catch(() => {});
@@ -92,8 +99,9 @@ export async function follow(
   try {
     ids = (await start()).ids;
     if (interrupted) stopAll();
-    const results: Followed[] = [];
-    for (const id of ids) {
+    const results = new Map<number, Followed>();
+    for (let next = 0; next < ids.length; next++) {
+      const id = ids[next]!;
       current = id;
       // an event may have been skipped: the store knows
       const { summary: now } = await session.call('runs.get', { id });
@@ -112,9 +120,13 @@ export async function follow(
       const { summary } = await session.call('runs.get', { id });
       // on a full disk the store does not know the end, but it was told
       const run = over.includes(summary.status) ? summary : (finished.get(id) ?? summary);
-      results.push({ run, interrupted });
+      results.set(id, { run, interrupted });
+      if (next < ids.length - 1) continue;
+      const again = await more();
+      for (const one of again) finished.delete(one);
+      ids = [...ids, ...again];
     }
-    return results;
+    return [...results.values()];
   } finally {
     clearInterval(ticker);
     stopListening();

@@ -32,12 +32,14 @@ import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
 import { settings } from './commands/settings.ts';
 import { show } from './commands/show.ts';
+import { sweep } from './commands/sweep.ts';
 import { appVersion } from './session.ts';
 
 const commands: Command[] = [
   run,
   forecast,
   matrix,
+  sweep,
   queue,
   list,
   show,

@@ -17,8 +17,6 @@ import {
   type Handlers,
   type LogLine,
   type Machine,
-  type MatrixOrder,
-  type MatrixPreview,
   type QueueState,
   type Refusal,
   type RunCost,
@@ -41,6 +39,7 @@ import {
   checkExperiment,
   exampleConfigs,
   expandMatrix,
+  expandSweep,
   forecast,
   loadConfig,
   loadGroup,
@@ -49,7 +48,11 @@ import {
   memoryRefusal,
   presets,
   previewOf,
+  previewSweep,
+  sweepId,
   warningsOf,
+  type Expansion,
+  type Judges,
   type Memory,
   type Place,
 } from './experiments/index.ts';
@@ -69,6 +72,7 @@ import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, pricingOf } from './settings.ts';
 import { describeCommand } from './store/describe.ts';
+import type { NewMatrix } from './store/store.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
   const { options, store, events, datasets, queue, metering, calibrator, intensity, downloads } =
@@ -134,18 +138,17 @@ export function createHandlers(shop: Workshop): Handlers {
     return found && { ...found, name: hours.name };
   };
 
-  const previewMatrix = async (request: MatrixOrder): Promise<MatrixPreview> => {
-    const expansion = expandMatrix(request);
+  const judges = async (): Promise<Judges> => {
     const [states, { cost }] = await Promise.all([datasets.list(), shop.costs.known()]);
     const { engines } = shop.engines();
-    return previewOf(expansion, {
+    return {
       warnings: (config, cost) => [
         ...lacks(config, states, engines).map(asWarning),
         ...warningsOf(config, cost, memoryFor(config)),
       ],
       refusal: (config, cost) => memoryRefusal(config, cost, memoryFor(config)),
       cost,
-    });
+    };
   };
 
   /**
@@ -194,6 +197,28 @@ export function createHandlers(shop: Workshop): Handlers {
       queue.add(ids, where);
     }
     return { ids };
+  };
+
+  /**
+   * Queues the runs of a matrix or a sweep.
+   * @param rung epoch at which they stop first; null: at their end
+   */
+  const startMatrix = async (
+    { id, title }: { id: string; title: string },
+    { order, arms, runs }: Expansion<NewMatrix['order']>,
+    force: boolean,
+    rung: number | null = null,
+  ): Promise<{ group: number; ids: number[] }> => {
+    const configs = runs.map(({ config }) => config);
+    if (!force) await refuseUnfit(configs);
+    const group = await store.createMatrix({ id, title, order });
+    const byId = new Map(arms.map((arm) => [arm.id, arm]));
+    const places = runs.map(({ arm, repeat, warmUp }) => {
+      const { title, baseline } = byId.get(arm)!;
+      const place = { group, arm, armTitle: title, baseline, repeat, warmUp };
+      return rung === null ? place : { ...place, rung: { epochs: rung, dropped: false } };
+    });
+    return { group, ...(await enqueue(configs, places)) };
   };
 
   /** Queues a command. @throws AppError where it could not be started now either */
@@ -477,18 +502,30 @@ export function createHandlers(shop: Workshop): Handlers {
       }),
 
     'matrices.list': () => matrices(),
-    'matrices.preview': previewMatrix,
-    'matrices.start': async ({ force, ...request }) => {
-      const { matrix, order, arms, runs } = expandMatrix(request);
-      const configs = runs.map(({ config }) => config);
-      if (!force) await refuseUnfit(configs);
-      const group = await store.createMatrix({ id: matrix.id, title: matrix.title, order });
-      const byId = new Map(arms.map((arm) => [arm.id, arm]));
-      const places = runs.map(({ arm, repeat, warmUp }) => {
-        const { title, baseline } = byId.get(arm)!;
-        return { group, arm, armTitle: title, baseline, repeat, warmUp };
-      });
-      return { group, ...(await enqueue(configs, places)) };
+    'matrices.preview': async (request) => previewOf(expandMatrix(request), await judges()),
+    'matrices.start': ({ force, ...request }) => {
+      const { matrix, ...expansion } = expandMatrix(request);
+      return startMatrix(matrix, expansion, force);
+    },
+    'matrices.get': ({ group }) => shop.sweeps.state(group),
+    'matrices.stop': async ({ group }) => {
+      await shop.sweeps.end(group);
+      const { runs } = await store.startedMatrix(group);
+      const [waiting, active] = [['queued'], ['baseline', 'running', 'stopping']].map((states) =>
+        runs.filter(({ status }) => states.includes(status)),
+      );
+      // the active one last: the next of them would start when it ends
+      for (const { id } of [...waiting!, ...active!])
+        // one that has ended meanwhile needs no stop
+        await stopRun(id).catch(() => {});
+      return shop.sweeps.state(group);
+    },
+    'sweeps.preview': async (request) => previewSweep(expandSweep(request), await judges()),
+    'sweeps.start': ({ force, ...request }) => {
+      const expansion = expandSweep(request);
+      const { order: plan } = expansion;
+      const matrix = { id: sweepId, title: plan.name };
+      return startMatrix(matrix, expansion, force, plan.halving?.rungs[0]?.epochs ?? null);
     },
 
     'runs.start': async ({ configs: inputs, force }) => {
@@ -510,7 +547,12 @@ export function createHandlers(shop: Workshop): Handlers {
     },
     // a first look, not a measurement to publish: it waits for no cool-down
     'runs.example': () => enqueue(exampleConfigs(), [], 'now'),
-    'runs.stop': ({ id }) => stopRun(id),
+    'runs.stop': async ({ id }) => {
+      await stopRun(id);
+      await store.dropTrial(id);
+      const run = await store.getSummary(id);
+      if (run.matrix?.rung) events.emit('run', run);
+    },
     'runs.pause': ({ id }) => {
       if (!queue.pauseRun(id))
         throw new AppError('CONFLICT', `Run ${id} is not under way: there is nothing to pause.`);
@@ -576,6 +618,7 @@ export function createHandlers(shop: Workshop): Handlers {
         );
       refuseOverBudget();
       if (budget) await store.setBudget(id, budget);
+      await shop.sweeps.release(run.summary);
       await store.updateRun(id, { status: 'queued' });
       queue.add([id], run.summary.paused ? 'first' : 'last');
       events.emit('run', await store.getSummary(id));

@@ -46,6 +46,7 @@ import { createQueue, type RunQueue } from './runs/queue.ts';
 import { createCheckpoints, type Checkpoints } from './runs/checkpoints.ts';
 import { createRemoval, type Removal } from './runs/removal.ts';
 import { createRunLogs, type RunLogs } from './runs/run-log.ts';
+import { createSweeps, type Sweeps } from './runs/sweeps.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
@@ -135,6 +136,7 @@ export interface Workshop {
   readonly removal: Removal;
   readonly jobs: Jobs;
   readonly checkpoints: Checkpoints;
+  readonly sweeps: Sweeps;
   readonly models: ModelExports;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
@@ -282,8 +284,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     };
     let loads: LoadRuns | null = null;
     const activity = new Set<() => void>();
+    const sweeps = createSweeps({ store, events, queue: () => queue, runDir, log });
+    undo.unshift(async () => sweeps.close());
     const queue = createQueue({
       context,
+      settle: sweeps.settle,
       activeChanged: () => activity.forEach((tell) => tell()),
       // what a short command was asked to run does not wait for a page that is closed
       paused: background && (await store.recall(['queuePaused'])).queuePaused === true,
@@ -427,6 +432,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       removal,
       jobs: createJobs(),
       checkpoints,
+      sweeps,
       loads: (how) => (loads = how),
       models,
       rehearsals,
@@ -481,6 +487,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       void metering.known;
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
       await servePage(settings.servePort).catch((cause: unknown) => log((cause as Error).message));
+      await sweeps.takeUp();
       await adoptQueue(store, queue);
       const keeper = createCurveKeeper({ store, events, busy: () => queue.active !== null, log });
       undo.unshift(() => keeper.close());

@@ -45,6 +45,8 @@ export interface TrainingRun {
   runDir: string;
   /** Checkpoint to go on from. */
   resume: string | null;
+  /** Epoch after which it says `stopped` unless it is the last; null or left out: it goes on to the end. */
+  pauseAfter?: number | null;
   openEngine(): Promise<{ engine: Engine; why: string }>;
   post(message: FromTrainer): void;
   /** Asks what the run has used until now, in Wh; null, or left out: not known. */
@@ -257,6 +259,8 @@ class Training {
   #unseen = false;
   #bestPerEnergy: BestPerEnergy | null;
   #noEnergy = false;
+  /** It has said that it is stopped. */
+  #paused = false;
 
   constructor(run: TrainingRun, prepared: Prepared) {
     this.#run = run;
@@ -288,7 +292,10 @@ class Training {
         state,
       );
       try {
-        if (!(await this.#runStage(runner, index))) return await this.#endEarly(runner);
+        if (!(await this.#runStage(runner, index))) {
+          if (!this.#paused) await this.#endEarly(runner);
+          return;
+        }
         state = await runner.read();
       } finally {
         await runner.dispose();
@@ -298,7 +305,7 @@ class Training {
     this.#run.post({ type: 'done', at: monotonicMicros(), step, imagesSeen });
   }
 
-  /** @returns false where it was stopped. */
+  /** @returns false where it was stopped, or has paused and said so. */
   async #runStage(runner: StageRunner, index: number): Promise<boolean> {
     const { stages, start } = this.#prepared;
     const { stage, recipe, stepsPerEpoch } = runner.prepared;
@@ -350,8 +357,15 @@ class Training {
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
       if (keepCheckpoints > 0 && (epoch + 1) % keepCheckpoints === 0 && due(checkpointEvery))
         kept.push(`step-${position.step}`);
-      if (kept.length > 0 || due(checkpointEvery))
-        await this.#checkpoint(runner, epoch, ['last', ...kept]);
+      const pauses = position.epoch === this.#run.pauseAfter && !last;
+      const checkpoint =
+        kept.length > 0 || due(checkpointEvery) || pauses
+          ? await this.#checkpoint(runner, epoch, ['last', ...kept])
+          : null;
+      if (pauses) {
+        this.#sayStopped(checkpoint!);
+        return false;
+      }
       if (!last) await runner.forget(position.epoch - stage.first);
     }
 
@@ -559,10 +573,15 @@ class Training {
   }
 
   async #endEarly(runner: StageRunner): Promise<void> {
-    const { epoch, step, imagesSeen } = this.#position;
+    const { epoch } = this.#position;
     // in the test after the last epoch, the position is already past it
     const during = Math.min(epoch, runner.prepared.stage.end - 1);
-    const checkpoint = await this.#checkpoint(runner, during, ['last']);
+    this.#sayStopped(await this.#checkpoint(runner, during, ['last']));
+  }
+
+  #sayStopped(checkpoint: string): void {
+    const { step, imagesSeen } = this.#position;
+    this.#paused = true;
     this.#run.post({ type: 'stopped', at: monotonicMicros(), step, imagesSeen, checkpoint });
   }
 }

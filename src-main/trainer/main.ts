@@ -73,12 +73,14 @@ async function detect(): Promise<void> {
   port.post({ type: 'engines', engines, chosen: auto });
 }
 
-function start({ config, dataDir, runDir, resume }: ToTrainer & { type: 'start' }): Promise<void> {
+function start(message: ToTrainer & { type: 'start' }): Promise<void> {
+  const { config, dataDir, runDir, resume, pauseAfter } = message;
   return train({
     config,
     dataDir,
     runDir,
     resume,
+    pauseAfter: pauseAfter ?? null,
     openEngine: () => open(config.compute),
     post: (message) => {
       if (message.type === 'done' || message.type === 'stopped') postUsage();

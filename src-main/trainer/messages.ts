@@ -19,6 +19,8 @@ export type ToTrainer =
       runDir: string;
       /** Checkpoint JSON to go on from, or null. */
       resume: string | null;
+      /** Say `stopped` after this epoch, with a checkpoint; null or left out: go to the end. */
+      pauseAfter?: number | null;
     }
   /** Write the model of a checkpoint as a file, answer with `exported`, then exit. Sent instead of `start`. */
   | {

@@ -1166,6 +1166,9 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       );
     return leaf === undefined ? null : (leaf as RunValues['values'][string][number]);
   };
+  const noSweeps = (): never => {
+    throw new AppError('NOT_FOUND', 'There are no sweeps here.');
+  };
   let nextDataDir: string | null = null;
   const handlers: Handlers = {
     'jobs.cancel': () => undefined,
@@ -1290,6 +1293,10 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     },
     'matrices.list': () => matrixList,
     'matrices.preview': matrixPreview,
+    'matrices.get': noSweeps,
+    'matrices.stop': noSweeps,
+    'sweeps.preview': noSweeps,
+    'sweeps.start': noSweeps,
     'matrices.start': (order) => ({
       group: 1,
       ids: matrixPreview(order).runs.map((_, i) => 100 + i),

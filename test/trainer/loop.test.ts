@@ -216,6 +216,36 @@ describe('stop and resume', () => {
     expect(second.last('evaluation').result).toEqual(straight.last('evaluation').result);
   });
 
+  it('paused at the end of an epoch, twice, is bit for bit the run without a pause', async () => {
+    const longer = { ...selecting, train: { ...selecting.train, epochs: 6, checkpointEvery: 4 } };
+    const straight = await runToEnd(longer);
+    const expected = lastTensors();
+    runDir = mkdtempSync(join(root, 'run-'));
+
+    const first = await runToEnd(longer, { pauseAfter: 1 });
+    const paused = first.messages.at(-1) as Of<'stopped'>;
+    expect(paused).toMatchObject({ type: 'stopped', step: first.last('ready').stepsPerEpoch });
+    // evaluated, saved once though no checkpoint was due, and not a step further
+    expect(first.all('evaluation').map(({ epoch, result }) => [epoch, result.split])).toEqual([
+      [1, 'validation'],
+    ]);
+    expect(first.all('checkpoint')).toHaveLength(1);
+    const second = await runToEnd(longer, { resume: paused.checkpoint, pauseAfter: 3 });
+    expect(second.all('evaluation').map(({ epoch }) => epoch)).toEqual([2, 3]);
+    const again = second.messages.at(-1) as Of<'stopped'>;
+    const third = await runToEnd(longer, { resume: again.checkpoint });
+    expect(third.messages.at(-1)).toMatchObject({ type: 'done' });
+    expect([...first.losses, ...second.losses, ...third.losses]).toEqual(straight.losses);
+    const results = (run: typeof first) => run.all('evaluation').map(({ result }) => result);
+    expect([first, second, third].flatMap(results)).toEqual(results(straight));
+    expect(lastTensors().equals(expected)).toBe(true);
+  });
+
+  it('does not pause after its last epoch', async () => {
+    const run = await runToEnd(small({ train: { epochs: 2 } }), { pauseAfter: 2 });
+    expect(run.messages.at(-1)).toMatchObject({ type: 'done' });
+  });
+
   it('keeps the last and the best checkpoint and nothing else', async () => {
     await runToEnd(small({ train: { epochs: 4 } }));
     const files = readdirSync(runDir);

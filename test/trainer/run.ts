@@ -13,6 +13,7 @@ export type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: 
 
 export interface RunOptions {
   resume?: string | null;
+  pauseAfter?: number | null;
   /** Whether to ask for a stop after a message. */
   stopWhen?: (message: FromTrainer) => boolean;
   engine?: 'cpu' | 'webgpu';
@@ -27,6 +28,7 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume = null,
+    pauseAfter = null,
     stopWhen = () => false,
     engine = 'cpu',
     energy,
@@ -41,6 +43,7 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume,
+    pauseAfter,
     openEngine: async () => ({ engine: openOrtEngine(engine, { threads: 1 }), why: 'a test' }),
     post: (message) => {
       messages.push(message);

@@ -240,7 +240,8 @@ export function startRun(given: RunContext, id: number): ActiveRun {
       cards: (all) => runCards({ gpu, engine }, process.env, all),
       terms: config.energy,
       resumed: resume !== null,
-      create: (env) => trainerDriver(course, config, resume, env),
+      create: (env) =>
+        trainerDriver(course, config, resume, detail.summary.matrix?.rung?.epochs ?? null, env),
     };
   };
 

@@ -52,6 +52,8 @@ export interface QueueOptions {
   context: RunContext;
   /** A run began or ended to be the active one. */
   activeChanged: () => void;
+  /** A run is over: what follows from it may join the line before the next one starts. */
+  settle: (id: number) => Promise<void>;
   /** As it was left. */
   paused: boolean;
   settings: () => Settings;
@@ -69,6 +71,10 @@ export function createQueue(options: QueueOptions): RunQueue {
   /** Of those, the ones that no pause, no budget and no cool-down keeps. */
   const urgent = new Set<number>();
   let current: ActiveRun | null = null;
+  /** Resolves when the active run is over with all that follows from it. */
+  let over: Promise<void> = Promise.resolve();
+  /** A run has ended, and what follows from it is not in the line yet. */
+  let settling = false;
   let { paused } = options;
   let closed = false;
   let holds = 0;
@@ -120,13 +126,16 @@ export function createQueue(options: QueueOptions): RunQueue {
     current = run;
     activeChanged();
     tell();
-    void run.ended.then(async () => {
+    over = run.ended.then(async () => {
       // of a command that was stopped before it started
       context.commands.environments.delete(id);
       // the next one starts by what this one has used
       await budget.refresh();
       current = null;
       endedAt = performance.now();
+      settling = true;
+      await keep(options.settle(id));
+      settling = false;
       activeChanged();
       tell();
       next();
@@ -136,7 +145,7 @@ export function createQueue(options: QueueOptions): RunQueue {
 
   const mayStart = (): boolean => {
     const first = waiting[0];
-    if (first === undefined || current || cooling || closed || holds > 0) return false;
+    if (first === undefined || current || settling || cooling || closed || holds > 0) return false;
     return (!paused && !budget.state()?.usedUp) || urgent.has(first);
   };
 
@@ -250,7 +259,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       return true;
     },
     hold: () => {
-      if (current || cooling || (waiting.length > 0 && !paused)) return null;
+      if (current || settling || cooling || (waiting.length > 0 && !paused)) return null;
       holds++;
       let held = true;
       return () => {
@@ -263,9 +272,8 @@ export function createQueue(options: QueueOptions): RunQueue {
       closed = true;
       budget.close();
       endCoolDown();
-      const run = current;
-      run?.stop(why);
-      await run?.ended;
+      current?.stop(why);
+      await over;
     },
   };
 }

@@ -11,12 +11,14 @@ const exitPatienceMs = 5000;
 
 /**
  * @param resume checkpoint to go on from, or null
+ * @param pauseAfter epoch after which it stops by itself, or null
  * @param env for the trainer, on top of this program's
  */
 export function trainerDriver(
   course: Course,
   config: ExperimentConfig,
   resume: string | null,
+  pauseAfter: number | null,
   env: Record<string, string> = {},
 ): Driver {
   const { id, context, recorder, log, stopped, note, announce, announceProgress } = course;
@@ -161,7 +163,7 @@ export function trainerDriver(
       own.onLine((stream, line) => log.write(stream, line));
       void own.started.then((pid) => pid !== null && course.started(pid));
       const runDir = context.runDir(id);
-      own.post({ type: 'start', config, dataDir: context.dataDir, runDir, resume });
+      own.post({ type: 'start', config, dataDir: context.dataDir, runDir, resume, pauseAfter });
       await Promise.race([said.promise, own.exited]);
       const leave = setTimeout(() => own.kill(), exitPatienceMs);
       const exit = await own.exited;

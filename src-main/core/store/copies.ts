@@ -33,6 +33,8 @@ const own = [
   'arm_baseline',
   'repeat',
   'warm_up',
+  'rung',
+  'dropped',
   'queue_place',
   'archived_ms',
   'removed_ms',

@@ -22,6 +22,7 @@ import * as tallying from './step-tally.ts';
 import { spentSince } from './spent.ts';
 import * as removing from './removals.ts';
 import * as viewing from './saved-views.ts';
+import * as sweeping from './sweeps.ts';
 import * as writing from './writes.ts';
 
 export const reads = {
@@ -42,6 +43,8 @@ export const reads = {
   ...sampled,
   pictures: pictures.pictures,
   ...predicted,
+  startedMatrix: sweeping.startedMatrix,
+  openSweeps: sweeping.openSweeps,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
   spentSince,
@@ -55,6 +58,7 @@ export const operations = {
   keepCurves: curving.keepCurves,
   ...removing,
   ...viewing,
+  ...sweeping,
   addMarker,
   removeMarker,
   setWatched: pictures.setWatched,

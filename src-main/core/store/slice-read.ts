@@ -7,7 +7,7 @@
  */
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { AppError, parseExperimentConfig } from '../../contract.ts';
+import { AppError, parseExperimentConfig, sweepObjectives } from '../../contract.ts';
 import { predictionBytes } from '../../predictions.ts';
 import { readable, type ReadableDb, type Stored, type Value, type WritableDb } from './database.ts';
 import { uuidOf } from './identity.ts';
@@ -138,7 +138,13 @@ function joined(db: WritableDb, slice: Slice): Joined {
   }
   const matrices = used('matrix');
   for (const row of rows('matrix'))
-    if (matrices.has(row.id!)) numbers.matrix.set(row.id as number, insert(db, 'matrix', row));
+    if (matrices.has(row.id!)) {
+      const plan = row.key === 'sweep' ? sweepPlan : object;
+      parsed(row.ordered!, plan, 'the order of a matrix');
+      // trials of another computer do not go on here by themselves
+      const own = { ...row, stopped_ms: row.stopped_ms ?? Date.now() };
+      numbers.matrix.set(row.id as number, insert(db, 'matrix', own));
+    }
 
   for (const row of runs)
     numbers.run.set(
@@ -216,6 +222,22 @@ const command = v.looseObject({
   energy: v.looseObject({}),
 });
 const object = v.looseObject({});
+/** As far as a sweep is shown by it. */
+const sweepPlan = v.looseObject({
+  name: v.string(),
+  fields: object,
+  objective: v.picklist(sweepObjectives),
+  limitWh: v.nullable(v.number()),
+  epochs: v.number(),
+  seeds: v.array(v.number()),
+  halving: v.nullable(
+    v.looseObject({
+      eta: v.number(),
+      rungs: v.array(v.looseObject({ epochs: v.number(), enter: v.number(), goOn: v.number() })),
+    }),
+  ),
+  trials: v.array(v.looseObject({ arm: v.string(), title: v.string(), values: object })),
+});
 const ofRun: Record<string, v.GenericSchema> = {
   origin,
   command,

@@ -11,6 +11,7 @@ import type {
   RunPlace,
   RunStatus,
   RunSummary,
+  SweepPlan,
 } from '../../contract.ts';
 import type { WallCalibration } from '../energy/account.ts';
 
@@ -56,11 +57,11 @@ export interface Scalars {
   value: (number | null)[];
 }
 
-/** One start of an experiment matrix. */
+/** One start of an experiment matrix or a sweep. */
 export interface NewMatrix {
   id: string;
   title: string;
-  order: MatrixPreview['order'];
+  order: MatrixPreview['order'] | SweepPlan;
 }
 
 /** Facts learnt about a run while it goes on. Keys left out stay as they are. */

@@ -9,6 +9,7 @@ import { spent } from './007-spent.ts';
 import { checkpoints } from './008-checkpoints.ts';
 import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
+import { sweeps } from './011-sweeps.ts';
 
 export const migrations: readonly string[] = [
   foundation,
@@ -21,5 +22,6 @@ export const migrations: readonly string[] = [
   checkpoints,
   pictures,
   predictions,
+  sweeps,
 ];
 export const schemaVersion = migrations.length;
