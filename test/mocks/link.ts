@@ -51,6 +51,7 @@ import type { WatchedLink } from '../../src-renderer/api.ts';
 import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
 import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
+import { sweepPreview, sweepState } from './sweeps.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -1216,6 +1217,19 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       group: 1,
       ids: matrixPreview(order).runs.map((_, i) => 100 + i),
     }),
+    'matrices.get': ({ group }) => {
+      if (group !== 4) throw new AppError('NOT_FOUND', `There is no matrix or sweep ${group}.`);
+      return sweepState(
+        completeConfig({ train: { epochs: 9 } }),
+        options.runs?.map(({ id }) => id) ?? [],
+      );
+    },
+    'matrices.stop': () => ({
+      ...sweepState(completeConfig({ train: { epochs: 9 } }), []),
+      state: 'stopped',
+    }),
+    'sweeps.preview': (order) => sweepPreview(order, forecastOf, costOf),
+    'sweeps.start': () => ({ group: 4, ids: [] }),
     'queue.get': () => queue,
     'queue.move': ({ ids, before }) => {
       const rest = queue.waiting.filter((id) => !ids.includes(id));
