@@ -16,6 +16,8 @@ export function runEnding(
     stopped: 'was stopped',
     interrupted: 'was interrupted',
   };
+  // a trial that waits for the others of its sweep has not come to its end
+  if (run.status === 'stopped' && run.matrix?.rung) return null;
   const word = words[run.status];
   if (word === undefined) return null;
   const overBudget = endedByBudget(run);

@@ -111,7 +111,7 @@ export const queryFields: Record<string, QueryField> = {
   tag: { kind: 'tag', help: 'one of its tags; paper* for a beginning' },
   is: {
     kind: 'flag',
-    help: 'starred, archived, active, queued, copy, command, warmup; any shows archived runs too',
+    help: 'starred, archived, active, queued, copy, command, warmup, dropped; any shows archived runs too',
     flags: {
       starred: ({ star }) => star,
       archived: ({ archivedAt }) => archivedAt !== null,
@@ -120,6 +120,8 @@ export const queryFields: Record<string, QueryField> = {
       copy: ({ copyOf }) => copyOf !== null,
       command: ({ command }) => command !== null,
       warmup: ({ matrix }) => matrix?.warmUp ?? false,
+      // by successive halving, or taken out of a sweep
+      dropped: ({ matrix }) => (matrix?.rung?.dropped ?? false) && !matrix?.warmUp,
       any: () => true,
     },
   },

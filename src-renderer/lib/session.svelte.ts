@@ -22,6 +22,7 @@ import {
 } from '../../src-main/contract.ts';
 import type { Api, Connection } from '../api.ts';
 import type { Draft } from './form/fields.ts';
+import type { SweepDraft } from './form/sweep.ts';
 import { mergeRuns } from './run-list.ts';
 import { setNumberStyle } from './format/number.ts';
 import { isActive, isOver } from './format/words.ts';
@@ -128,6 +129,8 @@ export class Session {
   draft = $state.raw<Draft | null>(null);
   /** What is asked of a matrix there; null while the page is about one experiment. */
   matrixOrder = $state.raw<MatrixOrder | null>(null);
+  /** The sweep of what stands in the form; null while the page is about one experiment. */
+  sweepDraft = $state.raw<SweepDraft | null>(null);
   /** The command that is set up there; null while the page is about a training of ours. */
   commandDraft = $state.raw<CommandDraft | null>(null);
 

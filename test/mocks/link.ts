@@ -56,6 +56,7 @@ import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
 import { picturesOf } from './pictures.ts';
 import { comparisonOfMock, pageOfMock, type Predicted } from './predictions.ts';
+import { sweepPreview, sweepState } from './sweeps.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -1166,9 +1167,6 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       );
     return leaf === undefined ? null : (leaf as RunValues['values'][string][number]);
   };
-  const noSweeps = (): never => {
-    throw new AppError('NOT_FOUND', 'There are no sweeps here.');
-  };
   let nextDataDir: string | null = null;
   const handlers: Handlers = {
     'jobs.cancel': () => undefined,
@@ -1293,14 +1291,23 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     },
     'matrices.list': () => matrixList,
     'matrices.preview': matrixPreview,
-    'matrices.get': noSweeps,
-    'matrices.stop': noSweeps,
-    'sweeps.preview': noSweeps,
-    'sweeps.start': noSweeps,
     'matrices.start': (order) => ({
       group: 1,
       ids: matrixPreview(order).runs.map((_, i) => 100 + i),
     }),
+    'matrices.get': ({ group }) => {
+      if (group !== 4) throw new AppError('NOT_FOUND', `There is no matrix or sweep ${group}.`);
+      return sweepState(
+        completeConfig({ train: { epochs: 9 } }),
+        options.runs?.map(({ id }) => id) ?? [],
+      );
+    },
+    'matrices.stop': () => ({
+      ...sweepState(completeConfig({ train: { epochs: 9 } }), []),
+      state: 'stopped',
+    }),
+    'sweeps.preview': (order) => sweepPreview(order, forecastOf, costOf),
+    'sweeps.start': () => ({ group: 4, ids: [] }),
     'queue.get': () => queue,
     'queue.move': ({ ids, before }) => {
       const rest = queue.waiting.filter((id) => !ids.includes(id));

@@ -19,7 +19,7 @@ import {
   type Maybe,
 } from '../format/number.ts';
 import { duration, shortMoment } from '../format/time.ts';
-import { kindLabel, kinds, statusWords } from '../format/words.ts';
+import { kindLabel, kinds, statusOf } from '../format/words.ts';
 import type { Cell } from './sort.ts';
 
 export interface RunColumn {
@@ -156,7 +156,7 @@ export function runColumns(
     words('name', 'Name', 180, ({ name }) => name),
     {
       ...words('status', 'State', 88, ({ status }) => status),
-      text: (run) => statusWords[run.status].label,
+      text: (run) => statusOf(run).label,
     },
     words('tags', 'Tags', 112, ({ tags }) => tags.join(', ')),
     words('note', 'Note', 160, ({ note }) => note?.split('\n', 1)[0]),
