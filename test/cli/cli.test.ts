@@ -513,7 +513,7 @@ test.runIf(process.platform === 'linux')(
     expect(ended.code).toBe(130);
     expect(followed).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/  stopped after step \d+/),
+      stdout: expect.stringMatching(/ {2}stopped after step \d+/),
     });
   },
 );
