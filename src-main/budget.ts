@@ -59,14 +59,12 @@ export function budgetRemarks(budget: BudgetConfig, cost: Cost): string[] {
     if (!expected || expected.high <= part.limit) return [];
     const range = figureRange([expected.low, expected.high], part.unit);
     const limit = limitWords(part);
-    const end = budget.atLimit === 'stop' ? 'it stops there, with a checkpoint' : 'it warns';
-    return expected.low > part.limit
-      ? [
-          `It will not be done within its ${part.what} budget of ${limit}: ${range} are expected, ${end}.`,
-        ]
-      : [
-          `It may go beyond its ${part.what} budget of ${limit}: ${range} are expected; then ${end}.`,
-        ];
+    const end =
+      budget.atLimit === 'stop' ? 'It stops at the limit, with a checkpoint.' : 'It only warns.';
+    const needs = expected.low > part.limit ? 'needs' : 'may need';
+    return [
+      `It ${needs} more than its ${part.what} budget of ${limit}: ${range} are expected. ${end}`,
+    ];
   });
 }
 

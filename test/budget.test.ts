@@ -57,10 +57,10 @@ test('limits in words', () => {
 test('before a start: what will not be enough, what may not be, and nothing where it is', () => {
   expect(budgetRemarks(budget({ wh: 13, minutes: 20 }), cost)).toEqual([]);
   expect(budgetRemarks(budget({ wh: 5 }), cost)).toEqual([
-    'It will not be done within its energy budget of 5 Wh: 8.0-12 Wh are expected, it stops there, with a checkpoint.',
+    'It needs more than its energy budget of 5 Wh: 8.0-12 Wh are expected. It stops at the limit, with a checkpoint.',
   ]);
   expect(budgetRemarks(budget({ minutes: 10, atLimit: 'warn' }), cost)).toEqual([
-    'It may go beyond its time budget of 10 min: 8-12 min are expected; then it warns.',
+    'It may need more than its time budget of 10 min: 8-12 min are expected. It only warns.',
   ]);
   // of what is not known nothing is said
   expect(budgetRemarks(budget({ gCO2e: 0.001 }), { ...cost, gCO2e: null })).toEqual([]);
@@ -69,7 +69,7 @@ test('before a start: what will not be enough, what may not be, and nothing wher
 test('of a matrix, the arms that go beyond', () => {
   const arm = (title: string, wh: number) => ({ title, config: { budget: budget({ wh }) }, cost });
   expect(matrixBudgetRemarks([arm('A', 50), arm('B', 60)])).toEqual([]);
-  expect(matrixBudgetRemarks([arm('A', 50), arm('B', 5)])[0]).toMatch(/^“B”: It will not be done/);
+  expect(matrixBudgetRemarks([arm('A', 50), arm('B', 5)])[0]).toMatch(/^“B”: It needs more/);
   expect(matrixBudgetRemarks([arm('A', 5), arm('B', 5), arm('C', 50)])).toEqual([
     '2 of 3 arms may go beyond their budget: A; B.',
   ]);

@@ -59,8 +59,9 @@ export async function follow(
         `epoch ${epoch}, ${result.split}: loss ${number(result.loss)}, accuracy ${percent(result.accuracy)}, macro F1 ${percent(result.macroF1)}${result.detection ? `, mean IoU ${result.detection.meanIou.toFixed(3)}` : ''}`,
       );
   });
-  session.on('notice', ({ level, message, hint }) => {
-    if (level !== 'info') line.print(`${level}: ${message}${hint ? ` ${hint}` : ''}`);
+  session.on('notice', ({ level, message, hint, title }) => {
+    if (level !== 'info' || title)
+      line.print(`${level === 'info' ? 'note' : level}: ${message}${hint ? ` ${hint}` : ''}`);
   });
 
   let ids: number[] = [];

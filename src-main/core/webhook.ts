@@ -96,8 +96,8 @@ export function createWebhook(options: WebhookOptions): Webhook {
       if (ending) send(messageOf(run.status, ending.title, ending.body, run));
     }
     if (event === 'notice') {
-      const { title, message, level } = data as Events['notice'];
-      if (title !== undefined && level !== 'info') send(messageOf('warning', title, message, null));
+      const { title, message } = data as Events['notice'];
+      if (title !== undefined) send(messageOf('warning', title, message, null));
     }
   });
 

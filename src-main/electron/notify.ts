@@ -18,8 +18,8 @@ export function notifyDesktop({ events, settings, show }: Options): void {
   events.listen(({ event, data }) => {
     if (event === 'run.outlook') share = (data as Events['run.outlook']).share;
     if (event === 'notice') {
-      const { title, message, level } = data as Events['notice'];
-      if (title !== undefined && level !== 'info') void tell({ title, body: message });
+      const { title, message } = data as Events['notice'];
+      if (title !== undefined) void tell({ title, body: message });
     }
     if (event !== 'run') return;
     const run = data as RunSummary;

@@ -180,7 +180,7 @@ describe('before it starts', () => {
     await expect.element(field).toHaveAttribute('placeholder', 'no limit');
     await field.fill('0.01');
     await expect
-      .element(screen.getByText(/^It will not be done within its time budget of 0.6 s/))
+      .element(screen.getByText(/^It needs more than its time budget of 0.6 s/))
       .toBeVisible();
     await expect
       .element(screen.getByText(/about 180 instead of 260 gCO2e \(profile office\.csv\)/))

@@ -1,4 +1,10 @@
-import type { QueueState, RunSummary } from '../../contract.ts';
+import {
+  queueBudgetWords,
+  span,
+  spanRange,
+  type QueueState,
+  type RunSummary,
+} from '../../contract.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { withSession, type Session } from '../session.ts';
 import { missing, number, table } from '../text.ts';
@@ -72,7 +78,7 @@ async function act(session: Session, verb: string, move: Move | null): Promise<Q
 }
 
 function shown(
-  { active, waiting, paused, coolDown }: QueueState,
+  { active, waiting, paused, coolDown, budget, outlook }: QueueState,
   runs: readonly RunSummary[],
 ): string {
   const byId = new Map(runs.map((run) => [run.id, run]));
@@ -84,6 +90,10 @@ function shown(
   });
   const lines: string[] = [];
   if (paused) lines.push('The queue is paused: nothing new starts.');
+  if (budget)
+    lines.push(
+      `Budget: ${queueBudgetWords(budget)}${budget.usedUp ? '. It is used up: nothing new starts' : ''}.`,
+    );
   if (coolDown)
     lines.push(
       `The machine cools down: ${coolDown.watts === null ? missing : number(coolDown.watts)} W, the next run starts at ${number(coolDown.targetWatts)} W.`,
@@ -93,5 +103,14 @@ function shown(
       ? 'Nothing runs, and nothing waits.'
       : table(['place', 'run', 'name', 'dataset', 'matrix'], rows),
   );
+  const { seconds } = outlook.waiting;
+  if (seconds && waiting.length > 0) {
+    const time = `about ${span(seconds.value)} (${spanRange([seconds.low, seconds.high])})`;
+    const unknown =
+      outlook.unknown > 0 ? `, without ${outlook.unknown} of which nothing is known` : '';
+    lines.push(
+      `${waiting.length === 1 ? '1 run waits' : `${waiting.length} runs wait`}, ${time}${unknown}.`,
+    );
+  }
   return lines.join('\n');
 }

@@ -137,9 +137,9 @@ async function measure(
     if (of === id && name === 'baseline' && edge === 'start')
       say(`measuring idle power for ${duration(-time)}, then the command starts.`);
   });
-  session.on('notice', ({ level, message, hint }) => {
+  session.on('notice', ({ level, message, hint, title }) => {
     // its own failure is told by its own words and its exit code
-    if (level !== 'info' && !message.startsWith(`Run ${id} failed`))
+    if ((level !== 'info' || title) && !message.startsWith(`Run ${id} failed`))
       say(`${message}${hint ? ` ${hint}` : ''}`);
   });
   const stop = (): void => {
@@ -226,6 +226,8 @@ function figures({ summary, energy, phaseTotals, notes }: RunDetail): string {
       summary.uncertaintyWh === null ? '' : ` ± ${number(summary.uncertaintyWh, 2)}`
     }, ${withUnit(summary.gCO2e, 'gCO2e')}${summary.macroF1 === null ? '' : `, macro F1 ${summary.macroF1.toFixed(3)}`}`,
   ];
+  if (summary.error && endedByBudget(summary))
+    parts.push([summary.error.message, summary.error.hint].join(' '));
   if (energy)
     parts.push(
       table(

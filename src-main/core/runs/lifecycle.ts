@@ -302,6 +302,8 @@ export function startRun(given: RunContext, id: number): ActiveRun {
       });
       if (!abort.signal.aborted) await store.updateRun(id, { status: 'running' });
       await announce();
+      // until the work says what it does
+      events.emit('run.progress', { id, label: 'Starting', fraction: null });
       if (warning) note('warning', warning);
       if (cards.note) note('warning', cards.note);
       usedUntilNow = async () => {
@@ -383,8 +385,9 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     });
     for (const message of warnings) {
       note('warning', message);
+      // it stays in the run's notes; a queue of such runs would fill the window with warnings
       context.notice({
-        level: 'warning',
+        level: 'info',
         message: `Run ${id}: ${message}`,
         hint: null,
         title: 'Budget',
@@ -393,7 +396,7 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     if (!problem) return;
     overBudget = problem;
     context.notice({
-      level: 'warning',
+      level: 'info',
       message: `Run ${id} is being stopped: ${problem.message}`,
       hint: problem.hint,
     });

@@ -16,8 +16,8 @@ export function notifyBrowser(session: Session): () => void {
     };
   };
   const stops = [
-    session.api.on('notice', ({ title, message, level }) => {
-      if (title !== undefined && level !== 'info') tell({ title, body: message }, '#/live');
+    session.api.on('notice', ({ title, message }) => {
+      if (title !== undefined) tell({ title, body: message }, '#/live');
     }),
     session.api.on('run', (run) => {
       const before = statuses.get(run.id) ?? session.run(run.id)?.status ?? null;
