@@ -32,6 +32,8 @@ export default defineConfig({
   renderer: {
     root: at('src-renderer'),
     build: {
+      // over a slow link to a server, the first paint waits for this
+      minify: true,
       rolldownOptions: { input: at('src-renderer/index.html') },
     },
     plugins: [svelte({ configFile: at('svelte.config.js') })],

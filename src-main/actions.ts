@@ -86,8 +86,22 @@ export const actions = [
     words: 'hold wait line resume',
   },
   { id: 'run.open', title: 'Open the active run', group: 'Run', keys: null },
+  {
+    id: 'run.log',
+    title: 'Show or hide the log of the run',
+    group: 'View',
+    keys: 'J',
+    words: 'output lines tail',
+  },
   { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
   { id: 'runs.compare', title: 'Compare the selected runs', group: 'Selected runs', keys: 'C' },
+  {
+    id: 'report.open',
+    title: 'Report of the selected, compared or shown runs',
+    group: 'Selected runs',
+    keys: 'R',
+    words: 'paper pdf print export',
+  },
   { id: 'runs.star', title: 'Star, or take the star away', group: 'Selected runs', keys: 'S' },
   {
     id: 'runs.archive',
@@ -114,6 +128,15 @@ export const actions = [
     keys: 'B',
     words: 'compare pin reference',
   },
+  {
+    id: 'report.pdf',
+    title: 'Save the report as PDF',
+    group: 'View',
+    keys: 'Mod+S',
+    words: 'paper export',
+  },
+  { id: 'report.html', title: 'Save the report as HTML', group: 'View', keys: null },
+  { id: 'report.print', title: 'Print the report', group: 'View', keys: 'Mod+P', words: 'paper' },
   {
     id: 'palette',
     title: 'Search actions and runs',

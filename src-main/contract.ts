@@ -8,7 +8,9 @@
  */
 import * as v from 'valibot';
 import {
+  budgetSchema,
   energySchema,
+  type BudgetConfig,
   type ConfigIssue,
   type DatasetConfig,
   type EngineName,
@@ -27,11 +29,17 @@ import type {
   EngineStatus,
   EvaluationResult,
   ImageSamples,
+  PatchMap,
   PhaseName,
+  Picture,
   SelectionPreview,
+  Snapshot,
   StepMetrics,
+  WatchedImage,
 } from './trainer/messages.ts';
 import type { ActionId } from './actions.ts';
+import type { BudgetLimit, BudgetQuantity } from './budget.ts';
+import type { Range } from './figures.ts';
 import { judges, type Judge, type Prediction } from './predictions.ts';
 import type { RunValue } from './run-query.ts';
 import type { SkippedMacs } from './core/experiments/skipped-macs.ts';
@@ -45,18 +53,24 @@ import type {
 } from './core/statistics/index.ts';
 
 export * from './actions.ts';
+export * from './budget.ts';
 export * from './command-line.ts';
 export * from './config-keys.ts';
 export * from './experiment-config.ts';
+export { figure, figureRange, share, span, spanRange, type Range } from './figures.ts';
+export * from './metric-keys.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
+export * from './status-line.ts';
+export * from './sweep-words.ts';
 export { studentQuantile } from './core/statistics/distributions.ts';
 export { testNames } from './core/statistics/sentences.ts';
 export { energyToReach } from './core/statistics/trade-off.ts';
 // the page shows means of groups that a person puts together by a search
 export { meanInterval } from './core/statistics/tests.ts';
 export { foundIou, isRight, judges } from './predictions.ts';
+export { ColumnMeans, stack, stackOf, totalOf } from './stack.ts';
 export { decodeText } from './text-encoding.ts';
 export type {
   ComponentKind,
@@ -67,13 +81,17 @@ export type {
   EvaluationResult,
   ImageSamples,
   Inventory,
-  Judge,
+  PatchMap,
   PhaseName,
+  Picture,
+  Judge,
   Prediction,
   Provenance,
   SelectionPreview,
+  Snapshot,
   SourceStatus,
   StepMetrics,
+  WatchedImage,
 };
 
 /** Raised with every change that an older page would not understand. */
@@ -123,11 +141,19 @@ export interface AppInfo {
   contractVersion: number;
   shell: 'electron' | 'server';
   dataDir: string;
+  /** The data folder from the next start on; null: the same. */
+  nextDataDir: string | null;
+  /** HUGGINGGREEN_HOME names the data folder: it cannot be chosen here. */
+  dataDirFixed: boolean;
+  /** Where this window's interface is served to browsers, with the token; null: it is not. */
+  servedAt: string | null;
   /** What this shell can do beyond a browser. */
   can: {
     pdf: boolean;
     revealInFolder: boolean;
     chooseFolder: boolean;
+    /** Serve its interface to browsers as well, on this computer. */
+    serve: boolean;
     /** Start commands of the person's own. */
     commands: boolean;
   };
@@ -433,6 +459,13 @@ export interface RunPlace {
   repeat: number;
   /** Brings the machine to working temperature; its figures count for nothing. */
   warmUp: boolean;
+  /** Of a trial of a sweep that is to stop before its end, or was dropped; left out of all other runs. */
+  rung?: {
+    /** It stops after so many epochs, and waits for the other trials; null: it was to come to its end. */
+    epochs: number | null;
+    /** It does not go on: others were better, it failed, or a person stopped it. */
+    dropped: boolean;
+  };
 }
 
 export interface RunSummary {
@@ -494,7 +527,7 @@ export interface RunSummary {
   archivedAt: number | null;
 }
 
-/** Leaves of configs (`train.lr`) and last values of metrics (`metric.accuracy`), a column per key. */
+/** Leaves of configs (`train.lr`) and metrics by a rule (`metric.accuracy~max`), a column per key. */
 export interface RunValues {
   ids: number[];
   /** As long as `ids`; null where a run has none. */
@@ -526,6 +559,33 @@ export interface QueueState {
     /** At this power or below the run starts. */
     targetWatts: number;
   } | null;
+  /** What the runs of a period may take together; null where no such budget is set. */
+  budget: QueueBudget | null;
+  /** What is still to come of the runs that are active or wait. */
+  outlook: QueueOutlook;
+}
+
+/** The queue's budget and what of it is used. Nothing new starts while it is used up. */
+export interface QueueBudget {
+  period: QueuePeriod;
+  /** Since when it counts, milliseconds since 1970. */
+  since: number;
+  /** `used` is null where nothing was measured. */
+  parts: { what: BudgetQuantity; unit: BudgetLimit['unit']; limit: number; used: number | null }[];
+  /** Active time of the period in which no power was read: it is not in `used`. */
+  unreadSeconds: number;
+  usedUp: boolean;
+}
+export const queuePeriods = ['day', 'month', 'reset'] as const;
+export type QueuePeriod = (typeof queuePeriods)[number];
+
+export interface QueueOutlook {
+  /** Of those that wait, idle baselines included; null where it is not known of any. */
+  waiting: Pick<RunCost, 'seconds' | 'wh' | 'gCO2e'>;
+  /** Of the active run as well. */
+  all: Pick<RunCost, 'seconds' | 'wh' | 'gCO2e'>;
+  /** Runs that wait and of which nothing is known: they are in no sum. */
+  unknown: number;
 }
 
 /** Ours have names of a list; a command calls its phases as it likes. */
@@ -560,15 +620,25 @@ export interface RunCommand {
   /** Where it writes its metrics, besides its standard output; relative to `cwd`. */
   watch: { jsonl: string | null; tensorboard: string | null };
   energy: ExperimentConfig['energy'];
+  /** Commands of earlier versions have none. */
+  budget?: BudgetConfig;
   /** Null while it has not ended. */
   exit: { code: number | null; signal: string | null } | null;
 }
 
-/** A line that a command wrote. */
+/** Who says a line of a run's log: a process of the run on either output, or this program. */
+export const logKinds = ['stdout', 'stderr', 'info', 'warning', 'error'] as const;
+
+/** A line of a run's log. */
 export interface LogLine {
-  stream: 'stdout' | 'stderr';
+  /** Milliseconds since 1970. */
+  at: number;
+  kind: (typeof logKinds)[number];
+  /** Without control characters. */
   text: string;
 }
+/** Of one answer. */
+export const mostLogLines = 2000;
 
 export interface RunDetail {
   summary: RunSummary;
@@ -623,8 +693,54 @@ export interface RunDetail {
   };
 }
 
-export const xAxisNames = ['step', 'epoch', 'time', 'wh', 'co2'] as const;
-/** `wh` and `co2` (gCO2e) are cumulative since the start of the run; `time` is in s. */
+/** A checkpoint of a run: its tensors, with the JSON files that point to them. */
+export interface KeptCheckpoint {
+  step: number;
+  epoch: number;
+  /** Milliseconds since 1970; null where it was not kept. */
+  at: number | null;
+  /** Under which names it is kept; one without is kept by its step. */
+  roles: ('last' | 'best' | 'best-per-kwh')[];
+  /** Of its JSON files. */
+  paths: string[];
+  /** Path of the tensors; null where it was not recorded. */
+  tensors: string | null;
+  /** On the disk; null where it is gone. */
+  bytes: number | null;
+  /** Of the tensors, as the trainer wrote them; null where it was not recorded. */
+  sha256: string | null;
+  /**
+   * `there` as far as names and sizes tell; `whole`: its SHA-256 was found to be that of the trainer;
+   * `changed`: it is not; `missing`: a file is gone.
+   */
+  state: 'there' | 'whole' | 'changed' | 'missing';
+  /** What is wrong with it. */
+  problem: string | null;
+  /** On validation at this step; null where it was not evaluated then. */
+  macroF1: number | null;
+  /** In points of a hundred per kWh that the run had used until then. */
+  f1PerKwh: number | null;
+  /** Of those that are there. */
+  best: boolean;
+  bestPerKwh: boolean;
+}
+
+export interface CheckpointList {
+  /** Of the run. */
+  folder: string;
+  /** The latest first. */
+  checkpoints: KeptCheckpoint[];
+  /** What would go if all but the best were deleted, and the steps of those that stay. */
+  free: { count: number; bytes: number; keeps: number[] };
+  /** A deletion can still be undone. */
+  undo: boolean;
+}
+
+export const xAxisNames = ['step', 'epoch', 'time', 'macs', 'wh', 'co2'] as const;
+/**
+ * `macs` (multiply-accumulates of training), `wh` and `co2` (gCO2e) are cumulative since the start of the run;
+ * `time` is in s.
+ */
 export type XAxis = (typeof xAxisNames)[number];
 
 /** Thinned to at most about two points per pixel (min and max per bucket), in SQL. */
@@ -634,6 +750,17 @@ export interface Series {
   y: (number | null)[];
   /** Mean of each bucket, where there are more points than fit; only of what fluctuates. */
   mean?: { x: number[]; y: (number | null)[] };
+}
+
+/** Pixels a chart of the interface may be wide; the host sends about two points for each. */
+export const chartWidth = 900;
+
+/** What a run's components took together, over seconds of its active time; null where a part of it is not known. */
+export interface RunTotals {
+  /** Power. */
+  watts: { x: number[]; y: (number | null)[] };
+  /** Cumulative energy since the start. */
+  wh: { x: number[]; y: (number | null)[] };
 }
 
 /** A moment of a run that is worth seeing in its charts. */
@@ -664,6 +791,14 @@ export interface PowerSeries {
     /** Seconds at which stretches begin in which the clock was held down, as far as the points tell. */
     throttled: number[];
   })[];
+}
+
+/** A few images that a run is watched on, and what the model did with them from time to time. */
+export interface RunPictures {
+  /** None where the run was not watched. */
+  images: WatchedImage[];
+  /** In order of their steps. */
+  snapshots: Snapshot[];
 }
 
 export interface Forecast {
@@ -721,6 +856,19 @@ export interface RunCost {
 export interface ConfigCost {
   forecast: Forecast;
   cost: RunCost;
+  /** A start within the next 24 hours that saves a tenth of the emissions at least; null: there is none. */
+  cleaner: CleanerStart | null;
+}
+
+/** From hourly carbon intensity, at the mean power that is expected. */
+export interface CleanerStart {
+  /** Milliseconds since 1970. */
+  at: number;
+  gCO2e: number;
+  /** Started now. */
+  nowGCO2e: number;
+  /** Who says so: `profile office.csv`. */
+  name: string;
 }
 
 export interface Preset {
@@ -800,6 +948,112 @@ export interface MatrixPreview {
   refusal: Refusal | null;
 }
 
+export type SweepValue = v.InferOutput<typeof sweepValue>;
+export type SweepRange = v.InferOutput<typeof sweepRange>;
+export type SweepField = v.InferOutput<typeof sweepField>;
+
+/** One point of a sweep: an arm whose config differs from the base in these values. */
+export interface SweepTrial {
+  arm: string;
+  title: string;
+  values: Record<string, SweepValue>;
+}
+
+/** Where successive halving stops trials. */
+export interface SweepRung {
+  epochs: number;
+  /** Trials that train up to here. */
+  enter: number;
+  /** Trials that go on from here. */
+  goOn: number;
+}
+
+/** A sweep's order with everything it left open: what is kept of it, and what it is decided by. */
+export interface SweepPlan {
+  name: string;
+  base: ExperimentConfig;
+  fields: Record<string, SweepField>;
+  /** Of a random search, the seed of its draw; null for a grid. */
+  seed: number | null;
+  objective: SweepObjective;
+  /** Wh of one run, for the objective that has a limit. */
+  limitWh: number | null;
+  /** Of training, one per repeat. */
+  seeds: number[];
+  warmUp: boolean;
+  /** Full length of a run: learning rate and all other schedules are of it. */
+  epochs: number;
+  /** Rungs in order; null without halving. */
+  halving: { eta: number; rungs: SweepRung[] } | null;
+  trials: SweepTrial[];
+}
+
+/** What a sweep would run; with halving, the totals are what is expected of it. */
+export type SweepPreview = Omit<MatrixPreview, 'order'> & { order: SweepPlan };
+
+export type TrialState =
+  'planned' | 'running' | 'queued' | 'waits' | 'stopped' | 'dropped' | 'failed' | 'done';
+
+/** An arm of a started matrix as it stands: of a sweep, a trial. Sums and means are over its repeats. */
+export interface TrialRow extends SweepTrial {
+  ids: number[];
+  state: TrialState;
+  /** Trained so far and evaluated; null before the first evaluation. */
+  epochs: number | null;
+  /** By the objective, higher is better; null while there is none. */
+  score: number | null;
+  /** Takes, or at this pace will take, more than the energy limit. */
+  overLimit: boolean;
+  /** From 1; those that trained longer come first. Null without a score. */
+  rank: number | null;
+  /** Macro F1 on validation and on test, means. */
+  validationF1: number | null;
+  testF1: number | null;
+  /** Sums. */
+  wh: number | null;
+  uncertaintyWh: number | null;
+  gCO2e: number | null;
+  seconds: number | null;
+}
+
+/** A started matrix as a whole. */
+export interface MatrixState {
+  group: number;
+  /** `sweep`, or that of the matrix. */
+  id: string;
+  title: string;
+  createdAt: number;
+  /** Null for a matrix with arms of its own. */
+  plan: SweepPlan | null;
+  /** `stopped`: by a person; what was dropped or done until then stays. */
+  state: 'running' | 'over' | 'stopped';
+  trials: TrialRow[];
+  /** The warm-up; empty without one. */
+  warmUps: number[];
+  /** Rungs that have been decided. */
+  decided: number;
+  /** Arm of the best trial so far; null before the first score, and for a matrix without objective. */
+  best: string | null;
+  energy: MatrixEnergy;
+}
+
+/** What a matrix took so far, and what of it bought no result. Half widths add up: the sensors are the same. */
+export interface MatrixEnergy {
+  wh: number | null;
+  uncertaintyWh: number | null;
+  gCO2e: number | null;
+  /** Of it, spent on trials that were dropped. */
+  droppedWh: number | null;
+  droppedUncertaintyWh: number | null;
+  /** Of it, spent on runs that failed. */
+  failedWh: number | null;
+  warmUpWh: number | null;
+  /** Runs that trained and of which no energy was read. */
+  unread: number;
+  /** How much of it was counted, modelled and so on; empty where nothing was read. */
+  labels: string;
+}
+
 /** Why a config is not started unless it is forced. */
 export interface Refusal {
   message: string;
@@ -824,11 +1078,27 @@ export interface DatasetState {
   url: string | null;
 }
 
+/** How numbers are written in the window: digit groups and decimal mark. Files keep `1234.5`. */
+export const numberFormats = ['1,234.5', '1 234.5', '1.234,5', '1 234,5'] as const;
+export type NumberFormat = (typeof numberFormats)[number];
+/** In which unit the window shows energy; everything that is exchanged and kept is in Wh. */
+export const energyUnits = ['Wh', 'J'] as const;
+export type EnergyUnit = (typeof energyUnits)[number];
+
 export interface Settings {
   /** Where Prometheus finds the metrics, `127.0.0.1:9797`; null: nowhere. */
   metrics: string | null;
   /** Longest wait for idle power between two runs, minutes; 0: none. */
   coolDownMinutes: number;
+  /** What all runs of a period may take together; null: no limit. */
+  queueBudgetWh: number | null;
+  queueBudgetGCO2e: number | null;
+  queueBudgetMinutes: number | null;
+  queueBudgetPeriod: QueuePeriod;
+  /** With the period `reset`: since when it counts, milliseconds since 1970. */
+  queueBudgetSince: number;
+  /** Where the end of a run and budget warnings are posted as JSON; null: nowhere. */
+  webhook: string | null;
   region: string;
   /** Used when `region` is `custom`: the figure, what it is called, where it is from, of which year. */
   customGPerKwh: number | null;
@@ -848,7 +1118,11 @@ export interface Settings {
   hourlyZone: string | null;
   /** Codes of the regions in which a run is shown as if it had taken place there. */
   elsewhere: string[];
+  /** Port at which the window serves its interface to browsers of this computer; null: it does not. */
+  servePort: number | null;
   theme: 'system' | 'light' | 'dark';
+  numberFormat: NumberFormat;
+  energyUnit: EnergyUnit;
   /** Tells the end of a run by the system's notifications while the window is not looked at. */
   notify: boolean;
   /** Samples per second of the meter. */
@@ -1018,9 +1292,18 @@ export interface ReportData {
   title: string;
   generatedAt: number;
   appVersion: string;
-  runs: { detail: RunDetail; series: Series[]; power: PowerSeries }[];
+  runs: {
+    detail: RunDetail;
+    /** Over time. */
+    series: Series[];
+    /** Loss and macro F1 over epochs, where runs of any speed lie beside each other; empty for a single run. */
+    byEpoch: Series[];
+    power: PowerSeries;
+  }[];
   /** Null for a single run. */
   comparison: Comparison | null;
+  /** Of the author's own; an empty line parts paragraphs. */
+  notes: string;
   paper: Paper;
   sections: ReportSection[];
   /** Paragraphs generated from what was really done. */
@@ -1080,6 +1363,7 @@ const viewName = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(100));
 const viewState = v.pipe(v.string(), v.maxLength(8000));
 /** A whole matrix at once. */
 const manyIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(10_000));
+const seriesNames = v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(32));
 const width = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
 const json = v.unknown();
 const plugAddress = v.strictObject({
@@ -1137,8 +1421,27 @@ export const settingsSchema = v.strictObject({
   hourly: v.nullable(v.picklist(intensityProviders)),
   hourlyZone: v.nullable(zone),
   elsewhere: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(24)),
+  servePort: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(65_535))),
   theme: v.picklist(['system', 'light', 'dark']),
+  numberFormat: v.picklist(numberFormats),
+  energyUnit: v.picklist(energyUnits),
   coolDownMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(60)),
+  queueBudgetWh: v.nullable(between(0.0001, 1e12)),
+  queueBudgetGCO2e: v.nullable(between(0.0001, 1e12)),
+  queueBudgetMinutes: v.nullable(between(0.01, 1e9)),
+  queueBudgetPeriod: v.picklist(queuePeriods),
+  queueBudgetSince: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  webhook: v.nullable(
+    v.pipe(
+      v.string(),
+      v.trim(),
+      v.maxLength(2000),
+      v.check(
+        (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+        'The address of a webhook begins with http:// or https://.',
+      ),
+    ),
+  ),
   notify: v.boolean(),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
@@ -1184,6 +1487,57 @@ export const matrixOrderSchema = v.strictObject({
 });
 export type MatrixOrder = v.InferOutput<typeof matrixOrderSchema>;
 
+const sweepValue = v.nullable(v.union([v.number(), v.string(), v.boolean()]));
+const sweepRange = v.strictObject({
+  from: v.pipe(v.number(), v.finite()),
+  to: v.pipe(v.number(), v.finite()),
+  /** So many values, both ends among them; a random search may leave it out and draw any value. */
+  steps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(1000))),
+  /** `log`: equal ratios instead of equal differences; `linear` where left out. */
+  scale: v.optional(v.picklist(['linear', 'log'])),
+});
+const sweepField = v.union([
+  v.pipe(v.array(sweepValue), v.minLength(1, 'give one value at least'), v.maxLength(1000)),
+  sweepRange,
+]);
+/**
+ * What the best trial has most of, always on validation: macro F1; macro F1 per Wh; macro F1 of those that
+ * keep within an energy.
+ */
+export const sweepObjectives = ['f1', 'f1PerWh', 'f1WithinWh'] as const;
+export type SweepObjective = (typeof sweepObjectives)[number];
+/** What a person asks of a sweep, also as a file: a base config, and what is tried of some of its keys. */
+export const sweepOrderSchema = v.strictObject({
+  config: json,
+  name: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(100))),
+  /** By key: `train.lr`. */
+  fields: v.record(v.pipe(v.string(), v.maxLength(200)), sweepField),
+  /** Drawn at random; every combination where left out. */
+  trials: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
+  /** Of the draw. */
+  seed: v.optional(seed),
+  objective: v.optional(v.picklist(sweepObjectives)),
+  limitWh: v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0))),
+  /** Runs per trial, with the base's seed and the next ones; 1 where left out. */
+  repeats: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100))),
+  /** One run ahead whose figures count for nothing; on where left out. */
+  warmUp: v.optional(v.boolean()),
+  /** Of the trials that came to a rung (in epochs), one in `eta` goes on; rungs are made where left out. */
+  halving: v.optional(
+    v.strictObject({
+      eta: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(20)), 3),
+      rungs: v.optional(
+        v.pipe(
+          v.array(v.pipe(v.number(), v.integer(), v.minValue(1))),
+          v.minLength(1),
+          v.maxLength(20),
+        ),
+      ),
+    }),
+  ),
+});
+export type SweepOrder = v.InferInput<typeof sweepOrderSchema>;
+
 const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096), v.excludes('\0'));
 const label = v.pipe(v.string(), v.trim(), v.maxLength(200));
 const word = v.pipe(v.string(), v.maxLength(131_072), v.excludes('\0'));
@@ -1204,13 +1558,18 @@ export const commandOrderSchema = v.strictObject({
   /** Where it writes its metrics besides its output; relative to `cwd`. */
   watch: v.optional(v.strictObject({ jsonl: v.optional(path), tensorboard: v.optional(path) }), {}),
   energy: v.optional(energySchema, {}),
+  budget: v.optional(budgetSchema, {}),
   /** How much is to come, where it is known and the command does not tell. */
   totals: v.optional(v.strictObject({ steps: v.optional(total), epochs: v.optional(total) }), {}),
 });
 export type CommandOrder = v.InferInput<typeof commandOrderSchema>;
 
+/** A name of the caller's choice by which `jobs.cancel` breaks the call off; it fails with CANCELLED then. */
+const job = v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)));
+
 const fewImages = v.strictObject({
   config: json,
+  job,
   split: v.picklist(['train', 'validation', 'test']),
   /** Places in the split; those beyond its end begin anew. */
   indices: v.pipe(
@@ -1271,6 +1630,8 @@ export const exportFormats = [
   'predictions',
   'report',
   'pdf',
+  'markdown',
+  'charts',
   'json',
   'bundle',
 ] as const;
@@ -1281,16 +1642,20 @@ export type Paper = (typeof papers)[number];
 /** Parts of a report that may be left out. */
 export const reportSections = [
   'results',
+  'statistics',
   'comparison',
+  'charts',
   'methods',
+  'limits',
   'runs',
   'configs',
-  'limits',
 ] as const;
 export type ReportSection = (typeof reportSections)[number];
 /** How a report looks; what is left out is as it comes. */
 export const reportLookSchema = v.strictObject({
   title: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200))),
+  /** A paragraph or more of the author's own; an empty line parts them. */
+  notes: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(8000))),
   paper: v.optional(v.picklist(papers)),
   /** All where not given. */
   sections: v.optional(v.array(v.picklist(reportSections))),
@@ -1305,7 +1670,11 @@ export const importLimit = 64_000_000;
 
 /** Names are noun.verb; one object in, one value out. */
 export const calls = {
+  'jobs.cancel': define<void>()(v.strictObject({ job: v.string() })),
+
   'app.info': define<AppInfo>()(nothing),
+  /** Asks the person for another data folder, used from the next start on; `usual`: the platform's, without asking. */
+  'app.chooseDataDir': define<AppInfo>()(v.strictObject({ usual: v.boolean() })),
 
   'machine.get': define<Machine>()(nothing),
   /** Look for sensors and engines again. */
@@ -1345,6 +1714,8 @@ export const calls = {
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),
   'settings.set': define<Settings>()(v.partial(settingsSchema)),
+  /** Posts a test to the webhook of the settings. Fails where it is not taken. */
+  'webhook.test': define<{ status: number; milliseconds: number }>()(nothing),
 
   'intensity.get': define<IntensityState>()(nothing),
   /** The user's own key of Electricity Maps; null removes it. */
@@ -1400,12 +1771,18 @@ export const calls = {
   >()(v.strictObject({ config: json })),
 
   /** What it will take on this machine, from what has run here. */
-  'experiments.forecast': define<ConfigCost>()(v.strictObject({ config: json })),
+  'experiments.forecast': define<ConfigCost>()(
+    v.strictObject({
+      config: json,
+      /** How many of it run one after the other, for the hour to start at. */
+      runs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(500)), 1),
+    }),
+  ),
   /**
    * Trains it for some seconds and tells the same from that. Refused while anything runs or waits; runs that
    * are started meanwhile wait.
    */
-  'experiments.measure': define<ConfigCost>()(v.strictObject({ config: json })),
+  'experiments.measure': define<ConfigCost>()(v.strictObject({ config: json, job })),
 
   'matrices.list': define<Matrix[]>()(nothing),
   /** What an order would run, in which order, and what it would cost. */
@@ -1413,6 +1790,16 @@ export const calls = {
   /** Queues the runs of an order: a warm-up, then the arms in turn, there and back. */
   'matrices.start': define<{ group: number; ids: number[] }>()(
     v.strictObject({ ...matrixOrderSchema.entries, force }),
+  ),
+  /** A started matrix or sweep as a whole: its arms, the best of them, what it took. */
+  'matrices.get': define<MatrixState>()(v.strictObject({ group: id })),
+  /** Ends it: its runs leave the queue, the active one stops with a checkpoint, no trial goes on. */
+  'matrices.stop': define<MatrixState>()(v.strictObject({ group: id })),
+  /** The trials of a sweep and what they would cost. */
+  'sweeps.preview': define<SweepPreview>()(sweepOrderSchema),
+  /** Queues the trials of a sweep; with halving, the best go on by themselves. */
+  'sweeps.start': define<{ group: number; ids: number[] }>()(
+    v.strictObject({ ...sweepOrderSchema.entries, force }),
   ),
 
   'queue.get': define<QueueState>()(nothing),
@@ -1430,10 +1817,15 @@ export const calls = {
   ),
   /** Queues a command. Refused where there is no such program or folder, and where commands are not allowed. */
   'runs.command': define<{ ids: number[] }>()(commandOrderSchema),
-  /** The last lines that a command wrote. */
+  /** The last lines of a run's log; of one that has none (it came in a bundle), its notes. */
   'runs.log': define<LogLine[]>()(
-    v.strictObject({ id, lines: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(500)) }),
+    v.strictObject({
+      id,
+      lines: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(mostLogLines)),
+    }),
   ),
+  /** The whole log as a file. */
+  'runs.exportLog': define<ExportedFile>()(byId),
   /** The built-in example: plain against patch-dropping ViT on GreenSynth. */
   'runs.example': define<{ ids: number[] }>()(nothing),
   /**
@@ -1450,8 +1842,8 @@ export const calls = {
   'runs.clone': define<{ ids: number[] }>()(
     v.strictObject({ id, retry: v.optional(v.boolean(), false) }),
   ),
-  /** Goes on from the last checkpoint. */
-  'runs.resume': define<void>()(byId),
+  /** Goes on from the last checkpoint. With a budget, that replaces the one of the run. */
+  'runs.resume': define<void>()(v.strictObject({ id, budget: v.optional(budgetSchema) })),
   'runs.rename': define<void>()(
     v.strictObject({ id, name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)) }),
   ),
@@ -1481,6 +1873,26 @@ export const calls = {
   'runs.restore': define<void>()(v.strictObject({ ids: manyIds })),
   /** What the folders of these runs (checkpoints, logs) take on the disk. */
   'runs.disk': define<{ bytes: number }>()(v.strictObject({ ids: manyIds })),
+  'checkpoints.list': define<CheckpointList>()(byId),
+  /** Reads all of them: for gigabytes it takes seconds. */
+  'checkpoints.verify': define<CheckpointList>()(byId),
+  /** Deletes all but the best; until the time is over `checkpoints.restore` brings them back. */
+  'checkpoints.free': define<CheckpointList>()(
+    v.strictObject({
+      id,
+      undoSeconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+    }),
+  ),
+  'checkpoints.restore': define<CheckpointList>()(byId),
+  /** A run that the end of the program interrupted counts as failed; it can be resumed all the same. */
+  'runs.markFailed': define<void>()(byId),
+  /** Shows the folder of a run, or a file in it, in the system's file manager; only where the shell can. */
+  'runs.reveal': define<void>()(
+    v.strictObject({
+      id,
+      file: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^[\w-][\w.-]*$/))),
+    }),
+  ),
   /** Marks a moment of a run with a text: now while it is under way, else at `time` (s of its active time). */
   'runs.mark': define<Marker>()(
     v.strictObject({
@@ -1503,12 +1915,22 @@ export const calls = {
   'runs.series': define<Series[]>()(
     v.strictObject({
       id,
-      names: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(32)),
+      names: seriesNames,
       x: v.picklist(xAxisNames),
       width,
     }),
   ),
   'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
+  /** Where attention went on a few images as training went on. */
+  'runs.pictures': define<RunPictures>()(byId),
+  /** `runs.get` of several runs, in their order. */
+  'runs.details': define<RunDetail[]>()(v.strictObject({ ids: manyIds })),
+  /** `runs.series` of several runs, in their order. */
+  'runs.curves': define<Series[][]>()(
+    v.strictObject({ ids: manyIds, names: seriesNames, x: v.picklist(xAxisNames), width }),
+  ),
+  /** Power and energy of several runs, in their order; a total has a point for every two pixels. */
+  'runs.totals': define<RunTotals[]>()(v.strictObject({ ids: manyIds, width })),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
   /** What a run said of single images, a page at a time. */
   'runs.predictions': define<PredictionPage>()(predictionsSchema),
@@ -1516,7 +1938,8 @@ export const calls = {
   'runs.comparePredictions': define<PredictionComparison>()(comparePredictionsSchema),
   /**
    * `runs`, `samples`, `metrics` and `predictions` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
-   * data of the report; `bundle` is all of it with the database, for another computer.
+   * data of the report, `charts` a zip of its charts as SVG and PNG, `markdown` one of its text with them; `bundle`
+   * is all of it with the database, for another computer.
    */
   'runs.export': define<ExportedFile>()(
     v.strictObject({
@@ -1526,8 +1949,11 @@ export const calls = {
       checkpoints: v.optional(v.boolean(), false),
       /** Of `report` and `pdf`. */
       look: v.optional(reportLookSchema, {}),
+      job,
     }),
   ),
+  /** The report as a page of this host's origin, to be shown in a frame; good until the next few exports. */
+  'runs.report': define<{ url: string }>()(v.strictObject({ ids: manyIds })),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
   'uploads.begin': define<{ upload: string }>()(
     v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),
@@ -1555,6 +1981,7 @@ export const calls = {
       id,
       format: v.picklist(['onnx', 'safetensors']),
       checkpoint: v.optional(v.picklist(['best', 'last'])),
+      job,
     }),
   ),
   /**
@@ -1612,7 +2039,9 @@ export interface Events {
     time: number;
     result: ReportedResult;
   };
-  /** What a command wrote, some lines at a time; of a flood only the last. */
+  /** There is a new snapshot of the watched images: ask `runs.pictures`. */
+  'run.snapshot': { id: number; epoch: number; step: number };
+  /** New lines of a run's log, some at a time; of a flood only the last. */
   'run.log': { id: number; lines: LogLine[] };
   'run.phase': {
     id: number;
@@ -1636,10 +2065,27 @@ export interface Events {
     wallWh: number | null;
     byKind: Partial<Record<ComponentKind, number | null>>;
   };
+  /** What is expected of the running run, about once a second: intervals that narrow and do not jump. */
+  'run.outlook': {
+    id: number;
+    /** Time to go; null while nothing is known. */
+    seconds: Range | null;
+    /** At its end, in all. */
+    wh: Range | null;
+    gCO2e: Range | null;
+    /** Share of the expected time that is over, 0..1; never falls. */
+    share: number | null;
+  };
   datasets: DatasetState;
   /** What a measurement for a forecast is doing; null when it is over. */
   measuring: { label: string | null };
-  notice: { level: 'info' | 'warning' | 'error'; message: string; hint: string | null };
+  notice: {
+    level: 'info' | 'warning' | 'error';
+    message: string;
+    hint: string | null;
+    /** Worth a notification of the system under this title while the window is not looked at. */
+    title?: string;
+  };
 }
 export type EventName = keyof Events;
 

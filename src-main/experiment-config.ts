@@ -9,6 +9,7 @@
 import * as v from 'valibot';
 import { attention, takesSizes } from './experiment-config/attention.ts';
 import { augment, augments } from './experiment-config/augment.ts';
+import { budget } from './experiment-config/budget.ts';
 import { dataset } from './experiment-config/dataset.ts';
 import { compute, energy } from './experiment-config/machine.ts';
 import { imageMultiple, model } from './experiment-config/model.ts';
@@ -24,10 +25,12 @@ import { routing, type RoutingConfig } from './experiment-config/routing.ts';
 import { selection } from './experiment-config/selection.ts';
 import { sparsity } from './experiment-config/sparsity.ts';
 import { train, type RecipeName } from './experiment-config/train.ts';
+import { watch } from './experiment-config/watch.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 import { routingActs } from './token-routing.ts';
 
 export { deltaOwn, type DeltaReference } from './experiment-config/attention.ts';
+export { budget as budgetSchema } from './experiment-config/budget.ts';
 export { energy as energySchema } from './experiment-config/machine.ts';
 export type { FieldHints } from './experiment-config/fields.ts';
 export type { PruningConfig, RoutingConfig };
@@ -53,8 +56,10 @@ const fittingModel = v.pipe(
     contrastive: v.optional(contrastive, {}),
     finetune: v.optional(finetune, {}),
     distil: v.optional(distil, {}),
+    watch: v.optional(watch, {}),
     compute: v.optional(compute, {}),
     energy: v.optional(energy, {}),
+    budget: v.optional(budget, {}),
   }),
   v.forward(
     v.check(
@@ -455,6 +460,7 @@ export type ExperimentConfigInput = v.InferInput<typeof experimentConfigSchema>;
 export type ExperimentConfig = v.InferOutput<typeof experimentConfigSchema>;
 export type ModelConfig = ExperimentConfig['model'];
 export type VitModel = Extract<ModelConfig, { kind: 'vit' }>;
+export type BudgetConfig = ExperimentConfig['budget'];
 export type DatasetConfig = ExperimentConfig['dataset'];
 export type AttentionConfig = ExperimentConfig['attention'];
 export type AttentionKind = AttentionConfig['kind'];

@@ -1,4 +1,5 @@
 /** The end of a run in two lines, for notifications of the window and of the browser. */
+import { endedByBudget } from './budget.ts';
 import type { RunStatus, RunSummary } from './contract.ts';
 
 const underWay: readonly RunStatus[] = ['baseline', 'running', 'stopping'];
@@ -15,15 +16,19 @@ export function runEnding(
     stopped: 'was stopped',
     interrupted: 'was interrupted',
   };
+  // a trial that waits for the others of its sweep has not come to its end
+  if (run.status === 'stopped' && run.matrix?.rung) return null;
   const word = words[run.status];
   if (word === undefined) return null;
+  const overBudget = endedByBudget(run);
   const figures = [
     run.macroF1 !== null && `macro F1 ${run.macroF1.toPrecision(3)}`,
     run.wh !== null && `${Number(run.wh.toPrecision(3))} Wh`,
     run.gCO2e !== null && `${Number(run.gCO2e.toPrecision(3))} gCO2e`,
   ].filter((figure) => figure !== false);
   return {
-    title: `${run.name || `Run ${run.id}`} ${word}`,
-    body: run.status === 'failed' && run.error ? run.error.message : figures.join(', '),
+    title: `${run.name || `Run ${run.id}`} ${overBudget ? 'was stopped by its budget' : word}`,
+    body:
+      run.error && (run.status === 'failed' || overBudget) ? run.error.message : figures.join(', '),
   };
 }

@@ -5,11 +5,12 @@
  *
  * All tokens must hold; `-` before one turns it round; a comma means or (`status:done,failed`). Text fields hold
  * what contains the words, `=` asks for the whole. Numbers know their units. A key with a dot is one of the
- * run's config, or `metric.NAME`, the last value of what a command reported. What is not understood is told.
+ * run's config, or of a metric (`metric-keys.ts`). What is not understood is told.
  */
 import type { RunSummary } from './contract.ts';
+import { isMetricKey } from './metric-keys.ts';
 
-/** A leaf of a config or the last value of a metric; undefined while it is not known yet. */
+/** A leaf of a config or a metric as one value; undefined while it is not known yet. */
 export type RunValue = string | number | boolean | null | undefined;
 
 export interface QueryProblem {
@@ -110,7 +111,7 @@ export const queryFields: Record<string, QueryField> = {
   tag: { kind: 'tag', help: 'one of its tags; paper* for a beginning' },
   is: {
     kind: 'flag',
-    help: 'starred, archived, active, queued, copy, command, warmup; any shows archived runs too',
+    help: 'starred, archived, active, queued, copy, command, warmup, dropped; any shows archived runs too',
     flags: {
       starred: ({ star }) => star,
       archived: ({ archivedAt }) => archivedAt !== null,
@@ -119,6 +120,8 @@ export const queryFields: Record<string, QueryField> = {
       copy: ({ copyOf }) => copyOf !== null,
       command: ({ command }) => command !== null,
       warmup: ({ matrix }) => matrix?.warmUp ?? false,
+      // by successive halving, or taken out of a sweep
+      dropped: ({ matrix }) => (matrix?.rung?.dropped ?? false) && !matrix?.warmUp,
       any: () => true,
     },
   },
@@ -278,9 +281,9 @@ function testOf(
 
   if (written.includes('.')) {
     const config = known && [...known].find((one) => one.toLowerCase() === key);
-    if (known && !config && !key.startsWith('metric.'))
+    if (known && !config && !isMetricKey(key))
       throw new Mistake(`no config has a key "${written}"`);
-    const name = config ?? (key.startsWith('metric.') ? `metric.${written.slice(7)}` : written);
+    const name = config ?? (isMetricKey(key) ? `metric.${written.slice(7)}` : written);
     keys.add(name);
     return { test: either(values, (one) => leafTest(name, operator, one)), archived: false };
   }
@@ -498,7 +501,7 @@ function leafTest(key: string, operator: Operator, value: string): Test {
     throw new Mistake(`"${value}" is no number for "${key}"`);
   const typed = isNumber ? readNumber(key, 'number', undefined, value) : null;
   // what was set is what was typed; what was measured is near it
-  if (typed && !key.startsWith('metric.')) typed.half = Math.abs(typed.value) * 1e-9;
+  if (typed && !isMetricKey(key)) typed.half = Math.abs(typed.value) * 1e-9;
   return (run, valueOf) => {
     const own = valueOf(run, key);
     if (own == null) return wanted === 'none';

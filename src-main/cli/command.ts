@@ -2,7 +2,8 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 
 /** Exit codes are part of the interface: scripts and schedulers decide by them. */
-export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** 124 is what `timeout` has for a limit that was reached. */
+export const exitCode = { ok: 0, failed: 1, usage: 2, overBudget: 124, interrupted: 130 } as const;
 
 /** The person asked for something that cannot be meant; the sentence says what. */
 export class UsageError extends Error {
@@ -16,6 +17,8 @@ export interface Option {
   value?: string;
   /** What the option means where it is given without a value. */
   implied?: string;
+  /** It may be given several times. */
+  multiple?: true;
   help: string;
 }
 
@@ -36,6 +39,8 @@ export interface Line {
   /** What stands behind `--`, which is also at the end of `positionals`; null without it. */
   behind: string[] | null;
   text(option: string): string | undefined;
+  /** Of an option that may be given several times. */
+  texts(option: string): string[];
   flag(option: string): boolean;
   json: boolean;
 }
@@ -56,9 +61,9 @@ export function readLine(command: Command, line: string[]): Line & { help: boole
       : word;
   });
   const options: ParseArgsOptionsConfig = Object.fromEntries(
-    Object.entries(described).map(([name, { type, short }]) => [
+    Object.entries(described).map(([name, { type, short, multiple = false }]) => [
       name,
-      short ? { type, short } : { type },
+      short ? { type, short, multiple } : { type, multiple },
     ]),
   );
   let parsed: { values: Record<string, unknown>; positionals: string[] };
@@ -76,6 +81,7 @@ export function readLine(command: Command, line: string[]): Line & { help: boole
     positionals,
     behind: end < 0 ? null : argv.slice(end + 1),
     text: (name) => values[name] as string | undefined,
+    texts: (name) => (values[name] as string[] | undefined) ?? [],
     flag: (name) => values[name] === true,
     json: values['json'] === true,
     help: values['help'] === true,

@@ -14,7 +14,11 @@ import { parseExperimentConfig, type ExperimentConfig } from '../experiment-conf
 export async function readConfig(path: string): Promise<ExperimentConfig> {
   const preset = presets().find(({ id }) => id === path);
   if (preset && !existsSync(path)) return preset.config;
-  const input = await readJson(path);
+  return configOf(await readJson(path), path);
+}
+
+/** @throws AppError BAD_INPUT that names the file, the key and what is wrong with it. */
+export function configOf(input: unknown, path: string): ExperimentConfig {
   const result = parseExperimentConfig(input);
   if (!result.ok) {
     const lines = result.issues.map(

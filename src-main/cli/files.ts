@@ -6,7 +6,13 @@ import { ensureBuilt } from './build.ts';
 import type { Session } from './session.ts';
 
 /** What the built page of the report is needed for. */
-export const withReport: readonly ExportFormat[] = ['report', 'pdf', 'bundle'];
+export const withReport: readonly ExportFormat[] = [
+  'report',
+  'pdf',
+  'markdown',
+  'charts',
+  'bundle',
+];
 
 /** Writes exports of some runs into `folder`, which is made; returns the paths. */
 export async function exportTo(

@@ -1,7 +1,14 @@
 /** Waits for a run to end, showing how it goes; Ctrl-C stops it with a checkpoint. */
-import { AppError, type RunSummary } from '../contract.ts';
+import {
+  AppError,
+  queueBudgetWords,
+  statusLine,
+  statusTopic,
+  type RunSummary,
+  type StatusInput,
+} from '../contract.ts';
 import { onInterrupt } from './interrupt.ts';
-import { Progress, progressLine, type ProgressLine } from './progress.ts';
+import { progressLine } from './progress.ts';
 import type { Session } from './session.ts';
 import { missing, number } from './text.ts';
 
@@ -14,34 +21,38 @@ export interface Followed {
 const over: RunSummary['status'][] = ['done', 'stopped', 'failed', 'interrupted'];
 
 /**
- * Starts runs and follows them to the end, in order. `interrupt` is how a signal reaches it.
+ * Starts runs and follows them to the end, in order. Ctrl-C stops those that are left.
+ * @param options.more runs to follow when those are over, which may be some of them once more
+ * @param options.stop what Ctrl-C does instead of stopping them one by one
  * @throws AppError UNAVAILABLE when the program that trains ends meanwhile.
  */
 export async function follow(
   session: Session,
   start: () => Promise<{ ids: number[] }>,
-  { quiet }: { quiet: boolean },
+  {
+    quiet,
+    more = () => Promise.resolve([]),
+    stop,
+  }: { quiet: boolean; more?: () => Promise<number[]>; stop?: () => Promise<unknown> },
 ): Promise<Followed[]> {
   const line = progressLine(process.stderr, quiet);
-  const progress = new Map<number, Progress>();
+  /** What the sentence about a run is made of. */
+  const known = new Map<number, StatusInput>();
   const finished = new Map<number, RunSummary>();
   let wake = (): void => {};
   let current: number | null = null;
   let interrupted = false;
 
-  const of = (id: number): Progress => {
-    const known = progress.get(id) ?? new Progress();
-    progress.set(id, known);
-    return known;
-  };
+  const learn = (id: number, part: Partial<StatusInput>): void =>
+    void known.set(id, { ...(known.get(id) ?? nothingYet), ...part });
   session.on('run', (run) => {
-    of(run.id).summary(run);
+    learn(run.id, { run });
     if (over.includes(run.status)) finished.set(run.id, run);
     wake();
   });
-  session.on('run.progress', ({ id, label, fraction }) => of(id).working(label, fraction));
-  session.on('run.steps', (steps) => of(steps.id).steps(steps));
-  session.on('run.energy', (energy) => of(energy.id).energy(energy));
+  session.on('run.progress', (activity) => learn(activity.id, { activity }));
+  session.on('run.energy', (energy) => learn(energy.id, { energy }));
+  session.on('run.outlook', (outlook) => learn(outlook.id, { outlook }));
   session.on('run.evaluation', ({ id, epoch, result }) => {
     if (id === current)
       line.print(
@@ -54,6 +65,7 @@ export async function follow(
 
   let ids: number[] = [];
   const stopAll = (): void => {
+    if (stop) return void stop().catch(() => {});
     for (const id of ids.filter((id) => !finished.has(id)))
       // a run that has ended meanwhile needs no stop
       session.call('runs.stop', { id }).catch(() => {});
@@ -67,16 +79,33 @@ export async function follow(
     interrupt('Stopping with a checkpoint; Ctrl-C again in some seconds ends it at once ...'),
     interrupt('Ending at once ...'),
   );
-  const ticker = setInterval(() => showCurrent(line, current, progress), 250);
+  let kept = false;
+  session.on('queue', ({ budget, waiting }) => {
+    const own = waiting.filter((id) => ids.includes(id));
+    if (!budget?.usedUp || own.length === 0 || kept) return;
+    kept = true;
+    line.print(`The queue's budget is used up: ${queueBudgetWords(budget)}.`);
+    // a program that stays starts them when there is budget again; here nobody would
+    if (session.through === null)
+      for (const id of own) session.call('runs.stop', { id }).catch(() => {});
+  });
+  const ticker = setInterval(() => {
+    const now = current === null ? undefined : known.get(current);
+    if (!now) return;
+    const { step, steps } = now.run;
+    const share = step && steps ? step / steps : null;
+    line.show(statusLine(now), share, statusTopic(now) ?? 'Training');
+  }, 250);
   try {
     ids = (await start()).ids;
     if (interrupted) stopAll();
-    const results: Followed[] = [];
-    for (const id of ids) {
+    const results = new Map<number, Followed>();
+    for (let next = 0; next < ids.length; next++) {
+      const id = ids[next]!;
       current = id;
       // an event may have been skipped: the store knows
-      const known = await session.call('runs.get', { id });
-      if (over.includes(known.summary.status)) finished.set(id, known.summary);
+      const { summary: now } = await session.call('runs.get', { id });
+      if (over.includes(now.status)) finished.set(id, now);
       await Promise.race([
         session.lost.then(() => {
           throw new AppError('UNAVAILABLE', 'The program that trains has ended.', 'Try again.');
@@ -91,9 +120,13 @@ export async function follow(
       const { summary } = await session.call('runs.get', { id });
       // on a full disk the store does not know the end, but it was told
       const run = over.includes(summary.status) ? summary : (finished.get(id) ?? summary);
-      results.push({ run, interrupted });
+      results.set(id, { run, interrupted });
+      if (next < ids.length - 1) continue;
+      const again = await more();
+      for (const one of again) finished.delete(one);
+      ids = [...ids, ...again];
     }
-    return results;
+    return [...results.values()];
   } finally {
     clearInterval(ticker);
     stopListening();
@@ -101,14 +134,19 @@ export async function follow(
   }
 }
 
-function showCurrent(
-  line: ProgressLine,
-  current: number | null,
-  all: ReadonlyMap<number, Progress>,
-): void {
-  const progress = current === null ? undefined : all.get(current);
-  if (progress) line.show(progress.sentence(), progress.fraction, progress.topic);
-}
+const nothingYet: StatusInput = {
+  run: {
+    status: 'queued',
+    step: null,
+    steps: null,
+    imagesPerSecond: null,
+    wh: null,
+    gCO2e: null,
+  },
+  energy: null,
+  activity: null,
+  outlook: null,
+};
 
 const percent = (share: number | null): string =>
   share === null ? missing : `${(share * 100).toFixed(1)} %`;

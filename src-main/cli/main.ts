@@ -14,6 +14,7 @@ import {
   type Command,
 } from './command.ts';
 import { calibrate } from './commands/calibrate.ts';
+import { checkpoints } from './commands/checkpoints.ts';
 import { compare } from './commands/compare.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -21,23 +22,30 @@ import { exportRuns } from './commands/export.ts';
 import { importRuns } from './commands/import.ts';
 import { forecast } from './commands/forecast.ts';
 import { list } from './commands/list.ts';
+import { log } from './commands/log.ts';
 import { matrix } from './commands/matrix.ts';
 import { options } from './commands/options.ts';
 import { queue } from './commands/queue.ts';
+import { recover } from './commands/recover.ts';
 import { reprice } from './commands/reprice.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
 import { settings } from './commands/settings.ts';
 import { show } from './commands/show.ts';
+import { sweep } from './commands/sweep.ts';
 import { appVersion } from './session.ts';
 
 const commands: Command[] = [
   run,
   forecast,
   matrix,
+  sweep,
   queue,
   list,
   show,
+  log,
+  checkpoints,
+  recover,
   compare,
   reprice,
   exportRuns,

@@ -21,6 +21,7 @@ import { createHost, type Host, type HostOptions } from '../core/host.ts';
 import { findBrowser, printWithBrowser } from '../core/print.ts';
 import { spawnNode } from '../core/spawn.ts';
 import { reportDir, root } from './build.ts';
+import { interruptionLine } from './interruption.ts';
 
 export interface Session {
   /** @throws AppError as the host says it. */
@@ -56,12 +57,14 @@ export async function nodeHost(program: string, options: Partial<HostOptions> = 
       pdf: (await findBrowser()) !== null,
       revealInFolder: false,
       chooseFolder: false,
+      serve: false,
       commands: true,
     },
     printPdf: (html) => printWithBrowser(html),
     ...options,
   });
   if (host.remark) console.error(host.remark);
+  for (const run of host.interrupted) console.error(interruptionLine(run));
   return host;
 }
 

@@ -6,22 +6,73 @@
  * process ids are used again. A lock written on another computer (a shared home directory) cannot be
  * checked and is believed.
  */
+import { readFileSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { AppError } from '../contract.ts';
 
-/** HUGGINGGREEN_HOME, else the platform's folder for the data of programs. */
-export function dataHome(
+/** HUGGINGGREEN_HOME, else the folder that the person chose, else the platform's. */
+export const dataHome = (
+  env: NodeJS.ProcessEnv = process.env,
+  platform = process.platform,
+): string => env.HUGGINGGREEN_HOME || chosenHome(platformHome(env, platform));
+
+/** The platform's folder for the data of programs. */
+export function platformHome(
   env: NodeJS.ProcessEnv = process.env,
   platform = process.platform,
 ): string {
-  if (env.HUGGINGGREEN_HOME) return env.HUGGINGGREEN_HOME;
   const home = homedir();
   if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'HuggingGreen');
   if (platform === 'win32')
     return join(env.APPDATA ?? join(home, 'AppData', 'Roaming'), 'HuggingGreen');
   return join(env.XDG_DATA_HOME || join(home, '.local', 'share'), 'hugginggreen');
+}
+
+/** In the platform's folder: the path of the one that is used in its place. */
+const pointer = 'data-folder.txt';
+
+function chosenHome(usual: string): string {
+  try {
+    return readFileSync(join(usual, pointer), 'utf8').trim() || usual;
+  } catch {
+    return usual;
+  }
+}
+
+/**
+ * Uses another folder from the next start on; what lies in the present one stays there.
+ * @param folder null: the platform's own
+ * @throws AppError BAD_INPUT where nothing can be written there
+ */
+export async function chooseHome(
+  folder: string | null,
+  env: NodeJS.ProcessEnv = process.env,
+  platform = process.platform,
+): Promise<void> {
+  const usual = platformHome(env, platform);
+  const path = join(usual, pointer);
+  if (folder === null || resolve(folder) === resolve(usual)) return rm(path, { force: true });
+  if (!isAbsolute(folder))
+    throw new AppError('BAD_INPUT', `"${folder}" is no whole path.`, 'Begin it at the root.');
+  const trial = join(folder, `.written-by-${process.pid}`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(trial, '');
+    await rm(trial);
+  } catch (cause) {
+    throw new AppError(
+      'BAD_INPUT',
+      `${folder} cannot be the data folder: ${(cause as Error).message}.`,
+      'Choose a folder that you may write to.',
+    );
+  }
+  await mkdir(usual, { recursive: true });
+  // whole or not at all: half a path would be another folder
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${folder}\n`);
+  await rename(draft, path);
 }
 
 export interface LockOwner {

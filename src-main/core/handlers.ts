@@ -1,23 +1,26 @@
 /** The host's answer to every call of the contract. */
+import { existsSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type * as v from 'valibot';
 import {
+  type AppInfo,
   AppError,
   contractVersion,
+  queueBudgetWords,
   type calls,
+  type CleanerStart,
   type commandOrderSchema,
   type ConfigCost,
   type ExperimentConfig,
   type ExportedFile,
-  type Forecast,
   type Handlers,
+  type LogLine,
   type Machine,
-  type MatrixOrder,
-  type MatrixPreview,
   type QueueState,
   type Refusal,
   type RunCost,
+  type RunDetail,
   type RunPlace,
 } from '../contract.ts';
 import { parseExperimentConfig } from '../experiment-config.ts';
@@ -25,13 +28,18 @@ import { monotonicMicros } from '../port.ts';
 import { bundleExtension } from './bundle/manifest.ts';
 import { readBundle } from './bundle/read.ts';
 import { writeBundle } from './bundle/write.ts';
+import { chooseHome, dataHome } from './data-home.ts';
 import { besideRegion } from './energy/account.ts';
+import { cleanerStart, horizonMs } from './energy/intensity/cleaner.ts';
+import { hourMs } from './energy/intensity/steps.ts';
 import { regions } from './energy/regions.ts';
 import { asWarning, lacks } from './experiments/availability.ts';
+import { seriesOver } from './experiments/compute-axis.ts';
 import {
   checkExperiment,
   exampleConfigs,
   expandMatrix,
+  expandSweep,
   forecast,
   loadConfig,
   loadGroup,
@@ -40,23 +48,31 @@ import {
   memoryRefusal,
   presets,
   previewOf,
-  runCost,
-  shapeOf,
+  previewSweep,
+  sweepId,
   warningsOf,
+  type Expansion,
+  type Judges,
   type Memory,
   type Place,
 } from './experiments/index.ts';
 import type { Workshop } from './host.ts';
+import { reportCharts, writeCharts } from './report/charts.ts';
 import { exportRuns, fileName, importCsv, writePieces } from './report/index.ts';
+import { reachedLimit } from './runs/budget-watch.ts';
+import { reportMarkdown } from './report/markdown.ts';
+import { reportData } from './report/report-data.ts';
 import { executable, type Environment } from './runs/command/process-group.ts';
-import { logPath } from './runs/command/logs.ts';
+import { outputPath } from './runs/command/output.ts';
 import { presentIdle } from './runs/idle.ts';
+import { interruption } from './runs/interruption.ts';
 import { folderBytes } from './runs/removal.ts';
 import { moved } from './runs/queue.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
 import { checkSettings, pricingOf } from './settings.ts';
 import { describeCommand } from './store/describe.ts';
+import type { NewMatrix } from './store/store.ts';
 
 export function createHandlers(shop: Workshop): Handlers {
   const { options, store, events, datasets, queue, metering, calibrator, intensity, downloads } =
@@ -92,43 +108,61 @@ export function createHandlers(shop: Workshop): Handlers {
     refuse(memoryRefusal(largest.config, largest.cost, memoryFor(largest.config)));
   };
 
-  const placeOf = ({ compute }: ExperimentConfig): Place => ({
-    engine: compute.engine === 'auto' ? shop.engines().autoEngine : compute.engine,
-    cpu: metering.inventory?.cpu.brand ?? null,
-  });
-
-  /** What configs will take here, by what has run here until now. */
-  const costs = async (): Promise<(config: ExperimentConfig, of: Forecast) => RunCost> => {
-    const [runs, known] = await Promise.all([store.pastRuns(), shop.rehearsals.known()]);
-    return (config, of) => {
-      const place = placeOf(config);
-      const shape = shapeOf(config, place);
-      const { region, pue } = pricingOf(config, shop.settings()).pricing;
-      const { [shape]: measured = null, ...others } = known;
-      const experience = { runs, measured, others: Object.values(others) };
-      return runCost(config, of, experience, place, (region.gPerKwh * pue) / 1000);
-    };
+  const placeOf = (config: ExperimentConfig): Place => {
+    // looks for the engines where nobody has yet
+    shop.engines();
+    return shop.costs.place(config);
   };
 
-  const costOf = async (config: ExperimentConfig): Promise<ConfigCost> => {
+  const costOf = async (config: ExperimentConfig, runs = 1): Promise<ConfigCost> => {
     // which engine `auto` takes is found out once
     if (placeOf(config).engine === null) await shop.hardwareKnown();
     const own = forecast(config);
-    return { forecast: own, cost: (await costs())(config, own) };
+    const cost = (await shop.costs.known()).cost(config, own);
+    return { forecast: own, cost, cleaner: await cleaner(config, cost, runs) };
   };
 
-  const previewMatrix = async (request: MatrixOrder): Promise<MatrixPreview> => {
-    const expansion = expandMatrix(request);
-    const [states, cost] = await Promise.all([datasets.list(), costs()]);
+  /** A start in the next hours that emits less, where the hours are known. */
+  const cleaner = async (
+    config: ExperimentConfig,
+    { seconds, wh, baselineSeconds }: RunCost,
+    runs: number,
+  ): Promise<CleanerStart | null> => {
+    const { pricing, hourly } = pricingOf(config, shop.settings());
+    if (!hourly || !seconds || !wh) return null;
+    const now = Date.now();
+    const whole = { seconds: runs * (seconds.value + baselineSeconds), wh: runs * wh.value };
+    const to = now + horizonMs + hourMs + whole.seconds * 1000;
+    const { hourly: hours } = await intensity.ahead(hourly, now, to);
+    const found = cleanerStart(hours, now, { ...whole, pue: pricing.pue });
+    return found && { ...found, name: hours.name };
+  };
+
+  const judges = async (): Promise<Judges> => {
+    const [states, { cost }] = await Promise.all([datasets.list(), shop.costs.known()]);
     const { engines } = shop.engines();
-    return previewOf(expansion, {
+    return {
       warnings: (config, cost) => [
         ...lacks(config, states, engines).map(asWarning),
         ...warningsOf(config, cost, memoryFor(config)),
       ],
       refusal: (config, cost) => memoryRefusal(config, cost, memoryFor(config)),
       cost,
-    });
+    };
+  };
+
+  /**
+   * A short command has nobody who would wait for another month.
+   * @throws AppError CONFLICT where the queue's budget is used up
+   */
+  const refuseOverBudget = (): void => {
+    const { budget } = queue.state();
+    if (options.background === false && budget?.usedUp)
+      throw new AppError(
+        'CONFLICT',
+        `The queue's budget is used up: ${queueBudgetWords(budget)}.`,
+        'Raise it: hugginggreen settings queueBudgetWh=..., queueBudgetGCO2e, queueBudgetMinutes; null is no limit.',
+      );
   };
 
   /** Puts configs, complete and checked, into the queue. */
@@ -137,6 +171,7 @@ export function createHandlers(shop: Workshop): Handlers {
     places: readonly Omit<RunPlace, 'id' | 'title'>[] = [],
     where: 'last' | 'now' = 'last',
   ): Promise<{ ids: number[] }> => {
+    refuseOverBudget();
     const ids: number[] = [];
     try {
       for (const [i, config] of configs.entries()) {
@@ -164,9 +199,32 @@ export function createHandlers(shop: Workshop): Handlers {
     return { ids };
   };
 
+  /**
+   * Queues the runs of a matrix or a sweep.
+   * @param rung epoch at which they stop first; null: at their end
+   */
+  const startMatrix = async (
+    { id, title }: { id: string; title: string },
+    { order, arms, runs }: Expansion<NewMatrix['order']>,
+    force: boolean,
+    rung: number | null = null,
+  ): Promise<{ group: number; ids: number[] }> => {
+    const configs = runs.map(({ config }) => config);
+    if (!force) await refuseUnfit(configs);
+    const group = await store.createMatrix({ id, title, order });
+    const byId = new Map(arms.map((arm) => [arm.id, arm]));
+    const places = runs.map(({ arm, repeat, warmUp }) => {
+      const { title, baseline } = byId.get(arm)!;
+      const place = { group, arm, armTitle: title, baseline, repeat, warmUp };
+      return rung === null ? place : { ...place, rung: { epochs: rung, dropped: false } };
+    });
+    return { group, ...(await enqueue(configs, places)) };
+  };
+
   /** Queues a command. @throws AppError where it could not be started now either */
   const enqueueCommand = async (order: v.InferOutput<typeof commandOrderSchema>) => {
     const { command: argv, cwd, watch, energy, totals } = order;
+    refuseOverBudget();
     const env: Environment = order.wholeEnv ? order.env : { ...process.env, ...order.env };
     await folderToRunIn(cwd);
     executable(argv[0]!, cwd, env);
@@ -180,6 +238,7 @@ export function createHandlers(shop: Workshop): Handlers {
         env: order.wholeEnv ? [] : Object.keys(order.env),
         watch: { jsonl: watch.jsonl ?? null, tensorboard: watch.tensorboard ?? null },
         energy,
+        budget: order.budget,
         exit: null,
       },
       dataset: order.dataset ?? '',
@@ -200,18 +259,38 @@ export function createHandlers(shop: Workshop): Handlers {
     return { ids: [id] };
   };
 
-  const exportFile = async ({
-    ids,
-    format,
-    checkpoints,
-    look,
-  }: v.InferOutput<(typeof calls)['runs.export']['input']>): Promise<ExportedFile> => {
+  const exportFile = async (
+    {
+      ids,
+      format,
+      checkpoints,
+      look,
+    }: Omit<v.InferOutput<(typeof calls)['runs.export']['input']>, 'job'>,
+    signal: AbortSignal,
+  ): Promise<ExportedFile> => {
     const { appVersion, reportDir } = options;
     if (format === 'bundle') {
       const first = await store.getRun(ids[0]!);
       const name = `${fileName(ids.map(() => first))}${bundleExtension}`;
       const { file } = await downloads.make(name, 'application/zip', (path) =>
-        writeBundle({ store, appVersion, reportDir, runDir: shop.runDir }, ids, path, checkpoints),
+        writeBundle(
+          { store, appVersion, reportDir, runDir: shop.runDir, logs: shop.logs },
+          ids,
+          path,
+          checkpoints,
+          signal,
+        ),
+      );
+      return file;
+    }
+    if (format === 'charts' || format === 'markdown') {
+      const data = await reportData(store, ids, appVersion, look);
+      const charts = await reportCharts(reportDir, data);
+      const name = `${fileName(data.runs.map(({ detail }) => detail))}-${format === 'charts' ? 'charts' : 'report-markdown'}.zip`;
+      const [folder, texts] =
+        format === 'charts' ? [''] : ['charts/', { 'report.md': reportMarkdown(data, charts, 'charts/') }]; // prettier-ignore
+      const { file } = await downloads.make(name, 'application/zip', (path) =>
+        writeCharts(path, charts, folder, texts),
       );
       return file;
     }
@@ -221,20 +300,41 @@ export function createHandlers(shop: Workshop): Handlers {
       look,
     });
     if (format !== 'pdf')
-      return (await downloads.make(text.name, text.mime, (path) => writePieces(path, text))).file;
+      return (await downloads.make(text.name, text.mime, (path) => writePieces(path, text, signal)))
+        .file;
     const name = text.name.replace(/\.html$/, '.pdf');
     const { file } = await downloads.make(name, 'application/pdf', async (path) => {
       let html = '';
-      for await (const piece of text.pieces) html += piece;
+      for await (const piece of text.pieces) {
+        signal.throwIfAborted();
+        html += piece;
+      }
       await writeFile(path, await options.printPdf(html));
     });
     return file;
+  };
+
+  /** The report as a page for a frame, which the view has look as it likes. */
+  const reportPage = async ({ ids }: { ids: number[] }): Promise<{ url: string }> => {
+    const { appVersion, reportDir } = options;
+    const text = await exportRuns(store, ids, 'report', { appVersion, reportDir });
+    const write = (path: string): Promise<void> => writePieces(path, text);
+    return { url: (await downloads.make(text.name, text.mime, write, true)).file.url };
   };
 
   /** Their rows have changed: said of one by itself, of many at once. */
   const tell = async (ids: number[]): Promise<void> => {
     if (ids.length === 1) events.emit('run', await store.getSummary(ids[0]!));
     else if (ids.length > 1) events.emit('runs', await store.summariesOf(ids));
+  };
+
+  const detail = async (id: number): Promise<RunDetail> => {
+    const run = await store.getRun(id);
+    const { startedAt, copyOf } = run.summary;
+    if (!run.command || startedAt === null || copyOf !== null) return run;
+    const dir = shop.runDir(id);
+    const [stdout, stderr] = [outputPath(dir, 'stdout'), outputPath(dir, 'stderr')];
+    return { ...run, log: { stdout, stderr } };
   };
 
   /** A short command leaves alone what waits for a program that stays, and shows it. */
@@ -261,6 +361,13 @@ export function createHandlers(shop: Workshop): Handlers {
     events.emit('run', await store.getSummary(id));
   };
 
+  /** What decodes a dataset for a look cannot be told to stop: its process ends. */
+  const preview = <T>(job: string | undefined, look: () => Promise<T>): Promise<T> =>
+    shop.jobs.run(job, (signal) => {
+      signal.addEventListener('abort', () => shop.previews.rest());
+      return look();
+    });
+
   shop.loads({
     start: async () => {
       const config = loadConfig(shop.engines().autoEngine);
@@ -280,15 +387,37 @@ export function createHandlers(shop: Workshop): Handlers {
     stop: stopRun,
   });
 
-  return {
-    'app.info': () => ({
+  const launchedOn = dataHome();
+  const appInfo = (): AppInfo => {
+    const next = dataHome();
+    return {
       version: options.appVersion,
       versions: versionsBeneath(),
       contractVersion,
       shell: options.shell,
       dataDir: options.home,
+      nextDataDir: next === launchedOn ? null : next,
+      dataDirFixed: Boolean(process.env.HUGGINGGREEN_HOME),
+      servedAt: shop.servedAt(),
       can: options.can,
-    }),
+    };
+  };
+
+  return {
+    'jobs.cancel': ({ job }) => shop.jobs.cancel(job),
+
+    'app.info': appInfo,
+    'app.chooseDataDir': async ({ usual }) => {
+      if (!options.chooseFolder)
+        throw new AppError(
+          'UNAVAILABLE',
+          'The data folder cannot be chosen here.',
+          'Start the program with HUGGINGGREEN_HOME=/path/to/folder.',
+        );
+      const chosen = usual ? null : await options.chooseFolder('Folder for runs and datasets');
+      if (usual || chosen !== null) await chooseHome(chosen);
+      return appInfo();
+    },
 
     'machine.get': machine,
     'machine.probe': () => {
@@ -313,6 +442,7 @@ export function createHandlers(shop: Workshop): Handlers {
       await shop.changeSettings(next);
       return next;
     },
+    'webhook.test': () => shop.webhook.test(),
 
     'intensity.get': () => intensity.state(),
     'intensity.setKey': async ({ key }) => {
@@ -342,13 +472,15 @@ export function createHandlers(shop: Workshop): Handlers {
     'datasets.download': ({ id }) => datasets.download(id),
     'datasets.cancel': ({ id }) => datasets.cancel(id),
 
-    'datasets.samples': ({ config: input, ...which }) => {
+    'datasets.samples': ({ config: input, job, ...which }) => {
       const { dataset } = checked(input, 0, [input]);
-      return shop.previews.images({ dataset, ...which });
+      return preview(job, () => shop.previews.images({ dataset, ...which }));
     },
-    'experiments.selection': ({ config: input, ...which }) => {
+    'experiments.selection': ({ config: input, job, ...which }) => {
       const config = checked(input, 0, [input]);
-      return shop.previews.selection({ dataset: config.dataset, config, ...which });
+      return preview(job, () =>
+        shop.previews.selection({ dataset: config.dataset, config, ...which }),
+      );
     },
 
     'experiments.presets': () => presets(),
@@ -359,28 +491,41 @@ export function createHandlers(shop: Workshop): Handlers {
       return { ...result, warnings: [...missing.map(asWarning), ...result.warnings] };
     },
 
-    'experiments.forecast': ({ config }) => costOf(checked(config, 0, [config])),
-    'experiments.measure': async ({ config: input }) => {
-      const config = checked(input, 0, [input]);
-      await shop.hardwareKnown();
-      await refuseUnfit([config]);
-      await shop.rehearsals.measure(config, placeOf(config));
-      return costOf(config);
-    },
+    'experiments.forecast': ({ config, runs }) => costOf(checked(config, 0, [config]), runs),
+    'experiments.measure': ({ config: input, job }) =>
+      shop.jobs.run(job, async (signal) => {
+        const config = checked(input, 0, [input]);
+        await shop.hardwareKnown();
+        await refuseUnfit([config]);
+        await shop.rehearsals.measure(config, placeOf(config), signal);
+        return costOf(config);
+      }),
 
     'matrices.list': () => matrices(),
-    'matrices.preview': previewMatrix,
-    'matrices.start': async ({ force, ...request }) => {
-      const { matrix, order, arms, runs } = expandMatrix(request);
-      const configs = runs.map(({ config }) => config);
-      if (!force) await refuseUnfit(configs);
-      const group = await store.createMatrix({ id: matrix.id, title: matrix.title, order });
-      const byId = new Map(arms.map((arm) => [arm.id, arm]));
-      const places = runs.map(({ arm, repeat, warmUp }) => {
-        const { title, baseline } = byId.get(arm)!;
-        return { group, arm, armTitle: title, baseline, repeat, warmUp };
-      });
-      return { group, ...(await enqueue(configs, places)) };
+    'matrices.preview': async (request) => previewOf(expandMatrix(request), await judges()),
+    'matrices.start': ({ force, ...request }) => {
+      const { matrix, ...expansion } = expandMatrix(request);
+      return startMatrix(matrix, expansion, force);
+    },
+    'matrices.get': ({ group }) => shop.sweeps.state(group),
+    'matrices.stop': async ({ group }) => {
+      await shop.sweeps.end(group);
+      const { runs } = await store.startedMatrix(group);
+      const [waiting, active] = [['queued'], ['baseline', 'running', 'stopping']].map((states) =>
+        runs.filter(({ status }) => states.includes(status)),
+      );
+      // the active one last: the next of them would start when it ends
+      for (const { id } of [...waiting!, ...active!])
+        // one that has ended meanwhile needs no stop
+        await stopRun(id).catch(() => {});
+      return shop.sweeps.state(group);
+    },
+    'sweeps.preview': async (request) => previewSweep(expandSweep(request), await judges()),
+    'sweeps.start': ({ force, ...request }) => {
+      const expansion = expandSweep(request);
+      const { order: plan } = expansion;
+      const matrix = { id: sweepId, title: plan.name };
+      return startMatrix(matrix, expansion, force, plan.halving?.rungs[0]?.epochs ?? null);
     },
 
     'runs.start': async ({ configs: inputs, force }) => {
@@ -389,10 +534,25 @@ export function createHandlers(shop: Workshop): Handlers {
       return enqueue(configs);
     },
     'runs.command': enqueueCommand,
-    'runs.log': ({ id, lines }) => shop.commands.logs.tail(id, lines),
+    'runs.log': async ({ id, lines }) =>
+      (await shop.logs.tail(id, lines)) ?? notesAsLog(await store.getRun(id), lines),
+    'runs.exportLog': async ({ id }) => {
+      const { file, made } = await downloads.make(`run-${id}.log`, 'text/plain', async (path) => {
+        const found = await shop.logs.copy(id, path);
+        if (!found) await writeFile(path, '');
+        return found;
+      });
+      if (!made) throw new AppError('NOT_FOUND', `Run ${id} has no log.`);
+      return file;
+    },
     // a first look, not a measurement to publish: it waits for no cool-down
     'runs.example': () => enqueue(exampleConfigs(), [], 'now'),
-    'runs.stop': ({ id }) => stopRun(id),
+    'runs.stop': async ({ id }) => {
+      await stopRun(id);
+      await store.dropTrial(id);
+      const run = await store.getSummary(id);
+      if (run.matrix?.rung) events.emit('run', run);
+    },
     'runs.pause': ({ id }) => {
       if (!queue.pauseRun(id))
         throw new AppError('CONFLICT', `Run ${id} is not under way: there is nothing to pause.`);
@@ -431,7 +591,7 @@ export function createHandlers(shop: Workshop): Handlers {
       queue.skipCoolDown();
       return line();
     },
-    'runs.resume': async ({ id }) => {
+    'runs.resume': async ({ id, budget }) => {
       const run = await store.getRun(id);
       const { status } = run.summary;
       if (!['stopped', 'failed', 'interrupted'].includes(status))
@@ -449,6 +609,16 @@ export function createHandlers(shop: Workshop): Handlers {
           'Start the command again.',
         );
       resumePoint(run, shop.runDir(id));
+      const reached = run.config && reachedLimit(budget ?? run.config.budget, run.summary);
+      if (reached)
+        throw new AppError(
+          'CONFLICT',
+          `Run ${id} cannot go on. ${reached.message}`,
+          'Resume it with a larger budget.',
+        );
+      refuseOverBudget();
+      if (budget) await store.setBudget(id, budget);
+      await shop.sweeps.release(run.summary);
       await store.updateRun(id, { status: 'queued' });
       queue.add([id], run.summary.paused ? 'first' : 'last');
       events.emit('run', await store.getSummary(id));
@@ -456,6 +626,36 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.rename': async ({ id, name }) => {
       await store.renameRun(id, name);
       events.emit('run', await store.getSummary(id));
+    },
+    'checkpoints.list': ({ id }) => shop.checkpoints.list(id),
+    'checkpoints.verify': ({ id }) => shop.checkpoints.verify(id),
+    'checkpoints.free': async ({ id, undoSeconds }) => {
+      const list = await shop.checkpoints.free(id, undoSeconds);
+      events.emit('run', await store.getSummary(id));
+      return list;
+    },
+    'checkpoints.restore': async ({ id }) => {
+      const list = await shop.checkpoints.restore(id);
+      events.emit('run', await store.getSummary(id));
+      return list;
+    },
+    'runs.markFailed': async ({ id }) => {
+      const run = await store.getSummary(id);
+      await store.updateRun(id, { status: 'failed', error: interruption(run) });
+      await shop.logs.add(id, 'info', 'marked as failed');
+      events.emit('run', await store.getSummary(id));
+    },
+    'runs.reveal': ({ id, file }) => {
+      const { reveal } = options;
+      if (!reveal)
+        throw new AppError(
+          'UNAVAILABLE',
+          'This program cannot open folders where it runs.',
+          `The folder is ${shop.runDir(id)}.`,
+        );
+      const path = join(shop.runDir(id), file ?? '');
+      if (!existsSync(path)) throw new AppError('NOT_FOUND', `There is no ${path} any more.`);
+      reveal(path);
     },
     'runs.mark': async ({ id, text, time }) => {
       const at = monotonicMicros();
@@ -485,19 +685,19 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.list': () => store.listRuns(),
     'runs.values': ({ keys }) => store.runValues(keys),
     'runs.metricNames': () => store.metricNames(),
-    'runs.get': async ({ id }) => {
-      const detail = await store.getRun(id);
-      const { startedAt, copyOf } = detail.summary;
-      if (!detail.command || startedAt === null || copyOf !== null) return detail;
-      const dir = shop.runDir(id);
-      return { ...detail, log: { stdout: logPath(dir, 'stdout'), stderr: logPath(dir, 'stderr') } };
-    },
-    'runs.series': ({ id, names, x, width }) => store.series(id, names, x, width),
+    'runs.get': ({ id }) => detail(id),
+    'runs.series': (asked) => seriesOver(store, asked),
     'runs.power': ({ id, width }) => store.power(id, width),
+    'runs.pictures': ({ id }) => store.pictures(id),
+    'runs.details': ({ ids }) => inOrder(ids, detail),
+    'runs.curves': ({ ids, names, x, width }) =>
+      inOrder(ids, (id) => seriesOver(store, { id, names, x, width })),
+    'runs.totals': ({ ids, width }) => inOrder(ids, (id) => store.totals(id, width)),
     'runs.compare': ({ ids }) => store.compare(ids),
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
-    'runs.export': exportFile,
+    'runs.export': ({ job, ...order }) => shop.jobs.run(job, (signal) => exportFile(order, signal)),
+    'runs.report': reportPage,
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
     'runs.importBundle': async ({ upload }) => {
@@ -517,11 +717,11 @@ export function createHandlers(shop: Workshop): Handlers {
       events.emit('run', detail.summary);
       return detail;
     },
-    'runs.exportModel': async ({ id, format, checkpoint }) => {
-      const file = await shop.models.write(await store.getRun(id), {
-        format,
-        ...(checkpoint && { checkpoint }),
-      });
+    'runs.exportModel': async ({ id, format, checkpoint, job }) => {
+      const run = await store.getRun(id);
+      const file = await shop.jobs.run(job, (signal) =>
+        shop.models.write(run, { format, ...(checkpoint && { checkpoint }) }, signal),
+      );
       // it took the processor while a run was measured
       if (queue.active !== null)
         await store.addNote(queue.active, {
@@ -542,6 +742,10 @@ export function createHandlers(shop: Workshop): Handlers {
     'views.delete': ({ id }) => store.deleteView(id),
   };
 }
+
+/** Of a run that wrote none here: what its notes tell. */
+const notesAsLog = ({ notes }: RunDetail, lines: number): LogLine[] =>
+  notes.slice(-lines).map(({ at, level, message }) => ({ at, kind: level, text: message }));
 
 /** Of what this program runs on; in a browser's own words it would be the browser's. */
 function versionsBeneath(): Record<string, string> {
@@ -585,4 +789,11 @@ function checked(input: unknown, index: number, all: unknown[]): ExperimentConfi
     .map(({ path, message }) => (path ? `${path}: ${message}` : message))
     .join('; ');
   throw new AppError('BAD_INPUT', `${where} cannot be run: ${what}.`, null, result.issues);
+}
+
+/** One after the other: the store answers others between two of them. */
+async function inOrder<T>(ids: readonly number[], ask: (id: number) => Promise<T>): Promise<T[]> {
+  const answers: T[] = [];
+  for (const id of ids) answers.push(await ask(id));
+  return answers;
 }

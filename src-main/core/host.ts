@@ -15,11 +15,13 @@ import type {
   EngineStatus,
   Handlers,
   Machine,
+  RunSummary,
   Settings,
 } from '../contract.ts';
 import { defaultMeterSettings } from '../meter/settings.ts';
 import { monotonicMicros } from '../port.ts';
 import type { RehearsalLength } from '../trainer/messages.ts';
+import { utcOf } from './clock.ts';
 import { serveControl } from './control.ts';
 import { lockHome } from './data-home.ts';
 import { createDatasets, type Datasets } from './datasets.ts';
@@ -28,21 +30,27 @@ import { createIntensity, type IntensityService } from './energy/intensity/index
 import { detectEngines } from './engines.ts';
 import { createDownloads, type Downloads } from './downloads.ts';
 import { createEvents, type EventBus } from './events.ts';
-import { createRehearsals, type Rehearsals } from './experiments/index.ts';
+import { createCosts, createRehearsals, type Costs, type Rehearsals } from './experiments/index.ts';
 import { createHandlers } from './handlers.ts';
 import { createModelExports, type ModelExports } from './model-export.ts';
 import { startMetering, traceOf, type Metering } from './metering.ts';
+import { createJobs, type Jobs } from './jobs.ts';
 import { createMetrics, type Metrics } from './metrics/index.ts';
 import { createPreviews, type Previews } from './previews.ts';
 import type { PrintPdf } from './print.ts';
 import type { CommandDesk } from './runs/command/command-driver.ts';
-import { createCommandLogs } from './runs/command/logs.ts';
 import type { RunContext } from './runs/context.ts';
+import { createCurveKeeper } from './runs/curve-keeper.ts';
+import { planOf } from './runs/run-plan.ts';
 import { createQueue, type RunQueue } from './runs/queue.ts';
+import { createCheckpoints, type Checkpoints } from './runs/checkpoints.ts';
 import { createRemoval, type Removal } from './runs/removal.ts';
+import { createRunLogs, type RunLogs } from './runs/run-log.ts';
+import { createSweeps, type Sweeps } from './runs/sweeps.ts';
 import { sampleHub } from './runs/samples.ts';
 import { loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
+import { createWebhook, type Webhook } from './webhook.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 import { openStore, type Opened, type Store } from './store/store.ts';
 
@@ -62,6 +70,12 @@ export interface HostOptions {
   shell: AppInfo['shell'];
   can: AppInfo['can'];
   printPdf: PrintPdf;
+  /** Asks the person for a folder; null where none was chosen. */
+  chooseFolder?: (title: string) => Promise<string | null>;
+  /** Serves the page to browsers of this computer at a port, beside this shell's own window. */
+  servePage?: (served: ServedPage, port: number) => Promise<PageServer>;
+  /** Shows a file or folder in the system's file manager; left out where there is none. */
+  reveal?: (path: string) => void;
   /**
    * On (default): the sensors start at once and the runs that an earlier program left in the queue go
    * on. Off, for a short command: sensors start when needed, the queue takes new runs only.
@@ -81,6 +95,15 @@ export interface HostOptions {
   };
 }
 
+/** What a served page needs of the host. */
+export type ServedPage = Pick<Host, 'handlers' | 'events' | 'download'>;
+
+export interface PageServer {
+  /** With the token. */
+  url: string;
+  close(): Promise<void>;
+}
+
 export interface Host {
   readonly handlers: Handlers;
   readonly events: EventBus;
@@ -90,6 +113,8 @@ export interface Host {
   readonly serveMetrics: Metrics['serve'];
   /** What happened to the data on opening that the person should know; null when all was well. */
   readonly remark: string | null;
+  /** Runs that were under way when the last program ended without closing, as they are now. */
+  readonly interrupted: readonly RunSummary[];
   /** The run that trains now. */
   readonly activeRun: number | null;
   /** Called when a run starts or ends to be the active one. */
@@ -109,6 +134,9 @@ export interface Workshop {
   readonly datasets: Datasets;
   readonly queue: RunQueue;
   readonly removal: Removal;
+  readonly jobs: Jobs;
+  readonly checkpoints: Checkpoints;
+  readonly sweeps: Sweeps;
   readonly models: ModelExports;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
@@ -116,12 +144,17 @@ export interface Workshop {
   /** Takes how a run that only loads the machine is queued and stopped. */
   loads(how: LoadRuns): void;
   readonly rehearsals: Rehearsals;
+  readonly costs: Costs;
+  readonly webhook: Webhook;
   readonly previews: Previews;
   readonly intensity: IntensityService;
   readonly commands: CommandDesk;
+  readonly logs: RunLogs;
   readonly dataDir: string;
   runDir(id: number): string;
   settings(): Settings;
+  /** Where the page is served beside the window; null: nowhere. */
+  servedAt(): string | null;
   changeSettings(settings: Settings): Promise<void>;
   engines(): Pick<Machine, 'engines' | 'autoEngine' | 'detecting'>;
   /** Resolves when engines and graphics cards are known, or will not be known soon. */
@@ -155,8 +188,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const events = createEvents();
     const changed = (): void => events.emit('machine', {});
     let settings = await loadSettings(store);
-    await mendCrash(store);
-
+    const logs = createRunLogs({
+      runDir,
+      hear: (id, lines) => events.emit('run.log', { id, lines }),
+    });
+    const interrupted = await mendCrash(store, logs);
     const intensity = createIntensity(store);
     const samples = sampleHub();
     const meterSettings = () => ({
@@ -195,9 +231,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
         hint: 'Look for engines again on the page of this machine; "hugginggreen doctor" says more.',
       }),
     );
+    const webhook = createWebhook({
+      events,
+      address: () => settings.webhook,
+      notice: (notice) => events.emit('notice', notice),
+    });
+    undo.unshift(() => webhook.close());
+    const costs = createCosts({
+      store,
+      // who asks for a run's prospects does not ask for a search for engines, which takes power
+      autoEngine: engines.known,
+      cpu: () => metering.inventory?.cpu.brand ?? null,
+      settings: () => settings,
+    });
     const closing = new AbortController();
     const commands: CommandDesk = {
-      logs: createCommandLogs(runDir),
       environments: new Map(),
       echo: null,
       stdin: 'ignore',
@@ -212,6 +260,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       trainerEntry: options.entries.trainer,
       dataDir,
       runDir,
+      logs,
       commands,
       hz: () => settings.hz,
       priceOf: (config) => pricingOf(config, settings),
@@ -220,6 +269,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
       quiet: engines.quiet,
       wall: () => calibrator.present(),
+      foreknown: async ({ config, cost }) => {
+        if (!config) return { plan: null, cost: null };
+        const known = await costs.known();
+        return {
+          plan: planOf(config, known.measured(config)),
+          cost: cost && known.cost(config, cost),
+        };
+      },
       stopPatienceMs: options.timing?.stopPatienceMs ?? 120_000,
       stopInsistMs: options.timing?.stopInsistMs ?? 3000,
       retryMs: background ? 5000 : null,
@@ -227,11 +284,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
     };
     let loads: LoadRuns | null = null;
     const activity = new Set<() => void>();
+    const sweeps = createSweeps({ store, events, queue: () => queue, runDir, log });
+    undo.unshift(async () => sweeps.close());
     const queue = createQueue({
       context,
+      settle: sweeps.settle,
       activeChanged: () => activity.forEach((tell) => tell()),
       // what a short command was asked to run does not wait for a page that is closed
       paused: background && (await store.recall(['queuePaused'])).queuePaused === true,
+      settings: () => settings,
+      costs,
       mostCoolDownSeconds: () => settings.coolDownMinutes * 60,
       coolDownWindowSeconds: options.timing?.coolDownWindowSeconds ?? 10,
     });
@@ -239,6 +301,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       closing.abort();
       return queue.close('Stopped because the program was closed.');
     });
+    // what is used up already keeps the first run too
+    await queue.settingsChanged();
     const removal = createRemoval({
       store,
       queue,
@@ -248,16 +312,26 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
     });
     undo.unshift(async () => removal.close());
+    const checkpoints = await createCheckpoints({
+      store,
+      runDir,
+      trash: join(home, 'trash'),
+      active: (id) => queue.active === id,
+      log,
+    });
+    undo.unshift(async () => checkpoints.close());
+    for (const { id } of interrupted) await checkpoints.record(id);
     await removal.settle();
     const noteActive = (
       level: 'info' | 'warning',
       message: string,
       at = monotonicMicros(),
     ): void => {
-      if (queue.active !== null)
-        void store
-          .addNote(queue.active, { at, level, message })
-          .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
+      if (queue.active === null) return;
+      void store
+        .addNote(queue.active, { at, level, message })
+        .catch((cause: unknown) => log(`a note was lost: ${String(cause)}`));
+      void logs.add(queue.active, level, message, utcOf(at));
     };
 
     const calibrator = await createCalibrator({
@@ -340,18 +414,36 @@ export async function createHost(options: HostOptions): Promise<Host> {
         events.emit('notice', { level: 'warning', message: served.warning, hint: null });
     };
 
+    let pageServer: PageServer | null = null;
+    const servePage = async (port: number | null): Promise<void> => {
+      if (!options.servePage) return;
+      const next =
+        port === null
+          ? null
+          : await options.servePage({ handlers, events, download: downloads.find }, port);
+      await pageServer?.close();
+      pageServer = next;
+    };
+    undo.unshift(async () => pageServer?.close());
+
     const handlers = createHandlers({
       options,
       calibrator,
       removal,
+      jobs: createJobs(),
+      checkpoints,
+      sweeps,
       loads: (how) => (loads = how),
       models,
       rehearsals,
+      costs,
+      webhook,
       previews,
       downloads,
       uploads,
       intensity,
       commands,
+      logs,
       store,
       events,
       datasets,
@@ -360,12 +452,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
       runDir,
       metering,
       settings: () => settings,
+      servedAt: () => pageServer?.url ?? null,
       changeSettings: async (next) => {
         // a port that is taken is no setting
         if (next.metrics !== settings.metrics) await serveMetrics(next.metrics);
+        if (next.servePort !== settings.servePort) await servePage(next.servePort);
         await store.remember({ settings: next });
         settings = next;
         metering.configure(meterSettings());
+        await queue.settingsChanged();
         changed();
       },
       engines: engines.state,
@@ -391,7 +486,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
       engines.detect();
       void metering.known;
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
+      await servePage(settings.servePort).catch((cause: unknown) => log((cause as Error).message));
+      await sweeps.takeUp();
       await adoptQueue(store, queue);
+      const keeper = createCurveKeeper({ store, events, busy: () => queue.active !== null, log });
+      undo.unshift(() => keeper.close());
+      activity.add(keeper.wake);
+      keeper.wake();
     }
 
     let closed: Promise<void> | null = null;
@@ -401,6 +502,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       download: downloads.find,
       serveMetrics: metrics.serve,
       remark: remarkOn(store.opened),
+      interrupted,
       get activeRun() {
         return queue.active;
       },
@@ -434,18 +536,19 @@ async function inTurn(steps: (() => Promise<unknown>)[]): Promise<void> {
 }
 
 /** Runs that were active when the last program ended are told apart from those that failed. */
-async function mendCrash(store: Store): Promise<void> {
+async function mendCrash(store: Store, logs: RunLogs): Promise<RunSummary[]> {
+  const runs: RunSummary[] = [];
   for (const id of await store.markInterrupted()) {
-    const { command } = await store.getSummary(id);
-    await store.addNote(id, {
-      at: monotonicMicros(),
-      level: 'warning',
-      message:
-        command === null
-          ? 'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.'
-          : 'The program ended while this command ran. What was recorded until then is kept. The command may still run: nothing of it is measured any more. Start it again to measure it whole.',
-    });
+    const run = await store.getSummary(id);
+    const message =
+      run.command === null
+        ? 'The program ended while this run was active. What was recorded until then is kept, and it can be resumed.'
+        : 'The program ended while this command ran. What was recorded until then is kept. The command may still run: nothing of it is measured any more. Start it again to measure it whole.';
+    await store.addNote(id, { at: monotonicMicros(), level: 'warning', message });
+    await logs.add(id, 'warning', message);
+    runs.push(run);
   }
+  return runs;
 }
 
 async function adoptQueue(store: Store, queue: RunQueue): Promise<void> {
@@ -480,6 +583,8 @@ function engineDetection(
   };
   return {
     detect,
+    /** The engine that `auto` takes, as far as it was looked for. */
+    known: () => found?.autoEngine ?? null,
     /** Resolves when nothing is being looked for, which would be measured as idle power. */
     quiet: async () => void (await detection),
     state: () => {

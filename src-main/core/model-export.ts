@@ -19,6 +19,7 @@ export interface ModelExports {
   write(
     run: RunDetail,
     wish: Pick<CallInput<'runs.exportModel'>, 'format' | 'checkpoint'>,
+    signal: AbortSignal,
   ): Promise<ModelFile>;
 }
 
@@ -35,18 +36,22 @@ const patienceMs = 600_000;
 export function createModelExports(options: ModelExportOptions): ModelExports {
   const { downloads, runDir } = options;
   return {
-    write: async (run, { format, checkpoint }) => {
+    write: async (run, { format, checkpoint }, signal) => {
       const { id } = run.summary;
       const kind = checkpointOf(run, runDir(id), checkpoint ?? null);
       const name = `${fileName([run])}-${id}-${kind}.${format}`;
       const { file, made } = await downloads.make(name, 'application/octet-stream', (path) =>
-        writeModel(options, {
-          type: 'export',
-          checkpoint: join(runDir(id), `${kind}.json`),
-          format,
-          target: path,
-          facts: factsOf(run, options.appVersion),
-        }),
+        writeModel(
+          options,
+          {
+            type: 'export',
+            checkpoint: join(runDir(id), `${kind}.json`),
+            format,
+            target: path,
+            facts: factsOf(run, options.appVersion),
+          },
+          signal,
+        ),
       );
       return { ...file, checkpoint: kind, step: made.step };
     },
@@ -69,6 +74,12 @@ function checkpointOf(
       'NOT_FOUND',
       `Run ${id} is a command of your own: its model is where the command wrote it.`,
     );
+  if (wanted === 'last' && there('best'))
+    throw new AppError(
+      'NOT_FOUND',
+      `The last checkpoint of run ${id} was deleted.`,
+      'Take the best one.',
+    );
   if (wanted === 'best' && there('last'))
     throw new AppError(
       'NOT_FOUND',
@@ -87,7 +98,9 @@ function checkpointOf(
 async function writeModel(
   { spawn, trainerEntry }: ModelExportOptions,
   job: ToTrainer & { type: 'export' },
+  signal: AbortSignal,
 ): Promise<Extract<FromTrainer, { type: 'exported' }>> {
+  signal.throwIfAborted();
   let written: Extract<FromTrainer, { type: 'exported' }> | null = null;
   let failure: TrainerError | null = null;
   const worker = spawn<ToTrainer, FromTrainer>(trainerEntry, 'export', (message) => {
@@ -95,9 +108,12 @@ async function writeModel(
     if (message.type === 'failed') failure = message.error;
   });
   worker.post(job);
-  const timer = setTimeout(() => worker.kill(), patienceMs);
-  const { code, signal } = await worker.exited;
+  const kill = (): void => worker.kill();
+  signal.addEventListener('abort', kill);
+  const timer = setTimeout(kill, patienceMs);
+  const exit = await worker.exited;
   clearTimeout(timer);
+  signal.removeEventListener('abort', kill);
   if (written) return written;
   const {
     code: reason,
@@ -105,8 +121,8 @@ async function writeModel(
     hint,
   } = (failure as TrainerError | null) ?? {
     code: 'INTERNAL',
-    message: `Writing the model ended with ${signal ?? `exit code ${code}`}: ${worker.lastLines().at(-1) ?? 'it said nothing'}`,
-    hint: signal === 'SIGKILL' ? 'The system may have run out of memory.' : null,
+    message: `Writing the model ended with ${exit.signal ?? `exit code ${exit.code}`}: ${worker.lastLines().at(-1) ?? 'it said nothing'}`,
+    hint: exit.signal === 'SIGKILL' ? 'The system may have run out of memory.' : null,
   };
   throw new AppError(passedOn.has(reason) ? (reason as ErrorCode) : 'INTERNAL', message, hint);
 }

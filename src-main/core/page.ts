@@ -14,6 +14,8 @@ export const contentSecurityPolicy = [
   "font-src 'self'",
   "connect-src 'self'",
   "worker-src 'self' blob:",
+  // the report, as its own view shows it
+  "frame-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -26,6 +28,15 @@ export const pageHeaders: Record<string, string> = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), usb=(), serial=()',
+};
+
+/**
+ * For a page that is shown in a frame of ours and brings its own rules: it is of no origin, so that it can reach
+ * neither the program nor what the program keeps in the browser.
+ */
+export const framedHeaders: Record<string, string> = {
+  ...pageHeaders,
+  'content-security-policy': "sandbox allow-scripts allow-modals; frame-ancestors 'self'",
 };
 
 const mime: Record<string, string> = {

@@ -65,7 +65,7 @@ export async function printWithBrowser(
     throw new AppError(
       'UNAVAILABLE',
       'No Chromium, Chrome or Edge was found to print the PDF with.',
-      'Save the HTML report and print it from any browser, or set CHROMIUM_PATH to a Chromium.',
+      'Save the HTML report and print it from any browser, or set CHROMIUM_PATH to a Chromium. On the command line --or-html writes the HTML and the CSV files instead.',
     );
   // the profile is new, so that a browser that is open anyway does not take the job and do nothing
   const folder = await mkdtemp(join(tmpdir(), 'hugginggreen-print-'));
@@ -82,6 +82,8 @@ export async function printWithBrowser(
         '--disable-extensions',
         '--disable-background-networking',
         '--no-pdf-header-footer',
+        // bookmarks of the headings; tags for readers come of themselves
+        '--generate-pdf-document-outline',
         `--user-data-dir=${join(folder, 'profile')}`,
         // Chromium's sandbox cannot be set up by root, and refuses to start
         ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),

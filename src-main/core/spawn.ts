@@ -18,6 +18,8 @@ export interface Worker<In> {
   post(message: In): void;
   /** The last lines that it wrote to stdout and stderr, oldest first. */
   lastLines(): string[];
+  /** Hears every line from now on; right after the start none is missed. */
+  onLine(hear: (stream: 'stdout' | 'stderr', line: string) => void): void;
   /** Ends it at once. */
   kill(): void;
   /** Resolves when it has ended, however it ended; never rejects. */
@@ -45,7 +47,7 @@ export const spawnNode: Spawn = (entry, name, hear, env = {}) => {
     detached: process.platform !== 'win32',
     env: { ...process.env, ...env, HUGGINGGREEN_PROCESS: name },
   });
-  const log = tail(child.stdout, child.stderr);
+  const lines = linesOf(child.stdout, child.stderr);
   child.on('message', (message) => hear(message as Parameters<typeof hear>[0]));
   return {
     started: Promise.resolve(child.pid ?? null),
@@ -53,9 +55,10 @@ export const spawnNode: Spawn = (entry, name, hear, env = {}) => {
       // the callback takes the error of a channel that closes meanwhile
       if (child.connected) child.send(message as object, () => {});
     },
-    lastLines: log,
+    lastLines: lines.last,
+    onLine: lines.hear,
     kill: () => void child.kill('SIGKILL'),
-    exited: ended(child, log.add),
+    exited: ended(child, (line) => lines.add('stderr', line)),
   };
 };
 
@@ -76,13 +79,19 @@ async function ended(child: ChildProcess, complain: (line: string) => void): Pro
   return exit;
 }
 
-/** Keeps the last lines of some streams. */
-export function tail(...streams: (Readable | null)[]): { (): string[]; add(line: string): void } {
-  const lines: string[] = [];
-  const add = (line: string): void => {
-    lines.push(line.slice(0, 2000));
-    if (lines.length > 40) lines.shift();
+type HearLine = Parameters<Worker<unknown>['onLine']>[0];
+
+/** Tells the lines of both streams and keeps the last. */
+export function linesOf(stdout: Readable | null, stderr: Readable | null) {
+  const kept: string[] = [];
+  const hearers = new Set<HearLine>();
+  const add: HearLine = (stream, whole) => {
+    const line = whole.slice(0, 2000);
+    kept.push(line);
+    if (kept.length > 40) kept.shift();
+    for (const hear of hearers) hear(stream, line);
   };
-  for (const stream of streams) if (stream) createInterface({ input: stream }).on('line', add);
-  return Object.assign(() => [...lines], { add });
+  for (const [name, input] of Object.entries({ stdout, stderr }))
+    if (input) createInterface({ input }).on('line', (line) => add(name as 'stdout', line));
+  return { add, last: () => [...kept], hear: (hear: HearLine) => void hearers.add(hear) };
 }

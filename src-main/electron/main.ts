@@ -9,11 +9,16 @@ import {
   dialog,
   powerMonitor,
   powerSaveBlocker,
+  shell,
 } from 'electron';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { wireError } from '../contract.ts';
 import { dataHome } from '../core/data-home.ts';
 import { createHost, type Host } from '../core/host.ts';
+import { startServer } from '../server/main.ts';
+import { restricted } from '../server/restricted.ts';
+import { rememberSaveFolder } from './downloads.ts';
 import { connectIpc } from './ipc.ts';
 import { setMenu } from './menu.ts';
 import { notifyDesktop } from './notify.ts';
@@ -41,9 +46,30 @@ function startCore(): Promise<Host> {
     appVersion: app.getVersion(),
     program: 'desktop window',
     shell: 'electron',
-    can: { pdf: true, revealInFolder: false, chooseFolder: false, commands: true },
+    can: { pdf: true, revealInFolder: true, chooseFolder: true, serve: true, commands: true },
+    reveal: (path) => {
+      if (statSync(path).isDirectory()) void shell.openPath(path);
+      else shell.showItemInFolder(path);
+    },
     printPdf: printWithElectron,
+    chooseFolder,
+    servePage: (served, port) =>
+      startServer({
+        ...served,
+        handlers: restricted(served.handlers),
+        pageDir: join(mainDir, '..', 'renderer'),
+        port,
+        exactPort: true,
+      }),
   });
+}
+
+async function chooseFolder(title: string): Promise<string | null> {
+  const { filePaths } = await dialog.showOpenDialog({
+    title,
+    properties: ['openDirectory', 'createDirectory'],
+  });
+  return filePaths[0] ?? null;
 }
 
 /** A computer that falls asleep ends a training; the display may sleep. */
@@ -117,6 +143,7 @@ async function start(): Promise<void> {
   let host: Host | null = null;
   servePage(join(mainDir, '..', 'renderer'), () => host?.download ?? null);
   denyPermissions();
+  rememberSaveFolder();
   host = await startCore();
   const { events } = host;
   setMenu((id) => events.emit('action', { id }));

@@ -1,6 +1,6 @@
-/** What the desktop shows while the window is not looked at: the end of a run, progress in the taskbar. */
+/** What the desktop shows while the window is not looked at: ends of runs, budgets, progress in the taskbar. */
 import { BrowserWindow, Notification } from 'electron';
-import type { RunStatus, RunSummary, Settings } from '../contract.ts';
+import type { Events, RunStatus, RunSummary, Settings } from '../contract.ts';
 import type { EventBus } from '../core/events.ts';
 import { runEnding } from '../run-ending.ts';
 
@@ -13,12 +13,20 @@ interface Options {
 
 export function notifyDesktop({ events, settings, show }: Options): void {
   const statuses = new Map<number, RunStatus>();
+  /** Of the run under way, by its expected time. */
+  let share: number | null = null;
   events.listen(({ event, data }) => {
+    if (event === 'run.outlook') share = (data as Events['run.outlook']).share;
+    if (event === 'notice') {
+      const { title, message, level } = data as Events['notice'];
+      if (title !== undefined && level !== 'info') void tell({ title, body: message });
+    }
     if (event !== 'run') return;
     const run = data as RunSummary;
     const before = statuses.get(run.id) ?? null;
     statuses.set(run.id, run.status);
-    showProgress(run);
+    if (!underWay.includes(run.status)) share = null;
+    showProgress(run, share);
     const ending = runEnding(before, run);
     if (ending) void tell(ending);
   });
@@ -32,9 +40,11 @@ export function notifyDesktop({ events, settings, show }: Options): void {
   }
 }
 
+const underWay: readonly RunStatus[] = ['baseline', 'running', 'stopping'];
+
 /** In the taskbar or the dock; an unknown share is shown as such. */
-function showProgress({ status, step, steps }: RunSummary): void {
-  const going = ['baseline', 'running', 'stopping'].includes(status);
-  const share = !going ? -1 : step && steps ? Math.min(1, step / steps) : 2;
+function showProgress({ status, step, steps }: RunSummary, expected: number | null): void {
+  const counted = step && steps ? Math.min(1, step / steps) : 2;
+  const share = underWay.includes(status) ? (expected ?? counted) : -1;
   for (const window of BrowserWindow.getAllWindows()) window.setProgressBar(share);
 }

@@ -12,7 +12,12 @@ export const printWithElectron: PrintPdf = async (html) => {
     const page = join(folder, 'report.html');
     await writeFile(page, html);
     await window.loadFile(page);
-    return await window.webContents.printToPDF({ printBackground: true, preferCSSPageSize: true });
+    return await window.webContents.printToPDF({
+      printBackground: true,
+      preferCSSPageSize: true,
+      generateTaggedPDF: true,
+      generateDocumentOutline: true,
+    });
   } finally {
     window.destroy();
     await rm(folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /** Worker processes under Electron: utilityProcess, since packaged Electron cannot run as plain Node. */
 import { utilityProcess } from 'electron';
 import type { Readable } from 'node:stream';
-import { tail, type Spawn } from '../core/spawn.ts';
+import { linesOf, type Spawn } from '../core/spawn.ts';
 
 export const spawnUtility: Spawn = (entry, name, hear, env = {}) => {
   const child = utilityProcess.fork(entry, [], {
@@ -9,7 +9,7 @@ export const spawnUtility: Spawn = (entry, name, hear, env = {}) => {
     stdio: 'pipe',
     env: { ...process.env, ...env, HUGGINGGREEN_PROCESS: name },
   });
-  const log = tail(child.stdout as Readable | null, child.stderr as Readable | null);
+  const lines = linesOf(child.stdout as Readable | null, child.stderr as Readable | null);
   let alive = true;
   child.on('message', (message: Parameters<typeof hear>[0]) => hear(message));
   return {
@@ -21,7 +21,8 @@ export const spawnUtility: Spawn = (entry, name, hear, env = {}) => {
     post: (message) => {
       if (alive) child.postMessage(message);
     },
-    lastLines: log,
+    lastLines: lines.last,
+    onLine: lines.hear,
     kill: () => {
       // utilityProcess.kill() asks with SIGTERM; a process stuck in a driver does not listen
       try {

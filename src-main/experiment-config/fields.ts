@@ -7,6 +7,8 @@ export interface FieldHints {
   /** Shown only when the group's advanced fields are unfolded. */
   advanced?: boolean;
   step?: number;
+  /** What an empty field means, where that is not `automatic`. */
+  empty?: string;
   /** A section that counts only while another field has one of these values; hidden otherwise. */
   onlyWith?: { field: readonly [section: string, key: string]; values: readonly string[] };
   /** One line per choice of a picklist. */

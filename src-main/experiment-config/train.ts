@@ -108,6 +108,18 @@ export const train = v.pipe(
       v.title('Checkpoint every'),
       hints({ unit: 'epochs', advanced: true }),
     ),
+    keepCheckpoints: v.pipe(
+      v.optional(integer(0, 10_000), 0),
+      v.title('Keep a checkpoint every'),
+      v.description('Besides the last and the best one; 0: only these, 1: every epoch’s'),
+      hints({ unit: 'epochs', advanced: true }),
+    ),
+    keepBestPerEnergy: v.pipe(
+      v.optional(v.boolean(), false),
+      v.title('Keep the best F1 per kWh'),
+      v.description('The checkpoint with the highest macro F1 per energy used until then, too'),
+      hints({ advanced: true }),
+    ),
   }),
   v.title('Training'),
 );

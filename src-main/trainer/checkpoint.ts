@@ -5,6 +5,9 @@
  * moments lie beside them as `moment1.<name>` and `moment2.<name>`. No random state is saved: random
  * numbers depend on seed, epoch and image only.
  *
+ * `last` is overwritten by every checkpoint, `best` by the best macro F1 on validation, `best-per-kwh` by the best
+ * in relation to the energy used until then; `step-N` stays.
+ *
  * Nothing is ever half-written. Tensors go to a file of a new name, the JSON is swapped in by a rename
  * after they are on the disk, and only then are files nobody points to removed.
  */
@@ -45,6 +48,11 @@ export interface BestSoFar {
   macroF1: number;
   epoch: number;
   step: number;
+}
+
+/** Of the whole run until then; Wh without PUE. */
+export interface BestPerEnergy extends BestSoFar {
+  wh: number;
 }
 
 /** Flat tensors of the training state, in the order of the parameter list. */
@@ -95,6 +103,8 @@ export interface Checkpoint {
   taughtBy?: TaughtBy;
   position: Position;
   best: BestSoFar | null;
+  /** Left out where the run does not ask for it. */
+  bestPerEnergy?: BestPerEnergy | null;
   state: FlatState;
 }
 
@@ -105,20 +115,32 @@ interface CheckpointJson extends Omit<Checkpoint, 'state'> {
   tensors: { file: string; bytes: number; sha256: string };
 }
 
-/** `last` is overwritten by every checkpoint, `best` by the best macro F1 on validation. */
-export type CheckpointKind = 'last' | 'best';
+/** Name of a JSON without its ending. */
+export type CheckpointName = 'last' | 'best' | 'best-per-kwh' | `step-${number}`;
+const jsonName = /^(last|best|best-per-kwh|step-\d+)\.json$/;
+const tensorName = /^step-\d+(-[0-9a-f]+)?\.safetensors$/;
+
+export interface WrittenCheckpoint {
+  /** Of the JSON of the first name, and of the others. */
+  path: string;
+  also: string[];
+  /** Of the tensors, beside them. */
+  file: string;
+  sha256: string;
+  /** Written in all. */
+  bytes: number;
+}
 
 /**
- * Writes a checkpoint under each of the given kinds (one tensor file for all of them).
- * @returns path of the first kind's JSON and the bytes written.
+ * Writes a checkpoint under each of the given names (one tensor file for all of them).
  * @throws AppError DISK_FULL; the checkpoints written before stay as they are.
  */
 export async function writeCheckpoint(
   runDir: string,
-  kinds: readonly [CheckpointKind, ...CheckpointKind[]],
+  names: readonly [CheckpointName, ...CheckpointName[]],
   { parameters, frozen = [], buffers = [] }: CheckpointTensors,
   { state, ...rest }: Checkpoint,
-): Promise<{ path: string; bytes: number }> {
+): Promise<WrittenCheckpoint> {
   const tensors = publicTensors(parameters);
   const pieces = encodeSafetensors(
     {
@@ -145,9 +167,10 @@ export async function writeCheckpoint(
   const text = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 
   await write(join(runDir, file), pieces);
-  for (const kind of kinds) await write(join(runDir, `${kind}.json`), [text]);
+  const [path, ...also] = names.map((name) => join(runDir, `${name}.json`)) as [string];
+  for (const one of [path, ...also]) await write(one, [text]);
   await removeUnused(runDir);
-  return { path: join(runDir, `${kinds[0]}.json`), bytes: bytes + kinds.length * text.byteLength };
+  return { path, also, file, sha256: digest, bytes: bytes + names.length * text.byteLength };
 }
 
 /**
@@ -179,6 +202,7 @@ export async function readCheckpoint(
     ...(json.taughtBy && { taughtBy: json.taughtBy }),
     position: { ...json.position, stage },
     best: json.best,
+    ...(json.bestPerEnergy && { bestPerEnergy: json.bestPerEnergy }),
     state: {
       parameters: model.slice(0, trained),
       moment1: moment('moment1.'),
@@ -251,10 +275,14 @@ async function openCheckpoint(
   });
   if (!bytes) return openCheckpoint(path, false);
   if (bytes.length !== json.tensors.bytes)
-    throw refuse(file, `it has ${bytes.length} bytes instead of ${json.tensors.bytes}`);
+    throw refuse(
+      file,
+      `it has ${bytes.length} bytes instead of ${json.tensors.bytes}`,
+      changedHint,
+    );
   const { tensors } = decodeSafetensors(bytes, file);
   if (createHash('sha256').update(bytes).digest('hex') !== json.tensors.sha256)
-    throw refuse(file, 'its contents changed since it was written (SHA-256 differs)');
+    throw refuse(file, 'its contents changed since it was written (SHA-256 differs)', changedHint);
   return { json, tensors, file };
 }
 
@@ -293,7 +321,14 @@ export function refuseChangedConfig(
   before: ExperimentConfig,
   now: ExperimentConfig,
 ): void {
-  const fixed = ({ name: _, train, compute: __, energy: ___, ...rest }: ExperimentConfig) => ({
+  const fixed = ({
+    name: _,
+    train,
+    compute: __,
+    energy: ___,
+    budget: ____,
+    ...rest
+  }: ExperimentConfig) => ({
     ...rest,
     train: {
       recipe: train.recipe,
@@ -341,6 +376,9 @@ async function readJson(path: string): Promise<CheckpointJson> {
     throw refuse(path, 'parts of it are missing');
   return json as CheckpointJson;
 }
+
+const changedHint =
+  'Put the file back as it was, or move it away: then the run goes on from an earlier checkpoint, where there is one.';
 
 function refuse(path: string, reason: string, hint = 'Use another checkpoint.'): AppError {
   return new AppError('BAD_INPUT', `Checkpoint ${path} cannot be used: ${reason}.`, hint);
@@ -403,8 +441,8 @@ const write = (path: string, pieces: readonly Uint8Array[]): Promise<void> =>
  */
 async function freeName(runDir: string, step: number, digest: string): Promise<string> {
   const file = `step-${step}.safetensors`;
-  for (const kind of ['last', 'best'] as const) {
-    const json = await readJson(join(runDir, `${kind}.json`)).catch(() => null);
+  for (const name of ['last', 'best', 'best-per-kwh', `step-${step}`]) {
+    const json = await readJson(join(runDir, `${name}.json`)).catch(() => null);
     if (json?.tensors.file === file && json.tensors.sha256 !== digest)
       return `step-${step}-${digest.slice(0, 8)}.safetensors`;
   }
@@ -414,17 +452,24 @@ async function freeName(runDir: string, step: number, digest: string): Promise<s
 /** Removes tensor files no JSON points to, and what a killed process left half-written. */
 async function removeUnused(runDir: string): Promise<void> {
   const names = await readdir(runDir);
+  const stepOf = (name: string): string | undefined => /^step-\d+/.exec(name)?.[0];
+  const ofStep = Map.groupBy(
+    names.filter((name) => tensorName.test(name)),
+    stepOf,
+  );
   const used = new Set<string>();
-  for (const kind of ['last', 'best'] as const)
-    if (names.includes(`${kind}.json`)) {
-      const json = await readJson(join(runDir, `${kind}.json`)).catch(() => null);
-      if (!json) return; // rather keep too much than too little
-      used.add(json.tensors.file);
+  for (const name of names.filter((one) => jsonName.test(one))) {
+    const own = ofStep.get(stepOf(name) ?? '');
+    // of the many that are kept by their step, hardly any has to be read
+    if (own?.length === 1) {
+      used.add(own[0]!);
+      continue;
     }
+    const json = await readJson(join(runDir, name)).catch(() => null);
+    if (!json) return; // rather keep too much than too little
+    used.add(json.tensors.file);
+  }
   for (const name of names)
-    if (
-      /^step-\d+(-[0-9a-f]+)?\.safetensors$|\.(json|safetensors)\.partial$/.test(name) &&
-      !used.has(name)
-    )
+    if ((tensorName.test(name) && !used.has(name)) || /\.(json|safetensors)\.partial$/.test(name))
       await rm(join(runDir, name), { force: true });
 }

@@ -18,9 +18,10 @@ import {
   readWeights,
   refuseChangedConfig,
   writeCheckpoint,
+  type BestPerEnergy,
   type BestSoFar,
   type Checkpoint,
-  type CheckpointKind,
+  type CheckpointName,
   type Position,
   type StoredImages,
   type TaughtBy,
@@ -29,7 +30,7 @@ import { openDataset, type Dataset } from './data/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { DivergedError } from './failure.ts';
 import { openFeatures } from './features.ts';
-import type { FromTrainer, PhaseName } from './messages.ts';
+import type { EvaluationResult, FromTrainer, PhaseName } from './messages.ts';
 import { teacherModel } from './recipes/distil.ts';
 import { stagesOf, type Recipe, type Stage } from './recipes/index.ts';
 import { freshState, inheritsCalibration, namedTensors, type NamedTensors } from './stage-state.ts';
@@ -44,8 +45,12 @@ export interface TrainingRun {
   runDir: string;
   /** Checkpoint to go on from. */
   resume: string | null;
+  /** Epoch after which it says `stopped` unless it is the last; null or left out: it goes on to the end. */
+  pauseAfter?: number | null;
   openEngine(): Promise<{ engine: Engine; why: string }>;
   post(message: FromTrainer): void;
+  /** Asks what the run has used until now, in Wh; null, or left out: not known. */
+  energy?(): Promise<number | null>;
   /** Aborted: finish the step, write a checkpoint, say `stopped`. */
   stop: AbortSignal;
 }
@@ -88,7 +93,7 @@ export interface Prepared {
   stages: readonly PreparedStage[];
   /** The model of an earlier run that teaches this one. */
   taughtBy: TaughtBy | null;
-  start: Pick<Checkpoint, 'position' | 'best' | 'state'>;
+  start: Pick<Checkpoint, 'position' | 'best' | 'bestPerEnergy' | 'state'>;
 }
 
 /** Opens data and engine, and the recipe of every stage. */
@@ -250,12 +255,19 @@ class Training {
   readonly #position: Position;
   readonly #steps: StepReporter;
   #best: BestSoFar | null;
+  /** Pictures could not be taken: none are tried again. */
+  #unseen = false;
+  #bestPerEnergy: BestPerEnergy | null;
+  #noEnergy = false;
+  /** It has said that it is stopped. */
+  #paused = false;
 
   constructor(run: TrainingRun, prepared: Prepared) {
     this.#run = run;
     this.#prepared = prepared;
     this.#position = { ...prepared.start.position };
     this.#best = prepared.start.best;
+    this.#bestPerEnergy = prepared.start.bestPerEnergy ?? null;
     this.#steps = new StepReporter((steps) => run.post({ type: 'steps', steps }));
   }
 
@@ -280,7 +292,10 @@ class Training {
         state,
       );
       try {
-        if (!(await this.#runStage(runner, index))) return await this.#endEarly(runner);
+        if (!(await this.#runStage(runner, index))) {
+          if (!this.#paused) await this.#endEarly(runner);
+          return;
+        }
         state = await runner.read();
       } finally {
         await runner.dispose();
@@ -290,11 +305,11 @@ class Training {
     this.#run.post({ type: 'done', at: monotonicMicros(), step, imagesSeen });
   }
 
-  /** @returns false where it was stopped. */
+  /** @returns false where it was stopped, or has paused and said so. */
   async #runStage(runner: StageRunner, index: number): Promise<boolean> {
     const { stages, start } = this.#prepared;
     const { stage, recipe, stepsPerEpoch } = runner.prepared;
-    const { evalEvery, checkpointEvery } = this.#run.config.train;
+    const { evalEvery, checkpointEvery, keepCheckpoints } = this.#run.config.train;
     const final = index === stages.length - 1;
     const position = this.#position;
 
@@ -309,6 +324,7 @@ class Training {
     // resumed in the test after its last epoch, a stage trains no more
     if (position.epoch < stage.end && !(await this.#derive(runner))) return false;
 
+    if (final && position.epoch < stage.end) await this.#watch(runner);
     while (position.epoch < stage.end) {
       const { epoch } = position;
       const last = epoch === stage.end - 1;
@@ -329,15 +345,27 @@ class Training {
       if (this.#stopped) return false;
 
       await this.#shrink(runner, epoch);
-      let improved = false;
+      const kept: CheckpointName[] = [];
       if (final && due(evalEvery)) {
         const evaluated = await this.#evaluate(runner, 'validation', epoch);
         if (!evaluated) return false;
-        improved = this.#report(evaluated, epoch);
+        if (this.#report(evaluated, epoch)) kept.push('best');
+        if (await this.#leadsPerEnergy(evaluated.result, epoch)) kept.push('best-per-kwh');
+        if (runner.picturesDue(epoch - stage.first))
+          await this.#takePictures(runner, epoch, epoch + 1);
       }
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
-      if (improved) await this.#checkpoint(runner, epoch, ['last', 'best']);
-      else if (due(checkpointEvery)) await this.#checkpoint(runner, epoch, ['last']);
+      if (keepCheckpoints > 0 && (epoch + 1) % keepCheckpoints === 0 && due(checkpointEvery))
+        kept.push(`step-${position.step}`);
+      const pauses = position.epoch === this.#run.pauseAfter && !last;
+      const checkpoint =
+        kept.length > 0 || due(checkpointEvery) || pauses
+          ? await this.#checkpoint(runner, epoch, ['last', ...kept])
+          : null;
+      if (pauses) {
+        this.#sayStopped(checkpoint!);
+        return false;
+      }
       if (!last) await runner.forget(position.epoch - stage.first);
     }
 
@@ -433,6 +461,46 @@ class Training {
     return inPhase(this.#run, phase, shownEpoch, () => runner.evaluate(split, within));
   }
 
+  /** Tells which images are watched, and takes the pictures before the first step of the stage. */
+  async #watch(runner: StageRunner): Promise<void> {
+    const { watcher } = runner;
+    if (!watcher) return;
+    if (watcher.images.length === 0) {
+      this.#unseen = true;
+      note(
+        this.#run,
+        'No pictures: the attention over so many patches is too large to be looked at.',
+      );
+      return;
+    }
+    this.#run.post({ type: 'watched', images: [...watcher.images] });
+    const { epoch, stepInEpoch } = this.#position;
+    if (epoch === runner.prepared.stage.first && stepInEpoch === 0)
+      await this.#takePictures(runner, null, epoch);
+  }
+
+  /**
+   * @param epoch that they come after; null: before the first of the stage
+   * @param over epochs of the run that are over
+   */
+  async #takePictures(runner: StageRunner, epoch: number | null, over: number): Promise<void> {
+    const { watcher } = runner;
+    if (!watcher || this.#unseen) return;
+    const { first } = runner.prepared.stage;
+    try {
+      const seen = await inPhase(this.#run, 'pictures', epoch, () =>
+        runner.look(watcher, epoch === null ? 0 : epoch - first),
+      );
+      const snapshot = { epoch: over, step: this.#position.step, ...seen };
+      this.#run.post({ type: 'snapshot', at: monotonicMicros(), snapshot });
+    } catch (cause) {
+      // a picture is worth no run
+      this.#unseen = true;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      note(this.#run, `No pictures of the watched images: ${why}`, 'warning');
+    }
+  }
+
   /** @returns whether it is the best evaluation on validation so far. */
   #report({ result, predictions }: Evaluated, epoch: number): boolean {
     const { step } = this.#position;
@@ -450,10 +518,30 @@ class Training {
     return true;
   }
 
+  /** @returns whether no evaluation before had a higher macro F1 per energy used until then. */
+  async #leadsPerEnergy({ macroF1 }: EvaluationResult, epoch: number): Promise<boolean> {
+    if (!this.#run.config.train.keepBestPerEnergy) return false;
+    const wh = await this.#run.energy?.();
+    if (!wh) {
+      if (!this.#noEnergy)
+        note(
+          this.#run,
+          'The best F1 per kWh is not kept: no energy was read until the evaluation.',
+          'warning',
+        );
+      this.#noEnergy = true;
+      return false;
+    }
+    const before = this.#bestPerEnergy;
+    if (before && macroF1 / wh <= before.macroF1 / before.wh) return false;
+    this.#bestPerEnergy = { macroF1, wh, epoch, step: this.#position.step };
+    return true;
+  }
+
   async #checkpoint(
     runner: StageRunner,
     epoch: number,
-    kinds: readonly [CheckpointKind, ...CheckpointKind[]],
+    names: readonly [CheckpointName, ...CheckpointName[]],
   ): Promise<string> {
     return inPhase(this.#run, 'checkpoint', epoch, async () => {
       const { data, recipe } = runner.prepared;
@@ -462,7 +550,7 @@ class Training {
       // a checkpoint of a broken model would replace the last good one
       if (!state.parameters.every(Number.isFinite))
         throw new DivergedError('a weight is no finite number', step);
-      const { path, bytes } = await writeCheckpoint(this.#run.runDir, kinds, recipe, {
+      const written = await writeCheckpoint(this.#run.runDir, names, recipe, {
         config: this.#run.config,
         classes: data.classes,
         images: storedImages(runner.prepared),
@@ -470,6 +558,7 @@ class Training {
         ...(recipe.structure && { structure: recipe.structure }),
         position: { ...this.#position },
         best: this.#best,
+        ...(this.#bestPerEnergy && { bestPerEnergy: this.#bestPerEnergy }),
         state,
       });
       this.#run.post({
@@ -477,18 +566,22 @@ class Training {
         at: monotonicMicros(),
         epoch: shown(epoch),
         step,
-        path,
-        bytes,
+        ...written,
       });
-      return path;
+      return written.path;
     });
   }
 
   async #endEarly(runner: StageRunner): Promise<void> {
-    const { epoch, step, imagesSeen } = this.#position;
+    const { epoch } = this.#position;
     // in the test after the last epoch, the position is already past it
     const during = Math.min(epoch, runner.prepared.stage.end - 1);
-    const checkpoint = await this.#checkpoint(runner, during, ['last']);
+    this.#sayStopped(await this.#checkpoint(runner, during, ['last']));
+  }
+
+  #sayStopped(checkpoint: string): void {
+    const { step, imagesSeen } = this.#position;
+    this.#paused = true;
     this.#run.post({ type: 'stopped', at: monotonicMicros(), step, imagesSeen, checkpoint });
   }
 }

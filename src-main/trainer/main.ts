@@ -20,9 +20,12 @@ const stop = new AbortController();
 // without a parent nobody watches or pays: keep what was learnt, then end
 const port = parentPort<ToTrainer, FromTrainer>(() => stop.abort());
 let busy = false;
+/** Who waits to hear what the run has used. */
+let hearEnergy: ((wh: number | null) => void) | null = null;
 
 port.listen((message) => {
   if (message.type === 'stop') return stop.abort();
+  if (message.type === 'energy') return hearEnergy?.(message.wh);
   if (message.type === 'preview') return void preview(message);
   if (busy) return;
   busy = true;
@@ -34,7 +37,9 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => stop.abort());
 process.on('uncaughtException', fail);
 
-function workOf(message: Exclude<ToTrainer, { type: 'stop' | 'preview' }>): Promise<void> {
+function workOf(
+  message: Exclude<ToTrainer, { type: 'stop' | 'preview' | 'energy' }>,
+): Promise<void> {
   switch (message.type) {
     case 'detect':
       return detect();
@@ -68,19 +73,34 @@ async function detect(): Promise<void> {
   port.post({ type: 'engines', engines, chosen: auto });
 }
 
-function start({ config, dataDir, runDir, resume }: ToTrainer & { type: 'start' }): Promise<void> {
+function start(message: ToTrainer & { type: 'start' }): Promise<void> {
+  const { config, dataDir, runDir, resume, pauseAfter } = message;
   return train({
     config,
     dataDir,
     runDir,
     resume,
+    pauseAfter: pauseAfter ?? null,
     openEngine: () => open(config.compute),
     post: (message) => {
       if (message.type === 'done' || message.type === 'stopped') postUsage();
       port.post(message);
     },
+    energy: askEnergy,
     stop: stop.signal,
   });
+}
+
+/** A host that does not answer is one that ends. */
+const answerPatienceMs = 5000;
+
+/** What the run has used until now, in Wh; null where that is not known. */
+async function askEnergy(): Promise<number | null> {
+  const answered = Promise.withResolvers<number | null>();
+  hearEnergy = answered.resolve;
+  const timer = setTimeout(() => answered.resolve(null), answerPatienceMs);
+  port.post({ type: 'energy', at: monotonicMicros() });
+  return answered.promise.finally(() => clearTimeout(timer));
 }
 
 async function rehearseFor(message: ToTrainer & { type: 'rehearse' }): Promise<void> {

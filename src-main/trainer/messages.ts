@@ -19,6 +19,8 @@ export type ToTrainer =
       runDir: string;
       /** Checkpoint JSON to go on from, or null. */
       resume: string | null;
+      /** Say `stopped` after this epoch, with a checkpoint; null or left out: go to the end. */
+      pauseAfter?: number | null;
     }
   /** Write the model of a checkpoint as a file, answer with `exported`, then exit. Sent instead of `start`. */
   | {
@@ -34,6 +36,8 @@ export type ToTrainer =
   | { type: 'rehearse'; config: ExperimentConfig; dataDir: string; length: RehearsalLength }
   /** Answer with `previewed`, and stay for more. */
   | { type: 'preview'; id: number; dataDir: string; request: PreviewRequest }
+  /** What the run has used until it asked, in Wh without PUE; null: nothing is read. */
+  | { type: 'energy'; wh: number | null }
   /** Finish the step, write a checkpoint, say `stopped`. */
   | { type: 'stop' }
   /** Answer with `engines`, then exit. Also sent instead of `start`. */
@@ -154,6 +158,63 @@ export interface SelectionPreview {
   }[];
 }
 
+/** An image that a run is watched on (pictures/). */
+export interface WatchedImage {
+  /** Its place in the validation split. */
+  index: number;
+  label: string;
+  /** Side of the picture in pixels; larger images are made smaller. */
+  side: number;
+  /** Base64 of bytes, [side, side, 3]. */
+  rgb: string;
+  /** Corners x0, y0, x1, y1 of the object in units of the image's side; null where unknown. */
+  box: [number, number, number, number] | null;
+}
+
+/** A number per patch, row by row, in 8 bits. */
+export interface PatchMap {
+  /** Base64 of N bytes: 0 for a patch that is not there, else `min` (1) to `max` (255) in equal steps. */
+  cells: string;
+  min: number;
+  max: number;
+}
+
+/** What a model did with one image. */
+export interface Picture {
+  predicted: string;
+  /** Of the predicted class, and of the true one: 0..1. */
+  probability: number;
+  trueProbability: number;
+  /** Where the object was found, as in `WatchedImage`; null unless boxes are predicted. */
+  box: [number, number, number, number] | null;
+  /** Patches that selection keeps in this epoch, ascending; null where it keeps all. */
+  kept: number[] | null;
+  /** Shares of what the head reads, through all layers (pictures/attention-maps.ts); null for a model without attention. */
+  rollout: PatchMap | null;
+  layers: {
+    /** That attended, class token included. */
+    tokens: number;
+    /** Shares of the attention paid in this layer; a patch without a token of its own, or whose token did not attend, is not there. */
+    received: PatchMap;
+  }[];
+}
+
+/** The watched images at one moment of a run. */
+export interface Snapshot {
+  /** Epochs that were over: 0 before the first. */
+  epoch: number;
+  /** Steps that were over. */
+  step: number;
+  /** N, a square grid; null for a model that sees no patches. */
+  patches: number | null;
+  /** Of the epoch's batches that are reduced to kept patches, 0..1; null without selection. */
+  share: number | null;
+  /** Whether the model saw the kept patches alone here, or the whole images, as evaluation does. */
+  reduced: boolean;
+  /** In the order of the watched images. */
+  pictures: Picture[];
+}
+
 /** Whether an engine can be used on this machine, for the Machine page and `doctor`. */
 export interface EngineStatus {
   name: EngineName;
@@ -168,7 +229,7 @@ export interface EngineStatus {
 /**
  * Work whose energy is accounted apart. The phases that train (`train`, or the stages of a recipe with
  * several) and `evaluate` repeat once per epoch; `features` is a pass of a frozen model over the images;
- * `prune` takes parts of the model away between two epochs.
+ * `prune` takes parts of the model away between two epochs; `pictures` looks at a few watched images.
  */
 export type PhaseName =
   | 'prepare'
@@ -181,6 +242,7 @@ export type PhaseName =
   | 'finetune'
   | 'prune'
   | 'evaluate'
+  | 'pictures'
   | 'test'
   | 'checkpoint';
 
@@ -293,7 +355,25 @@ export type FromTrainer =
       result: EvaluationResult;
       predictions: Predictions;
     }
-  | { type: 'checkpoint'; at: number; epoch: number; step: number; path: string; bytes: number }
+  | {
+      type: 'checkpoint';
+      at: number;
+      epoch: number;
+      step: number;
+      /** Its JSON, and others that point to the same tensors now. */
+      path: string;
+      also: string[];
+      /** Name of the tensors beside them, and their SHA-256. */
+      file: string;
+      sha256: string;
+      /** Written in all. */
+      bytes: number;
+    }
+  /** Asks what the run has used until now; the answer is `energy`. */
+  | { type: 'energy'; at: number }
+  /** Before the first snapshot, also of a resumed run. */
+  | { type: 'watched'; images: WatchedImage[] }
+  | { type: 'snapshot'; at: number; snapshot: Snapshot }
   /** Processor time of the whole trainer process, all threads, in µs; sent just before its last word. */
   | { type: 'usage'; at: number; processorMicros: number }
   | { type: 'note'; at: number; level: 'info' | 'warning'; message: string }

@@ -17,10 +17,12 @@ import { unpackFlat } from './engine/flat.ts';
 import { DivergedError } from './failure.ts';
 import type { Features } from './features.ts';
 import type { Predictions } from '../predictions.ts';
-import type { EvaluationResult } from './messages.ts';
+import type { EvaluationResult, Snapshot } from './messages.ts';
 import { Evaluation } from './metrics/evaluation.ts';
 import { initialValues } from './models/parameters.ts';
 import { learningRate, stepScalars } from './optimiser.ts';
+import { pictureDue } from './pictures/choose.ts';
+import { Watcher } from './pictures/watcher.ts';
 import { Programs } from './programs.ts';
 import { randomStreams } from './random-streams.ts';
 import type { Recipe, Stage, StepDefinition } from './recipes/index.ts';
@@ -68,6 +70,7 @@ export class StageRunner {
   #state: EngineState;
   readonly #scores = new Map<SplitName, ScoreCache>();
   readonly #derived = new Map<SplitName, Float32Array>();
+  #watcher: Watcher | null = null;
 
   static async open(
     run: StageSurroundings,
@@ -94,6 +97,7 @@ export class StageRunner {
 
   async dispose(): Promise<void> {
     await this.programs.retain([]);
+    await this.#watcher?.dispose();
     await this.#state.dispose();
   }
 
@@ -498,6 +502,34 @@ export class StageRunner {
       if (kept) evaluation.keeps(first, count, kept, kept.length / batch);
     }
     return { result: evaluation.result(name), predictions: evaluation.predictions() };
+  }
+
+  // --- pictures ---------------------------------------------------------------------------------
+
+  /** Who looks at the watched images; null where none shall be, or the stage classifies nothing. */
+  get watcher(): Watcher | null {
+    const { engine, config } = this.#run;
+    if (config.watch.images === 0 || !this.prepared.recipe.picture) return null;
+    return (this.#watcher ??= new Watcher(engine, this.prepared, config));
+  }
+
+  /** Whether pictures are taken after an epoch. @param epoch 0-based, of the stage */
+  picturesDue(epoch: number): boolean {
+    const { train, watch } = this.#run.config;
+    const { evalEvery } = train;
+    return pictureDue(epoch, { epochs: this.#epochs, evalEvery, snapshots: watch.snapshots });
+  }
+
+  /**
+   * What the model does with the watched images as it is now.
+   * @param epoch 0-based, of the stage: whose schedule and noise select patches
+   */
+  look(watcher: Watcher, epoch: number): Promise<Omit<Snapshot, 'epoch' | 'step'>> {
+    return watcher.look(this.#state, {
+      epoch,
+      training: this.prepared.recipe.selects ? this.selectionProbability(epoch) : 0,
+      evaluation: this.#evaluationProbability(epoch),
+    });
   }
 
   /** Whether evaluations tell how much of the objects patch selection keeps: boxes have to be known. */

@@ -10,6 +10,8 @@ export const exportLabels: Record<ExportFormat, string> = {
   predictions: 'CSV of the predictions',
   report: 'Report (HTML)',
   pdf: 'Report (PDF)',
+  markdown: 'Report (Markdown, zip)',
+  charts: 'Charts (SVG and PNG, zip)',
   json: 'Report data (JSON)',
   bundle: 'Bundle for another computer (zip)',
 };
@@ -42,8 +44,8 @@ export async function exportModel(
   format: ModelFormat,
   checkpoint?: 'best' | 'last',
 ) {
-  await session.attempt(async () => {
-    const input = { id, format, ...(checkpoint && { checkpoint }) };
+  await session.long('Writing the model.', async (job) => {
+    const input = { id, format, job, ...(checkpoint && { checkpoint }) };
     const file = await session.api.call('runs.exportModel', input);
     startDownload(file.url, file.name);
     session.notify(
@@ -60,8 +62,15 @@ export async function exportRuns(
   format: ExportFormat,
   more: Omit<CallInput<'runs.export'>, 'ids' | 'format'> = {},
 ) {
-  await session.attempt(async () => {
-    const file = await session.api.call('runs.export', { ids, format, ...more });
+  const runs = ids.length === 1 ? `run ${ids[0]}` : `${count(ids.length)} runs`;
+  await session.long(`Writing ${exportLabels[format]} of ${runs}.`, async (job) => {
+    const file = await session.api.call('runs.export', { ids, format, job, ...more });
     startDownload(file.url, file.name);
   });
 }
+
+export const exportLog = (session: Session, id: number) =>
+  session.attempt(async () => {
+    const file = await session.api.call('runs.exportLog', { id });
+    startDownload(file.url, file.name);
+  });

@@ -77,12 +77,14 @@ async function collect(entry: FileSystemEntry, into: PickedFile[]): Promise<void
 export async function importFiles(
   session: Session,
   picked: readonly PickedFile[],
+  signal?: AbortSignal,
 ): Promise<ImportResult> {
   const usable = picked.filter(({ path }) => isBundle(path) || /\.csv$/i.test(path));
   const files: ImportedFile[] = [];
   for (const { path, read } of usable) {
+    if (signal?.aborted) break;
     try {
-      files.push({ path, error: null, ...(await importFile(session, path, await read())) });
+      files.push({ path, error: null, ...(await importFile(session, path, await read(), signal)) });
     } catch (cause) {
       const hint = cause instanceof AppError && cause.hint ? ` ${cause.hint}` : '';
       const message = cause instanceof Error ? cause.message : String(cause);
@@ -92,8 +94,13 @@ export async function importFiles(
   return { files, others: picked.length - usable.length };
 }
 
-async function importFile(session: Session, path: string, file: File) {
-  if (isBundle(path)) return importBundle(session, file);
+async function importFile(
+  session: Session,
+  path: string,
+  file: File,
+  signal: AbortSignal | undefined,
+) {
+  if (isBundle(path)) return importBundle(session, file, signal);
   if (file.size > 2 * importLimit)
     throw new Error(`It is too large: ${bytes(file.size)} of at most ${bytes(importLimit)}.`);
   const text = decodeText(new Uint8Array(await file.arrayBuffer()));
@@ -104,11 +111,12 @@ async function importFile(session: Session, path: string, file: File) {
 export const isBundle = (path: string): boolean => /\.zip$/i.test(path);
 
 /** Piece by piece: it may be larger than any message, and than the memory of the page. */
-async function importBundle({ api }: Session, file: File) {
+async function importBundle({ api }: Session, file: File, signal: AbortSignal | undefined) {
   if (file.size === 0) throw new Error('It is empty.');
   const { upload } = await api.call('uploads.begin', { bytes: file.size });
   const step = (uploadPiece / 4) * 3;
   for (let at = 0; at < file.size; at += step) {
+    if (signal?.aborted) throw new Error('It was cancelled; nothing of it was taken.');
     const base64 = await base64Of(file.slice(at, at + step));
     await api.call('uploads.add', { upload, base64 });
   }

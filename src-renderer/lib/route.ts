@@ -3,8 +3,8 @@ export const views = ['machine', 'new', 'live', 'runs', 'compare', 'data', 'sett
 export type ViewName = (typeof views)[number];
 
 export interface Route {
-  view: ViewName | 'run' | 'about' | 'calibrate';
-  /** Of `#/run/12`. */
+  view: ViewName | 'run' | 'matrix' | 'report' | 'about' | 'calibrate';
+  /** Of `#/run/12` and `#/matrix/3`. */
   id: number | null;
   query: Record<string, string>;
 }
@@ -13,7 +13,9 @@ export function parseRoute(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [first = '', second = ''] = path.split('/');
   const query = Object.fromEntries(new URLSearchParams(search));
-  if (first === 'run' && /^[1-9]\d*$/.test(second)) return { view: 'run', id: +second, query };
+  if ((first === 'run' || first === 'matrix') && /^[1-9]\d*$/.test(second))
+    return { view: first, id: +second, query };
+  if (first === 'report') return { view: 'report', id: null, query };
   if (first === 'about') return { view: 'about', id: null, query };
   if (first === 'machine' && second === 'calibrate') return { view: 'calibrate', id: null, query };
   const view = views.find((name) => name === first) ?? 'machine';
@@ -27,3 +29,14 @@ export function routeHash(path: string, query: Record<string, string> = {}): str
 
 export const compareHash = (ids: readonly number[]) =>
   routeHash('compare', ids.length > 0 ? { ids: ids.join(',') } : {});
+export const reportHash = (ids: readonly number[]) => routeHash('report', { ids: ids.join(',') });
+
+/** Of a query, `3,4`: whole numbers above 0, each once. */
+export const idsOf = (text: string): number[] => [
+  ...new Set(
+    text
+      .split(',')
+      .map(Number)
+      .filter((id) => Number.isInteger(id) && id > 0),
+  ),
+];

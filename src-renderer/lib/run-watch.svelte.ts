@@ -5,7 +5,13 @@
  * no care here. To stay a light guest beside a measurement, the next question waits at least twenty
  * times as long as the last answer took, and none is asked while the page is hidden.
  */
-import type { PowerSeries, RunDetail, Series, XAxis } from '../../src-main/contract.ts';
+import {
+  chartWidth,
+  type PowerSeries,
+  type RunDetail,
+  type Series,
+  type XAxis,
+} from '../../src-main/contract.ts';
 import type { Session } from './session.svelte.ts';
 
 const seriesNames = [
@@ -19,8 +25,6 @@ const seriesNames = [
   'step',
   'seconds',
 ];
-/** Pixels a chart may be wide; the host sends about two points for each. */
-export const chartWidth = 900;
 const leastWaitMs = 500;
 /** Charts of a command's own values; a page of hundreds would serve nobody. */
 export const mostScalars = 24;

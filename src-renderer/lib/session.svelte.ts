@@ -22,8 +22,9 @@ import {
 } from '../../src-main/contract.ts';
 import type { Api, Connection } from '../api.ts';
 import type { Draft } from './form/fields.ts';
-import { Progress } from './progress.ts';
+import type { SweepDraft } from './form/sweep.ts';
 import { mergeRuns } from './run-list.ts';
+import { setNumberStyle } from './format/number.ts';
 import { isActive, isOver } from './format/words.ts';
 import { appendTrace } from './trace.ts';
 
@@ -43,6 +44,12 @@ const redrawMs = 1950;
 
 /** Information leaves by itself; warnings and errors stay until they are closed. */
 const informMs = 6000;
+
+/** A name by which a call can be broken off. Where a page comes over plain HTTP there is no better source. */
+export const newJob = (): string => `${Date.now()}-${Math.random()}`;
+
+/** What takes longer than this is worth a notice, with a way to break it off. */
+const longMs = 800;
 
 /** How long a deletion can be undone, and what the host waits beyond, for a click in the last moment. */
 const undoSeconds = 10;
@@ -67,6 +74,10 @@ export interface CommandDraft {
   path: string;
   region: string | null;
   baseline: string;
+  /** Limits in Wh, gCO2e and minutes; empty: none. */
+  wh: string;
+  gCO2e: string;
+  minutes: string;
 }
 export const emptyCommand: CommandDraft = {
   line: '',
@@ -80,6 +91,9 @@ export const emptyCommand: CommandDraft = {
   path: '',
   region: null,
   baseline: '10',
+  wh: '',
+  gCO2e: '',
+  minutes: '',
 };
 
 export class Session {
@@ -100,6 +114,8 @@ export class Session {
   >({});
   /** Last energy event of each active run. */
   energy = $state.raw<Record<number, Events['run.energy']>>({});
+  /** What is expected of each active run. */
+  outlook = $state.raw<Record<number, Events['run.outlook']>>({});
   /** What a run does where there are no steps to count: preparing, compiling. */
   activity = $state.raw<Record<number, Events['run.progress']>>({});
   /** What a measurement for a forecast is doing; null while there is none. */
@@ -113,10 +129,11 @@ export class Session {
   draft = $state.raw<Draft | null>(null);
   /** What is asked of a matrix there; null while the page is about one experiment. */
   matrixOrder = $state.raw<MatrixOrder | null>(null);
+  /** The sweep of what stands in the form; null while the page is about one experiment. */
+  sweepDraft = $state.raw<SweepDraft | null>(null);
   /** The command that is set up there; null while the page is about a training of ours. */
   commandDraft = $state.raw<CommandDraft | null>(null);
 
-  readonly progress = new Progress();
   /** Power as it came in, drawn or not. */
   #arrived: PowerTrace = { at: [], watts: {} };
   #drawnAt = -Infinity;
@@ -147,10 +164,8 @@ export class Session {
     api.on('run.removed', ({ ids }) => {
       this.runs = this.runs?.filter(({ id }) => !ids.includes(id)) ?? null;
     });
-    api.on('run.steps', ({ id, steps, time }) => {
-      this.progress.add(id, steps.step.at(-1), time.at(-1));
-    });
     api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
+    api.on('run.outlook', (event) => (this.outlook = { ...this.outlook, [event.id]: event }));
     api.on('run.progress', (event) => (this.activity = { ...this.activity, [event.id]: event }));
     api.on('measuring', ({ label }) => (this.measuring = label));
     api.on('queue', (queue) => (this.queue = queue));
@@ -199,10 +214,10 @@ export class Session {
 
   async refresh() {
     await Promise.all([
-      this.#ask('app.info', (value) => (this.info = value)),
+      this.askInfo(),
       this.#ask('machine.get', (value) => (this.machine = value)),
       this.#ask('calibration.get', (value) => (this.calibration = value)),
-      this.#ask('settings.get', (value) => (this.settings = value)),
+      this.#ask('settings.get', (value) => this.#takeSettings(value)),
       this.#ask('runs.list', (value) => {
         this.runs = value;
         this.#followExample();
@@ -213,9 +228,18 @@ export class Session {
     ]);
   }
 
+  askInfo(): Promise<void> {
+    return this.#ask('app.info', (value) => (this.info = value));
+  }
+
+  #takeSettings(settings: Settings) {
+    setNumberStyle(settings.numberFormat, settings.energyUnit);
+    this.settings = settings;
+  }
+
   async setSettings(change: Partial<Settings>) {
     await this.attempt(async () => {
-      this.settings = await this.api.call('settings.set', change);
+      this.#takeSettings(await this.api.call('settings.set', change));
     });
   }
 
@@ -235,6 +259,38 @@ export class Session {
       const hint = cause instanceof AppError ? cause.hint : null;
       this.notify('error', cause instanceof Error ? cause.message : String(cause), hint);
       return false;
+    }
+  }
+
+  /**
+   * Does something that may take long: after a moment a notice says so and offers to break it off.
+   * @param act gets a name by which the host knows it, and a signal for what the page does itself
+   * @returns whether it came to its end
+   */
+  async long(
+    what: string,
+    act: (job: string, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<boolean> {
+    const job = newJob();
+    const abort = new AbortController();
+    const id = this.#nextNotice++;
+    const cancel = () => {
+      abort.abort();
+      return this.attempt(() => this.api.call('jobs.cancel', { job }));
+    };
+    const timer = setTimeout(() => {
+      const action = { label: 'Cancel', act: cancel };
+      this.notices = [...this.notices, { id, level: 'info', message: what, hint: null, action }];
+    }, longMs);
+    try {
+      return await this.attempt(() =>
+        act(job, abort.signal).catch((cause: unknown) => {
+          if (!abort.signal.aborted) throw cause;
+        }),
+      ).then((done) => done && !abort.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+      this.dismiss(id);
     }
   }
 
@@ -280,7 +336,6 @@ export class Session {
 
   #put(changed: readonly RunSummary[]) {
     this.runs = mergeRuns(this.runs ?? [], changed);
-    for (const run of changed) if (isOver(run)) this.progress.forget(run.id);
     this.#followExample();
   }
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { ComponentInfo } from '../../src-main/meter/messages.ts';
+import { keepCurves } from '../../src-main/core/runs/curve-keeper.ts';
 import { openStore, type Store } from '../../src-main/core/store/store.ts';
 import { cpu, gpu, newRun, scores, seconds, steps } from '../core/store/scene.ts';
 
@@ -30,8 +31,14 @@ export interface LongRuns {
 /**
  * @param samples of each run, over all its components
  * @param metrics steps of each run
+ * @param kept with their curves thinned, as the program leaves a run that has ended
  */
-export async function longRuns(count: number, samples: number, metrics: number): Promise<LongRuns> {
+export async function longRuns(
+  count: number,
+  samples: number,
+  metrics: number,
+  kept = true,
+): Promise<LongRuns> {
   const home = await mkdtemp(join(tmpdir(), 'hugginggreen-bench-'));
   const file = join(home, 'hugginggreen.sqlite');
   const perComponent = Math.floor(samples / components.length);
@@ -73,10 +80,14 @@ export async function longRuns(count: number, samples: number, metrics: number):
     }
   })();
   db.close();
-  // what the program derives of samples when it writes them, it derives of these when it opens the file
-  const again = await openStore({ file });
-  await again.close();
+  if (kept) await keepAll(file, ids);
   return { home, file, ids };
+}
+
+async function keepAll(file: string, ids: readonly number[]): Promise<void> {
+  const store = await openStore({ file });
+  for (const id of ids) await keepCurves(store, id);
+  await store.close();
 }
 
 async function addRun(

@@ -3,9 +3,15 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parse } from 'csv-parse/sync';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import type { Events, RunDetail, RunSummary, WireEvent } from '../../src-main/contract.ts';
+import type {
+  CheckpointList,
+  Events,
+  RunDetail,
+  RunSummary,
+  WireEvent,
+} from '../../src-main/contract.ts';
 import type { SensorReport } from '../../src-main/cli/sensor-report.ts';
 import type { MatrixResults } from '../../src-main/cli/matrix-results.ts';
 import { removeHome, temporaryHome } from '../fixtures/host.ts';
@@ -349,6 +355,23 @@ test('a trained model leaves as ONNX and as safetensors; what cannot is refused'
   // nothing stays behind in the data folder
   expect(await readdir(join(home, 'data'))).not.toContain('exports');
 
+  // without a browser there is no PDF, and what else there can be is asked for
+  vi.stubEnv('CHROMIUM_PATH', join(home, 'no-browser'));
+  const paper = join(home, 'paper');
+  const pdf = ['export', id, '--format', 'pdf', '--out', join(paper, 'report.pdf')];
+  const refused = await cli(...pdf);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('No Chromium');
+  expect(refused.stderr).toContain('--or-html');
+  const instead = await cli(...pdf, '--or-html', '--notes', 'For the wiki.');
+  expect(instead).toMatchObject({ code: 0, stderr: expect.stringContaining('instead') as string });
+  const html = instead.stdout.trim().split('\n').find((path) => path.endsWith('.html'))!; // prettier-ignore
+  expect(await readFile(html, 'utf8')).toContain('For the wiki.');
+  expect((await readdir(paper)).filter((name) => name.endsWith('.csv'))).toHaveLength(3);
+  await cli('export', id, '--format', 'markdown', '--out', paper);
+  expect(await readdir(paper)).toContainEqual(expect.stringMatching(/-markdown\.zip$/));
+  vi.unstubAllEnvs();
+
   await rm(join(home, 'data', 'runs'), { recursive: true });
   const [none, which, what] = await Promise.all([
     cli('export', id, '--format', 'onnx'),
@@ -443,7 +466,9 @@ test('Ctrl-C stops with a checkpoint and exit code 130; --resume goes on', async
   expect(stopped.checkpoints.at(-1)?.step).toBe(stopped.summary.step);
 
   const again = start('run', '--resume', '1');
-  await again.says('step ');
+  // the line begins with the step it goes on from
+  while ((await json<RunDetail>('show', '1')).summary.step! <= stopped.summary.step!)
+    expect(again.child.exitCode).toBeNull();
   again.child.kill('SIGTERM');
   expect((await again.ended).code).toBe(130);
   const resumed = await json<RunDetail>('show', '1');
@@ -477,7 +502,40 @@ test.runIf(process.platform === 'linux')(
     const alive = async (): Promise<boolean> =>
       (await readFile(`/proc/${orphan}/cmdline`, 'utf8').catch(() => '')).includes('trainer');
     while (await alive()) await new Promise((resolve) => setTimeout(resolve, 50));
+
+    // a person is told, and decides: it counts as failed, and goes on all the same
+    const told = await cli('recover');
+    expect(told.stdout).toContain(`Run 2 was interrupted at step ${runs[0]!.step} of `);
+    expect(told.stdout).toContain('hugginggreen run --resume 2');
+    expect((await cli('log', '2')).stdout).toMatch(/warning: The program ended while this run was/);
+    // the orphan kept what it had learnt
+    const kept = await json<CheckpointList>('checkpoints', '2', '--verify');
+    expect(kept.checkpoints[0]).toMatchObject({ state: 'whole', roles: ['last'] });
+    const { step } = kept.checkpoints[0]!;
+    expect(step).toBeGreaterThanOrEqual(runs[0]!.step!);
+
+    const marked = await cli('recover', '2', '--failed');
+    expect(marked).toMatchObject({ code: 0, stdout: 'Run 2 counts as failed.\n' });
+    expect((await cli('recover')).stdout).toBe('No run is interrupted.\n');
+    expect((await cli('recover', '2', '--failed')).stderr).toContain('was not interrupted');
+    const shown = await json<RunDetail>('show', '2');
+    expect(shown.summary.error).toMatchObject({
+      code: 'INTERRUPTED',
+      message: `The program ended at step ${runs[0]!.step} of ${runs[0]!.steps}.`,
+    });
+    const third = start('run', '--resume', '2');
+    await third.says('step ');
+    const following = start('log', '2', '--follow');
+    await following.says(`Resumed from the checkpoint at step ${step}.`);
+    third.child.kill('SIGINT');
+    const [ended, followed] = await Promise.all([third.ended, following.ended]);
+    expect(ended.code).toBe(130);
+    expect(followed).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/ {2}stopped after step \d+/),
+    });
   },
+  180_000,
 );
 
 test('the queue is paused, shown and let go on from the command line', async () => {
@@ -488,7 +546,12 @@ test('the queue is paused, shown and let go on from the command line', async () 
   });
   expect((await start('queue').ended).stdout).toBe(paused.stdout);
   const { stdout } = await start('queue', 'resume', '--json').ended;
-  expect(JSON.parse(stdout)).toEqual({ active: null, waiting: [], paused: false, coolDown: null });
+  expect(JSON.parse(stdout)).toMatchObject({
+    active: null,
+    waiting: [],
+    paused: false,
+    coolDown: null,
+  });
   for (const [words, says] of [
     [['move', '7'], 'It is: queue move'],
     [['move', 'x', 'first'], '"x" is not the number of a run.'],

@@ -1,48 +1,6 @@
 import { expect, test } from 'vitest';
-import type { RunSummary, StepMetrics } from '../../src-main/contract.ts';
-import { Progress, progressLine } from '../../src-main/cli/progress.ts';
+import { progressLine } from '../../src-main/cli/progress.ts';
 import { duration, number, table } from '../../src-main/cli/text.ts';
-
-const steps = (step: number, epoch: number): StepMetrics => ({
-  t: [0],
-  step: [step],
-  epoch: [epoch],
-  loss: [1],
-  lr: [1],
-  tokens: [1],
-  stepMs: [1],
-  waitMs: [0],
-});
-
-function trained(epoch: number): Progress {
-  const progress = new Progress();
-  progress.summary({ status: 'running', steps: 2340, imagesPerSecond: 212 } as RunSummary);
-  progress.steps({ id: 1, steps: steps(1, 1), time: [0] });
-  progress.steps({ id: 1, steps: steps(840, epoch), time: [151] });
-  progress.energy({ id: 1, time: 151, wh: 0.84, gCO2e: 0.24, watts: 41, wallWh: null, byKind: {} });
-  return progress;
-}
-
-test('the one sentence about a run', () => {
-  expect(trained(1).sentence()).toBe(
-    'step 840/2340 · 35 % · ETA 3-6 min · 212 img/s · 41 W · 0.84 Wh · 0.24 gCO2e',
-  );
-  expect(trained(1).fraction).toBeCloseTo(840 / 2340, 12);
-});
-
-test('the ETA is an interval until two epochs are done', () => {
-  expect(trained(2).sentence()).toContain('ETA 3-6 min');
-  expect(trained(3).sentence()).toContain('ETA 4 min');
-});
-
-test('what is missing is left out, never 0', () => {
-  const progress = new Progress();
-  expect(progress.sentence()).toBe('Waiting in the queue');
-  progress.working('Drawing images', 0.5);
-  progress.energy({ id: 1, time: 0, wh: null, gCO2e: null, watts: null, wallWh: null, byKind: {} });
-  expect(progress.sentence()).toBe('Drawing images 50 %');
-  expect(progress.topic).toBe('Drawing images');
-});
 
 test('a log takes a line when the topic changes, a terminal one line that is drawn anew', () => {
   const written: string[] = [];

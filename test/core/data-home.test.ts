@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { dataHome, lockHome, lockOwner } from '../../src-main/core/data-home.ts';
+import { chooseHome, dataHome, lockHome, lockOwner } from '../../src-main/core/data-home.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -33,6 +33,26 @@ test('the data folder: HUGGINGGREEN_HOME first, else the place of the platform',
   expect(dataHome({}, 'linux')).toMatch(/\.local.share.hugginggreen$/);
   expect(dataHome({}, 'darwin')).toMatch(/Library.Application Support.HuggingGreen$/);
   expect(dataHome({ APPDATA: '/roaming' }, 'win32')).toBe(join('/roaming', 'HuggingGreen'));
+});
+
+test('another data folder can be chosen, and holds from the next start on', async () => {
+  const env = { XDG_DATA_HOME: join(home, 'usual') };
+  const usual = join(home, 'usual', 'hugginggreen');
+  const other = join(home, 'other disk', 'green');
+  const now = () => dataHome(env, 'linux');
+  await chooseHome(other, env, 'linux');
+  expect(now()).toBe(other);
+  expect(await readdir(other)).toEqual([]);
+  expect(dataHome({ ...env, HUGGINGGREEN_HOME: '/x' }, 'linux')).toBe('/x');
+
+  await writeFile(join(home, 'a file'), '');
+  for (const bad of ['relative/folder', join(home, 'a file', 'below')])
+    await expect(chooseHome(bad, env, 'linux')).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  expect(now()).toBe(other);
+
+  await chooseHome(null, env, 'linux');
+  expect(now()).toBe(usual);
+  expect(await readdir(usual)).toEqual([]);
 });
 
 test('a second program is refused with the name of the first, and let in after its end', async () => {

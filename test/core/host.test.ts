@@ -104,6 +104,19 @@ test('a trainer that is killed mid-run: failed, everything kept, the next goes o
   expect(failed.error?.message).toContain('ended unexpectedly (killed by SIGKILL)');
   expect(failed.error?.message).toContain('the driver has gone');
   expect(failed.error?.hint).toContain('Resume');
+  // what it wrote, what became of it, and why it ended: in the order in which it came
+  const log = await witness.call('runs.log', { id: dying, lines: 100 });
+  const said = log.map(({ kind, text }) => `${kind} ${text}`);
+  const places = [
+    'info starts: dies',
+    'info train, epoch 1 began',
+    'info checkpoint at step 3 (checkpoint), 0.0 MB',
+    'stderr the driver has gone',
+    'error The training process ended unexpectedly (killed by SIGKILL).',
+  ].map((line) => said.indexOf(line));
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+  expect(places[0]).toBe(0);
+  expect(said.at(-1)).toMatch(/^error failed after step 5 of 8, /);
   await witness.reached(next, 'done');
 
   const series = await witness.call('runs.series', {
@@ -479,4 +492,39 @@ test('what cannot fit into memory is refused before it is queued, unless it is f
   await witness.reached(ids[0]!, 'running');
   await witness.call('runs.stop', { id: ids[0]! });
   await witness.reached(ids[0]!, 'stopped');
+});
+
+test('an export that is broken off leaves no file, and the next one is made', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  await witness.reached(ids[0]!, 'done');
+  const order = { ids, format: 'metrics' as const, job: 'mine' };
+  const broken = witness.call('runs.export', order);
+  await witness.call('jobs.cancel', { job: 'mine' });
+  await expect(broken).rejects.toMatchObject({ code: 'CANCELLED' });
+  const whole = await witness.call('runs.export', order);
+  expect(whole.bytes).toBeGreaterThan(100);
+  await expect.poll(() => readdir(join(home, 'exports'))).toHaveLength(1);
+  const log = await witness.call('runs.exportLog', { id: ids[0]! });
+  expect(log).toMatchObject({ name: `run-${ids[0]}.log`, mime: 'text/plain' });
+  expect(log.bytes).toBeGreaterThan(100);
+});
+
+test('a folder is shown where the program can, and a run only counts as failed when it was cut short', async () => {
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  const id = ids[0]!;
+  await witness.reached(id, 'done');
+  await expect(witness.call('runs.reveal', { id })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(witness.call('runs.markFailed', { id })).rejects.toThrow(/was not interrupted/);
+  await witness.host.close();
+  const shown: string[] = [];
+  witness = await startHost({ ...fixtureOptions(home), reveal: (path) => void shown.push(path) });
+  await witness.call('runs.reveal', { id, file: 'run.log' });
+  await witness.call('runs.reveal', { id });
+  expect(shown).toEqual([join(home, 'runs', `${id}`, 'run.log'), join(home, 'runs', `${id}`)]);
+  await expect(witness.call('runs.reveal', { id, file: 'gone.json' })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
+  await expect(witness.call('runs.reveal', { id, file: '../x' })).rejects.toMatchObject({
+    code: 'BAD_INPUT',
+  });
 });

@@ -124,6 +124,49 @@ test('the comparison leaves as CSV, report and PDF', async () => {
   expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
 });
 
+test('the report lies on its sheets: what is typed and chosen there is what is printed', async () => {
+  test.setTimeout(240_000);
+  await page.getByRole('link', { name: 'Report', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Report' })).toBeVisible();
+  const sheets = page.frameLocator('iframe');
+  await expect(page.getByText(/^\d+ pages$/)).toBeVisible();
+  await shots('report-view');
+  await accessible('Report');
+
+  await page.getByRole('button', { name: 'A4' }).click();
+  await sheets.getByRole('textbox', { name: 'Title of the report' }).click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type('What dropping patches saves');
+  await page.keyboard.press('Enter');
+  await sheets.getByRole('textbox', { name: 'A paragraph of your own' }).click();
+  await page.keyboard.type('Measured on a walk.');
+  await page.keyboard.press('Escape');
+  const all = await sheets.locator('.sheet').count();
+  await page.getByRole('checkbox', { name: 'Configs and commands' }).uncheck();
+  await page.getByRole('checkbox', { name: 'Every run by itself' }).uncheck();
+  await expect.poll(() => sheets.locator('.sheet').count()).toBeLessThan(all);
+  const count = await sheets.locator('.sheet').count();
+  await expect(page.getByText(`${count} pages`, { exact: true })).toBeVisible();
+  await page.getByRole('checkbox', { name: 'In grey' }).check();
+  await shot('report-view-grey');
+
+  const [file] = await Promise.all([
+    page.waitForEvent('download', { timeout: 60_000 }),
+    page.getByRole('button', { name: 'Save PDF' }).click(),
+  ]);
+  const pdf = (await readFile(await file.path())).toString('latin1');
+  expect(pdf.match(/\/Type \/Page\b(?!s)/g)).toHaveLength(count);
+  expect(pdf).toMatch(/\/MediaBox \[0 0 59[45](\.\d+)? 84[12](\.\d+)?\]/);
+
+  // the words are kept, and the paper
+  await page.reload();
+  await expect(sheets.getByRole('heading', { level: 1 })).toHaveText('What dropping patches saves');
+  await expect(sheets.getByText('Measured on a walk.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'A4', pressed: true })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('heading', { name: 'Compare' })).toBeVisible();
+});
+
 test('every view opens without an error and without an accessibility violation', async () => {
   test.setTimeout(240_000);
   for (const [key, heading] of [
@@ -153,6 +196,12 @@ test('every view opens without an error and without an accessibility violation',
   await page.goto(`${program.url.replace(/#.*/, '')}#/run/2`);
   await expect(page.getByRole('heading', { level: 1, name: 'Run 2' })).toBeVisible();
   await page.waitForTimeout(500);
+  // the trained model was looked at from before its first step
+  await page.getByLabel('Moment of the training').press('Home');
+  await expect(page.getByText('Before training')).toBeVisible();
+  await expect(
+    page.getByRole('img', { name: /patches kept; most attended: row/ }).first(),
+  ).toBeVisible();
   await shots('run');
   await accessible('Run');
   await page.goto(`${program.url.replace(/#.*/, '')}#/compare?ids=1,2`);

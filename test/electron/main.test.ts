@@ -1,12 +1,17 @@
+import { EventEmitter } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import type { Handlers, WireReply } from '../../src-main/contract.ts';
+import type { HostOptions } from '../../src-main/core/host.ts';
 import { createEvents } from '../../src-main/core/events.ts';
 import {
   app,
   asked,
   BrowserWindow,
+  dialog,
   FakeContents,
   ipcMain,
   Notification,
@@ -98,6 +103,45 @@ test('the page comes with the policy, and nothing beside it is served', async ()
   expect(outside.status).toBe(404);
   expect(outside.headers.get('content-security-policy')).toContain("default-src 'none'");
   expect((await serve({ url: 'app://elsewhere/' })).status).toBe(404);
+});
+
+test('the page is served to a browser without what only the desk may do', async () => {
+  const { servePage, chooseFolder } = hostOptions as Pick<
+    HostOptions,
+    'servePage' | 'chooseFolder'
+  >;
+  dialog.chosen = ['/data/green'];
+  expect(await chooseFolder!('Folder')).toBe('/data/green');
+  dialog.chosen = [];
+  expect(await chooseFolder!('Folder')).toBeNull();
+
+  const info = { can: { commands: true, chooseFolder: true, serve: true, pdf: true } };
+  const handlers = { ...host.handlers, 'app.info': () => info } as unknown as Handlers;
+  const server = await servePage!({ ...host, handlers }, 0);
+  try {
+    const { origin, hash } = new URL(server.url);
+    const offered = ['hugginggreen', `token.${hash.slice('#token='.length)}`];
+    const socket = new WebSocket(`${origin.replace('http', 'ws')}/link`, offered, { origin });
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    const answers: WireReply[] = [];
+    socket.on('message', (text) => answers.push(JSON.parse(String(text)) as WireReply));
+    for (const [id, name, input] of [
+      [1, 'app.info', {}],
+      [2, 'app.chooseDataDir', { usual: true }],
+      [3, 'runs.command', { command: ['true'], cwd: '/' }],
+    ])
+      socket.send(JSON.stringify({ id, name, input }));
+    await vi.waitUntil(() => answers.length === 3);
+    answers.sort((a, b) => a.id - b.id);
+    expect(answers[0]).toMatchObject({
+      ok: { can: { commands: false, chooseFolder: false, serve: false, pdf: true } },
+    });
+    for (const answer of answers.slice(1))
+      expect(answer).toMatchObject({ error: { code: 'UNAVAILABLE' } });
+    socket.close();
+  } finally {
+    await server.close();
+  }
 });
 
 test('a file that a call has made is served to the page under its secret name', async () => {
@@ -229,6 +273,36 @@ test('a page that died is loaded again; a second start shows the window', () => 
   said.mockRestore();
   app.emit('second-instance');
   expect(asked.at(-1)).toBe('window.focus');
+});
+
+test('files are saved where the last one was, as long as that folder is there', async () => {
+  const save = (path: string, state: 'completed' | 'cancelled') => {
+    let offered = '';
+    const item = Object.assign(new EventEmitter(), {
+      getFilename: () => 'runs.csv',
+      getSavePath: () => path,
+      setSaveDialogOptions: ({ defaultPath }: { defaultPath: string }) => (offered = defaultPath),
+    });
+    session.defaultSession.emit('will-download', {}, item);
+    item.emit('done', {}, state);
+    return offered;
+  };
+  await mkdir(join(folder, 'userData'));
+  const [mine, other] = [join(folder, 'mine'), join(folder, 'other')];
+  await mkdir(mine);
+  expect(save(join(mine, 'a.csv'), 'completed')).toBe(join(folder, 'downloads', 'runs.csv'));
+  expect(save(join(other, 'b.csv'), 'cancelled')).toBe(join(mine, 'runs.csv'));
+  expect(save(join(other, 'c.csv'), 'completed')).toBe(join(mine, 'runs.csv'));
+  expect(save('', 'cancelled')).toBe(join(folder, 'downloads', 'runs.csv'));
+});
+
+test('a file is shown in its folder, a folder is opened', async () => {
+  const reveal = hostOptions['reveal'] as (path: string) => void;
+  await writeFile(join(folder, 'run.log'), '');
+  reveal(join(folder, 'run.log'));
+  expect(asked.at(-1)).toBe(`show ${join(folder, 'run.log')}`);
+  reveal(folder);
+  expect(asked.at(-1)).toBe(`open folder ${folder}`);
 });
 
 test('the host gets bundles, not sources, and the folder of the data', () => {

@@ -66,6 +66,7 @@ class App extends EventEmitter {
   requestSingleInstanceLock = (): boolean => this.firstInstance;
   whenReady = (): Promise<void> => this.ready.promise;
   getAppPath = (): string => this.appPath;
+  getPath = (name: string): string => `${this.appPath}/${name}`;
   getVersion = (): string => '0.0.0-test';
   exit = (code: number): void => void asked.push(`app.exit ${code}`);
   quit(): void {
@@ -113,7 +114,7 @@ export class Notification extends EventEmitter {
 }
 
 type Decide = (contents: unknown, permission: string, decide: (allow: boolean) => void) => void;
-class Session {
+class Session extends EventEmitter {
   request: Decide | null = null;
   check: ((contents: unknown, permission: string) => boolean) | null = null;
   device: (() => boolean) | null = null;
@@ -129,8 +130,18 @@ class Session {
 }
 export const session = { defaultSession: new Session() };
 
-export const shell = { openExternal: (url: string): void => void asked.push(`open ${url}`) };
+export const shell = {
+  showItemInFolder: (path: string): void => void asked.push(`show ${path}`),
+  openPath: (path: string): Promise<string> => {
+    asked.push(`open folder ${path}`);
+    return Promise.resolve('');
+  },
+  openExternal: (url: string): void => void asked.push(`open ${url}`),
+};
 export const dialog = {
+  chosen: [] as string[],
+  showOpenDialog: (): Promise<{ filePaths: string[] }> =>
+    Promise.resolve({ filePaths: dialog.chosen }),
   showMessageBox: ({ type, message }: { type: string; message: string }): Promise<void> => {
     asked.push(`${type}: ${message}`);
     return Promise.resolve();

@@ -7,6 +7,8 @@ import {
   AppError,
   calls,
   type Calibration,
+  type CheckpointList,
+  type KeptCheckpoint,
   keptPatches,
   parseExperimentConfig,
   patchCount,
@@ -46,12 +48,15 @@ import {
   type WireEvent,
   type XAxis,
   reportSections,
+  totalOf,
 } from '../../src-main/contract.ts';
 import type { WatchedLink } from '../../src-renderer/api.ts';
 import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
 import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
+import { picturesOf } from './pictures.ts';
 import { comparisonOfMock, pageOfMock, type Predicted } from './predictions.ts';
+import { sweepPreview, sweepState } from './sweeps.ts';
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -778,6 +783,7 @@ function seriesOf(story: Story, names: string[], axis: XAxis): Series[] {
       step: share * steps,
       epoch: share * epochs * story.done,
       time: 4 + share * (end - 4),
+      macs: share * forecastOf(story.config).trainMacs * story.done,
       wh: share * wh,
       co2: share * wh * 0.344,
     })[axis];
@@ -941,6 +947,7 @@ export function reportOf(ids: number[]) {
     title: 'Plain against patch-dropping ViT',
     generatedAt: now,
     appVersion: '0.1.0',
+    notes: '',
     paper: 'a4' as const,
     sections: [...reportSections],
     runs: chosen.map((story) => ({
@@ -950,6 +957,7 @@ export function reportOf(ids: number[]) {
         ['loss', 'validation.loss', 'validation.macroF1', 'validation.microF1'],
         'time',
       ),
+      byEpoch: chosen.length > 1 ? seriesOf(story, ['loss', 'validation.macroF1'], 'epoch') : [],
       power: powerOf(story),
     })),
     comparison: chosen.length > 1 ? compareStories(chosen) : null,
@@ -1023,6 +1031,39 @@ export function powerTrace(seconds: number): PowerTrace {
   };
 }
 
+/** The last two epochs' and the best one's, as a trainer keeps them. */
+function checkpointsOf(story: Story, state: 'there' | 'whole' = 'there'): CheckpointList {
+  const { checkpoints } = detailOf(story);
+  const folder = `/home/ada/.local/share/HuggingGreen/runs/${story.id}`;
+  const kept = checkpoints.toReversed().map(({ epoch, step, bytes }, i): KeptCheckpoint => ({
+    step,
+    epoch,
+    at: now,
+    roles: i === 0 ? ['last'] : i === 1 ? ['best'] : [],
+    paths: [`${folder}/${['last', 'best'][i] ?? `step-${step}`}.json`],
+    tensors: `${folder}/step-${step}.safetensors`,
+    bytes: i === 2 ? null : bytes,
+    sha256: 'c0ffee'.padEnd(64, '0'),
+    state: i === 2 ? 'missing' : state,
+    problem: i === 2 ? `step-${step}.safetensors is gone` : null,
+    macroF1: 0.5 + 0.01 * epoch,
+    f1PerKwh: 4000 - 100 * epoch,
+    best: i === 1,
+    bestPerKwh: i === checkpoints.length - 1,
+  }));
+  const others = kept.filter(({ best, state }) => !best && state !== 'missing');
+  return {
+    folder,
+    checkpoints: kept,
+    free: {
+      count: others.length,
+      bytes: others.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+      keeps: kept.filter(({ best }) => best).map(({ step }) => step),
+    },
+    undo: false,
+  };
+}
+
 export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> } = {}): MockLink {
   let runs = options.runs ?? stories();
   let settings: Settings = {
@@ -1039,7 +1080,16 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     hourlyZone: null,
     elsewhere: ['world', 'FRA', 'IND'],
     theme: 'system',
+    servePort: null,
+    numberFormat: '1,234.5',
+    energyUnit: 'Wh',
     coolDownMinutes: 2,
+    queueBudgetWh: null,
+    queueBudgetGCO2e: null,
+    queueBudgetMinutes: null,
+    queueBudgetPeriod: 'month',
+    queueBudgetSince: 0,
+    webhook: null,
     notify: true,
     hz: 10,
     cpuTdpWatts: null,
@@ -1078,6 +1128,12 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       .sort((a, b) => a - b),
     paused: false,
     coolDown: null,
+    budget: null,
+    outlook: {
+      waiting: { seconds: null, wh: null, gCO2e: null },
+      all: { seconds: null, wh: null, gCO2e: null },
+      unknown: 0,
+    },
   };
   const changeQueue = (change: Partial<QueueState>): QueueState => {
     queue = { ...queue, ...change };
@@ -1111,15 +1167,27 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       );
     return leaf === undefined ? null : (leaf as RunValues['values'][string][number]);
   };
+  let nextDataDir: string | null = null;
   const handlers: Handlers = {
+    'jobs.cancel': () => undefined,
     'app.info': () => ({
       version: '0.1.0',
       versions: { Node: '24.21.0' },
       contractVersion: 1,
       shell: 'electron',
       dataDir: '/home/ada/.local/share/HuggingGreen',
-      can: { pdf: true, revealInFolder: true, chooseFolder: true, commands: true },
+      nextDataDir,
+      dataDirFixed: false,
+      servedAt:
+        settings.servePort === null
+          ? null
+          : `http://127.0.0.1:${settings.servePort}/#token=0123456789abcdef`,
+      can: { pdf: true, revealInFolder: true, chooseFolder: true, serve: true, commands: true },
     }),
+    'app.chooseDataDir': async ({ usual }) => {
+      nextDataDir = usual ? null : '/data/ada/hugginggreen';
+      return handlers['app.info']({});
+    },
     'machine.get': () => machine,
     'machine.probe': () => machine,
     'machine.power': ({ seconds }) => powerTrace(seconds),
@@ -1146,6 +1214,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'regions.list': () => regions,
     'settings.get': () => settings,
     'settings.set': (change) => (settings = { ...settings, ...change }),
+    'webhook.test': () => ({ status: 204, milliseconds: 12 }),
     'intensity.get': () => intensity,
     'intensity.setKey': ({ key }) => (intensity = { ...intensity, keyEnd: key?.slice(-3) ?? null }),
     'intensity.check': () => ({ name: 'Electricity Maps, DK-DK1', at: now, gPerKwh: 88 }),
@@ -1214,11 +1283,11 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     },
     'experiments.forecast': ({ config }) => {
       const complete = completeConfig(config);
-      return { forecast: forecastOf(complete), cost: costOf(complete) };
+      return { forecast: forecastOf(complete), cost: costOf(complete), cleaner: null };
     },
     'experiments.measure': ({ config }) => {
       const complete = completeConfig(config);
-      return { forecast: forecastOf(complete), cost: measuredCostOf(complete) };
+      return { forecast: forecastOf(complete), cost: measuredCostOf(complete), cleaner: null };
     },
     'matrices.list': () => matrixList,
     'matrices.preview': matrixPreview,
@@ -1226,6 +1295,19 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       group: 1,
       ids: matrixPreview(order).runs.map((_, i) => 100 + i),
     }),
+    'matrices.get': ({ group }) => {
+      if (group !== 4) throw new AppError('NOT_FOUND', `There is no matrix or sweep ${group}.`);
+      return sweepState(
+        completeConfig({ train: { epochs: 9 } }),
+        options.runs?.map(({ id }) => id) ?? [],
+      );
+    },
+    'matrices.stop': () => ({
+      ...sweepState(completeConfig({ train: { epochs: 9 } }), []),
+      state: 'stopped',
+    }),
+    'sweeps.preview': (order) => sweepPreview(order, forecastOf, costOf),
+    'sweeps.start': () => ({ group: 4, ids: [] }),
     'queue.get': () => queue,
     'queue.move': ({ ids, before }) => {
       const rest = queue.waiting.filter((id) => !ids.includes(id));
@@ -1240,6 +1322,23 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.start': ({ configs }) => ({ ids: configs.map((_, i) => 100 + i) }),
     'runs.command': () => ({ ids: [100] }),
     'runs.log': () => [],
+    'runs.exportLog': ({ id }) => ({
+      name: `run-${id}.log`,
+      mime: 'text/plain',
+      bytes: 9,
+      url: '/download/ticket',
+      path: `/data/exports/ticket/run-${id}.log`,
+    }),
+    'runs.markFailed': () => undefined,
+    'runs.reveal': () => undefined,
+    'checkpoints.list': ({ id }) => checkpointsOf(one(id)),
+    'checkpoints.verify': ({ id }) => checkpointsOf(one(id), 'whole'),
+    'checkpoints.free': ({ id }) => {
+      const { checkpoints, ...list } = checkpointsOf(one(id));
+      const free = { ...list.free, count: 0, bytes: 0 };
+      return { ...list, checkpoints: checkpoints.filter(({ best }) => best), free, undo: true };
+    },
+    'checkpoints.restore': ({ id }) => checkpointsOf(one(id)),
     'runs.example': () => ({ ids: [1, 2] }),
     'runs.stop': () => undefined,
     'runs.resume': () => undefined,
@@ -1282,6 +1381,10 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.get': ({ id }) => detailOf(one(id)),
     'runs.series': ({ id, names, x }) => seriesOf(one(id), names, x),
     'runs.power': ({ id }) => powerOf(one(id)),
+    'runs.pictures': ({ id }) => {
+      const { config } = detailOf(one(id));
+      return config ? picturesOf(config, 4) : { images: [], snapshots: [] };
+    },
     'runs.compare': ({ ids }) => compareStories(ids.map(one)),
     'runs.predictions': (query) => {
       const story = one(query.id);
@@ -1292,6 +1395,13 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
         query.ids.map((id) => predictedBy(one(id))),
         query,
       ),
+    'runs.details': ({ ids }) => ids.map((id) => detailOf(one(id))),
+    'runs.curves': ({ ids, names, x }) => ids.map((id) => seriesOf(one(id), names, x)),
+    'runs.totals': ({ ids, width }) =>
+      ids.map(one).map(powerOf).map((power) => ({
+        watts: totalOf(power, 'watts', width / 2),
+        wh: totalOf(power, 'wh', width / 2),
+      })), // prettier-ignore
     'runs.export': ({ format }) => ({
       name: `export-${format}.csv`,
       mime: 'text/csv',
@@ -1299,6 +1409,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       url: '/download/ticket',
       path: `/data/exports/ticket/export-${format}.csv`,
     }),
+    'runs.report': () => ({ url: 'about:blank' }),
     'uploads.begin': () => ({ upload: 'ticket' }),
     'uploads.add': () => undefined,
     'runs.importBundle': () => ({ ids: [1], taken: 1, known: [{ row: 2, run: 2 }], refused: [] }),

@@ -234,8 +234,8 @@ describe('the frame', () => {
     expect(
       link.asked.filter(({ name }) => name === 'runs.exportModel').map(({ input }) => input),
     ).toEqual([
-      { id: 1, format: 'onnx' },
-      { id: 1, format: 'safetensors', checkpoint: 'last' },
+      { id: 1, format: 'onnx', job: expect.any(String) as string },
+      { id: 1, format: 'safetensors', checkpoint: 'last', job: expect.any(String) as string },
     ]);
     expect(session.notices[0]!.message).toMatch(
       /1\.23 MB: the weights of the best checkpoint, after step 120/,
@@ -267,8 +267,9 @@ describe('the report', () => {
       await expect.element(screen.getByText(text)).toBeInTheDocument();
     await expect.element(screen.getByText('36 % less, better').first()).toBeInTheDocument();
     const pictures = [...screen.container.querySelectorAll('figure svg[viewBox]')];
-    expect(pictures).toHaveLength(3 + 2 * 4);
-    const blank = pictures.filter((picture) => !picture.querySelector('g path[d^="M"]'));
+    // of all runs, and of each
+    expect(pictures).toHaveLength(4 + 2 * 4);
+    const blank = pictures.filter((picture) => !picture.querySelector('g path[d^="M"], circle'));
     expect(blank).toEqual([]);
   });
 });

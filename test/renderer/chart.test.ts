@@ -4,6 +4,7 @@ import { Chart as ChartJs } from 'chart.js';
 import Chart from '../../src-renderer/lib/chart/Chart.svelte';
 import EnergyTable from '../../src-renderer/lib/table/EnergyTable.svelte';
 import { nearestInEverySeries } from '../../src-renderer/lib/chart/crosshair.ts';
+import { datasetsOf } from '../../src-renderer/lib/chart/plot-line.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
 import { reportOf } from '../mocks/link.ts';
@@ -40,7 +41,7 @@ describe('a chart', () => {
     await expect.element(screen.getByRole('img', { name: /about 1.5 kW/ })).toBeVisible();
     await expect.poll(() => drawnBy(screen.container)?.data.datasets.length).toBe(1);
     const chart = drawnBy(screen.container)!;
-    expect(chart.data.datasets[0]!.data.length).toBeLessThanOrEqual(3 * chart.width);
+    expect(datasetsOf(chart)[0]!.shows.x.length).toBeLessThanOrEqual(3 * chart.width);
     expect(chart.options.scales?.y).toMatchObject({ title: { text: 'Power (kW)' } });
   });
 

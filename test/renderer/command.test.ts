@@ -3,7 +3,6 @@ import { render } from 'vitest-browser-svelte';
 import { page } from 'vitest/browser';
 import { createApi } from '../../src-renderer/api.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
-import CommandLog from '../../src-renderer/lib/ui/CommandLog.svelte';
 import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
@@ -31,6 +30,9 @@ describe('the form of a command', () => {
     await expect.element(start).toBeDisabled();
     await screen.getByLabelText('Folder', { exact: true }).fill('runs');
     await screen.getByLabelText('Idle baseline (s)').fill('3');
+    await screen.getByLabelText('Energy (Wh)').fill('-2');
+    await expect.element(screen.getByText('A number above 0, or empty.')).toBeVisible();
+    await screen.getByLabelText('Energy (Wh)').fill('20');
     await start.click();
     await expect.poll(started).toEqual({
       command: ['python', 'train.py', '--note', 'a b'],
@@ -41,6 +43,7 @@ describe('the form of a command', () => {
       model: '',
       watch: { tensorboard: 'runs' },
       energy: { region: null, baselineSeconds: 3 },
+      budget: { wh: 20, gCO2e: null, minutes: null },
     });
     await expect.poll(() => location.hash).toBe('#/live');
   });
@@ -71,17 +74,4 @@ describe('the form of a command', () => {
     await screen.getByLabelText('Working folder').fill('/');
     await expect.element(screen.getByRole('button', { name: /the command$/ })).toBeDisabled();
   });
-});
-
-it('the output of a command: what was there, then what comes', async () => {
-  const link = mockLink({
-    replace: { 'runs.log': () => [{ stream: 'stdout', text: 'epoch 1' }] },
-  });
-  const session = new Session(createApi(link));
-  const screen = await render(CommandLog, { session, id: 3, path: '/data/runs/3/stdout.log' });
-  await expect.element(screen.getByText('epoch 1')).toBeVisible();
-  link.emit('run.log', { id: 4, lines: [{ stream: 'stdout', text: 'another run' }] });
-  link.emit('run.log', { id: 3, lines: [{ stream: 'stderr', text: 'a warning' }] });
-  await expect.element(screen.getByText('a warning')).toBeVisible();
-  expect(document.body.textContent).not.toContain('another run');
 });

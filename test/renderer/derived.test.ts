@@ -3,6 +3,7 @@ import {
   energyPerImageLine,
   rateDrops,
   throughputLines,
+  warmUpEnds,
 } from '../../src-renderer/lib/chart/derived-lines.ts';
 import { placed, placeOf } from '../../src-renderer/lib/chart/place.ts';
 
@@ -53,6 +54,25 @@ describe('curves that follow from others', () => {
     expect(rateDrops({ lr })).toEqual([{ x: 3, text: 'Learning rate 0.1 → 0.01', own: false }]);
     const cosine = count(50).map((i) => 1 + Math.cos((i / 50) * Math.PI));
     expect(rateDrops({ lr: one(count(50), cosine) })).toEqual([]);
+  });
+});
+
+describe('the end of a warm-up', () => {
+  const ends = (y: number[]) => warmUpEnds({ lr: one(count(y.length), y) });
+
+  it('is marked where the rate rises no more, in each stage', () => {
+    const up = [0.1, 0.2, 0.3];
+    expect(ends([...up, 0.3, 0.3])).toEqual([
+      { x: 2, text: 'Warm-up ends at learning rate 0.3', own: false },
+    ]);
+    expect(ends([...up, 0.25, 0.1, ...up, 0.29]).map(({ x }) => x)).toEqual([2, 7]);
+  });
+
+  it('is nowhere while it still rises, without one, or where the rate only goes up and down', () => {
+    expect(ends([0.1, 0.2, 0.3])).toEqual([]);
+    expect(ends([0.3, 0.2, 0.1])).toEqual([]);
+    expect(ends([0.3, 0.3, 0.3])).toEqual([]);
+    expect(ends(count(60).map((i) => 1 + (i % 2)))).toEqual([]);
   });
 });
 

@@ -93,7 +93,11 @@ describe('the forecast of the form', () => {
         'experiments.forecast': ({ config }) => {
           asked++;
           const complete = completeConfig(config);
-          return { forecast: forecastOf(complete), cost: measuredCostOf(complete) };
+          return {
+            forecast: forecastOf(complete),
+            cost: measuredCostOf(complete),
+            cleaner: null,
+          };
         },
       },
     });
@@ -113,8 +117,8 @@ describe('a run that failed', () => {
     const started: unknown[] = [];
     const link = mockLink({
       replace: {
-        'runs.start': ({ configs }) => {
-          started.push(...configs);
+        'runs.clone': (order) => {
+          started.push(order);
           return { ids: [99] };
         },
       },
@@ -122,12 +126,11 @@ describe('a run that failed', () => {
     const session = new Session(createApi(link));
     await expect.poll(() => session.runs?.length ?? 0).toBeGreaterThan(0);
     const failed = session.runs!.find(({ status }) => status === 'failed')!;
-    const { config } = await session.api.call('runs.get', { id: failed.id });
     const screen = await render(Run, { session, route: parseRoute(`#/run/${failed.id}`) });
-    await screen.getByRole('button', { name: 'Use its config' }).click();
+    await screen.getByRole('button', { name: 'Open its config' }).click();
     await expect.poll(() => location.hash).toBe(`#/new?from=${failed.id}`);
     await screen.getByRole('button', { name: 'Run it again' }).click();
-    await expect.poll(() => started).toEqual([config]);
+    await expect.poll(() => started).toEqual([{ id: failed.id, retry: true }]);
     location.hash = '';
   });
 });

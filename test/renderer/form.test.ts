@@ -269,6 +269,40 @@ describe('the new-experiment view', () => {
   });
 });
 
+describe('settings of this program', () => {
+  const show = async () => {
+    const session = new Session(createApi(mockLink()));
+    const screen = await render(Settings, { session });
+    await expect.element(screen.getByRole('heading', { name: 'Settings' })).toBeVisible();
+    return { session, screen };
+  };
+
+  it('serve the interface to a browser at a port, and tell the address', async () => {
+    const { session, screen } = await show();
+    const port = screen.getByLabelText('Port');
+    await port.fill('80');
+    await userEvent.keyboard('{Tab}');
+    await expect
+      .element(screen.getByText('must be a whole number from 1024 to 65535'))
+      .toBeVisible();
+    expect(session.settings?.servePort).toBeNull();
+    await port.fill('8765');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(screen.getByText(/http:\/\/127\.0\.0\.1:8765\/#token=/)).toBeVisible();
+    await expect.element(screen.getByText(/^ssh -L 8765:127\.0\.0\.1:8765 /)).toBeVisible();
+  });
+
+  it('say which data folder comes next, and go back to the usual one', async () => {
+    const { screen } = await show();
+    await screen.getByRole('button', { name: 'Choose…' }).click();
+    await expect
+      .element(screen.getByText(/^\/data\/ada\/hugginggreen from the next start\./))
+      .toBeVisible();
+    await screen.getByRole('button', { name: 'The usual one' }).click();
+    await expect.element(screen.getByText('Runs, checkpoints and datasets.')).toBeVisible();
+  });
+});
+
 describe('a region', () => {
   const show = async () => {
     const link = mockLink();

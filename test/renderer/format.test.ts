@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { xAxes } from '../../src-renderer/lib/chart/axes.ts';
+import { plainTick } from '../../src-renderer/lib/chart/plot.ts';
+import { readNumber } from '../../src-renderer/lib/form/fields.ts';
 import {
   comparisonCaution,
   comparisonCaveat,
@@ -11,16 +14,17 @@ import {
   compact,
   count,
   difference,
+  fixed,
   memory,
   quantity,
   scaled,
+  setNumberStyle,
   significant,
   siScale,
 } from '../../src-renderer/lib/format/number.ts';
 import { duration, durationRange, shortMoment } from '../../src-renderer/lib/format/time.ts';
 import { quotientHalfWidth, scoreHalfWidth } from '../../src-renderer/lib/format/uncertainty.ts';
 import { runColour, runDash } from '../../src-renderer/lib/format/words.ts';
-import { statusLine } from '../../src-renderer/lib/status-line.ts';
 import { reportOf, stories, summaryOfStory } from '../mocks/link.ts';
 
 describe('numbers', () => {
@@ -79,6 +83,42 @@ describe('numbers', () => {
     expect(difference(1000, 1000.4, 'lower')).toEqual({ text: 'about the same', verdict: 'same' });
     expect(difference(null, 2, 'lower')).toBeNull();
     expect(difference(0, 2, 'lower')).toBeNull();
+  });
+});
+
+describe('the style of numbers', () => {
+  afterEach(() => setNumberStyle('1,234.5', 'Wh'));
+
+  it.each([
+    ['1 234.5', '12\u202f345.6'],
+    ['1.234,5', '12.345,6'],
+    ['1 234,5', '12\u202f345,6'],
+  ] as const)('is the person’s: %s', (format, written) => {
+    setNumberStyle(format, 'Wh');
+    expect(fixed(12_345.6, 1)).toBe(written);
+    expect(plainTick(0.25)).toBe(format.includes(',5') ? '0,25' : '0.25');
+  });
+
+  it('takes the comma that it writes, and nothing that could be read in two ways', () => {
+    expect(readNumber('0,5', true)).toBe('0,5');
+    setNumberStyle('1.234,5', 'Wh');
+    expect(readNumber('0,5', true)).toBe(0.5);
+    expect(readNumber('0.5', true)).toBe(0.5);
+    expect(readNumber('1.234,5', true)).toBe('1.234,5');
+  });
+
+  it('shows energy in joules where that is asked for, and nothing else', () => {
+    setNumberStyle('1,234.5', 'J');
+    expect(quantity(1, 'Wh')).toBe('3.60 kJ');
+    expect(quantity(0.001, 'Wh')).toBe('3.60 J');
+    expect(quantity(12, 'Wh', 0.6)).toBe('43 ± 2 kJ');
+    expect(quantity(41, 'W')).toBe('41.0 W');
+    expect(siScale([], 'Wh')).toEqual({ factor: 3600, unit: 'J' });
+    expect(xAxes.wh.title).toBe('Energy used (J)');
+    expect(xAxes.wh.format(2)).toBe('7200');
+    // ticks at round joules
+    const step = xAxes.wh.step!(10) * 3600;
+    expect(step).toBeCloseTo(5000, 6);
   });
 });
 
@@ -167,29 +207,6 @@ describe('runs in words', () => {
     expect(comparison!.rows.find(ratio)!.values).toEqual([0.7, 0.5]);
     expect(meaningfulRows(comparison!).find(ratio)!.values).toEqual([null, 0.5]);
     expect(meaningfulRows(reportOf([1, 3]).comparison!).find(ratio)).toBeUndefined();
-  });
-
-  it('have one status line', () => {
-    const run = {
-      ...plain!,
-      status: 'running' as const,
-      step: 840,
-      steps: 2340,
-      imagesPerSecond: 212,
-    };
-    const energy = { id: 1, time: 60, wh: 0.84, gCO2e: 0.24, watts: 41, wallWh: null, byKind: {} };
-    expect(statusLine({ run, energy, activity: null, remaining: [240, 299] })).toBe(
-      'step 840/2,340 · 36 % · ETA 4–5 min · 212 img/s · 41.0 W · 0.840 Wh · 0.240 gCO2e',
-    );
-    const activity = { id: 1, label: 'Compiling', fraction: 0.5 };
-    expect(
-      statusLine({
-        run: { ...run, step: null, wh: null, gCO2e: null },
-        energy: null,
-        activity,
-        remaining: null,
-      }),
-    ).toBe('Compiling 50 %');
   });
 
   it('keep a colour and a dash by their id', () => {

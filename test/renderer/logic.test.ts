@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { clock, clockStep } from '../../src-renderer/lib/chart/axes.ts';
 import { totalLine } from '../../src-renderer/lib/chart/run-lines.ts';
-import { stack } from '../../src-renderer/lib/chart/stack.ts';
+import { stack } from '../../src-main/contract.ts';
 import { thin } from '../../src-renderer/lib/chart/thin.ts';
-import { Progress } from '../../src-renderer/lib/progress.ts';
 import { compareHash, parseRoute, routeHash } from '../../src-renderer/lib/route.ts';
 import { appendTrace } from '../../src-renderer/lib/trace.ts';
 import { components } from '../mocks/link.ts';
@@ -149,20 +148,5 @@ describe('a power trace', () => {
       1000,
     );
     expect(next.latest).toEqual({ a: { ...reading, tempC: 40, clockMhz: 900, flags: 0 } });
-  });
-});
-
-describe('the time that is left', () => {
-  it('lies in an interval around the rates of the whole run and of the last half minute', () => {
-    const progress = new Progress();
-    const summary = { step: 100, steps: 1000, seconds: 100 };
-    expect(progress.remaining(1, { ...summary, step: null })).toBeNull();
-    expect(progress.remaining(1, summary)).toEqual([810, 990.0000000000001]);
-    for (const second of range(101))
-      progress.add(1, second < 70 ? second : 70 + (second - 70) * 2, second);
-    const [low, high] = progress.remaining(1, summary)!;
-    expect(low).toBeLessThan((1000 - 130) / 2);
-    expect(high).toBeGreaterThan(1000 - 130 - 270);
-    expect(high).toBeLessThan(1000);
   });
 });

@@ -15,7 +15,7 @@ import {
   within,
   zoomAbout,
 } from '../../src-renderer/lib/chart/range.ts';
-import { movingAverage } from '../../src-renderer/lib/chart/smooth.ts';
+import { MovingAverage } from '../../src-renderer/lib/chart/smooth.ts';
 import { linearTicks, logTicks, niceStep } from '../../src-renderer/lib/chart/ticks.ts';
 
 const look: ChartLook = {
@@ -30,7 +30,13 @@ const look: ChartLook = {
   stepX: null,
   marks: [],
 };
-const usual: ChartChoice = { smoothing: 'off', log: false, fromZero: false, clip: false };
+const usual: ChartChoice = {
+  smoothing: 'off',
+  average: 'ema',
+  log: false,
+  fromZero: false,
+  clip: false,
+};
 const line = (y: (number | null)[], more: Partial<Line> = {}): Line => ({
   key: 'a',
   label: 'A',
@@ -43,7 +49,7 @@ const count = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 describe('smoothing', () => {
   it('leaves a constant as it is from its first point on, and a gap a gap', () => {
-    const { y } = movingAverage([0, 1, 2, 3], [5, 5, null, 5], 2);
+    const y = new MovingAverage(2).extend([0, 1, 2, 3], [5, 5, null, 5]);
     expect(y).toEqual([5, 5, null, 5]);
   });
 
@@ -52,7 +58,7 @@ describe('smoothing', () => {
     // the second half has a tenth of the points
     const uneven = dense.filter((x, i) => x <= 100 || i % 10 === 0);
     const at = (x: readonly number[]) =>
-      movingAverage(x, x.map((one) => (one < 100 ? 0 : 1)), 20).y.at(-1)!; // prettier-ignore
+      new MovingAverage(20).extend(x, x.map((one) => (one < 100 ? 0 : 1))).at(-1)!; // prettier-ignore
     expect(at(dense)).toBeGreaterThan(0.99);
     // weights are of points: within the scale of the average the sparse side is not drowned
     expect(Math.abs(at(uneven) - at(dense))).toBeLessThan(0.07);
@@ -67,6 +73,24 @@ describe('smoothing', () => {
     expect(plot.remarks.join()).toContain('EMA, 8 % of the axis');
     const stacked = plotOf([noisy], { ...look, stacked: true }, { ...usual, smoothing: 'strong' }, null, 500); // prettier-ignore
     expect(stacked.lines).toHaveLength(1);
+  });
+
+  it.each(['mean', 'gaussian'] as const)('looks both ways with a %s, and says so', (average) => {
+    const step = line(count(1000).map((i) => (i < 500 ? 0 : i === 700 ? null : 10)));
+    const choice = { ...usual, smoothing: 'medium', average } as const;
+    const { lines, remarks } = plotOf([step], look, choice, null, 1000);
+    const smooth = lines[1]!;
+    const at = (x: number) => smooth.y[smooth.x.findIndex((one) => one >= x)];
+    // 2 % of the axis are 20 steps: before the jump it is felt, far from it and at both ends it is not
+    expect(at(495)).toBeGreaterThan(2);
+    expect(at(505)).toBeLessThan(8);
+    [at(0), at(400)].forEach((value) => expect(value).toBe(0));
+    [at(600), smooth.y.at(-1)].forEach((value) => expect(value).toBeCloseTo(10, 9));
+    expect(smooth.y).toContain(null);
+    expect(remarks.join()).toContain(average === 'mean' ? 'running mean (± 2 %' : 'Gaussian');
+    // a zoom shows the same curve, not another one
+    const zoomed = plotOf([step], look, choice, [480, 520], 1000).lines[1]!;
+    zoomed.x.forEach((x, i) => expect(zoomed.y[i]).toBeCloseTo(at(x)!, 9));
   });
 
   it('takes the means where a curve holds only its extremes', () => {
@@ -195,11 +219,19 @@ describe('a drawing', () => {
     const dom = parsed(
       chartSvg(plotOf(lines, shown, { ...usual, fromZero: true }, null, 300), shown, sheet),
     );
-    expect([...dom.querySelectorAll('pattern')].map(({ id }) => id)).toEqual(['one-0', 'one-1']);
-    const fills = [...dom.querySelectorAll('g path[fill-opacity]')].map((one) =>
-      one.getAttribute('fill'),
+    // strokes inside of their areas, as a pattern would be printed as a picture
+    expect(dom.querySelector('pattern, image')).toBeNull();
+    const strokes = [...dom.querySelectorAll('g path[clip-path]')];
+    const marks = strokes.map((one) => [one.getAttribute('clip-path'), one.getAttribute('d')!]);
+    expect(marks).toEqual([
+      ['url(#one-0-0)', expect.stringMatching(/^(M[-.\d]+ [-.\d]+h0)+$/)],
+      ['url(#one-1-0)', expect.stringMatching(/^(M[-.\d]+ [-.\d]+L[-.\d]+ [-.\d]+)+$/)],
+    ]);
+    for (const [url] of marks) expect(dom.querySelector(url!.slice(4, -1))).not.toBeNull();
+    const grounds = [...dom.querySelectorAll('g path[fill-opacity]')].map((one) =>
+      one.getAttribute('fill-opacity'),
     );
-    expect(fills).toEqual(['url(#one-0)', 'url(#one-1)', 'red']);
+    expect(grounds).toEqual(['0.1', '0.22', '0.8']);
   });
 
   it('stands alone with title and legend', () => {

@@ -86,12 +86,14 @@ describe('the queue', () => {
   });
 
   it('says that the machine cools down, and need not', async () => {
-    const { screen, link } = await show();
+    const { screen, link, session } = await show();
     link.emit('queue', {
       active: null,
       waiting: [11, 12, 13],
       paused: false,
       coolDown: { since: 0, mostSeconds: 120, watts: 81.2, targetWatts: 46 },
+      budget: null,
+      outlook: session.queue!.outlook,
     });
     await expect.element(screen.getByText(/81(\.2)? W, the next run starts at/)).toBeVisible();
     await screen.getByRole('button', { name: 'Start now' }).click();

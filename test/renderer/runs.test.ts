@@ -5,7 +5,13 @@ import App from '../../src-renderer/App.svelte';
 import { createApi } from '../../src-renderer/api.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import { completeQuery } from '../../src-renderer/lib/table/complete.ts';
-import { runColumns, type RunColumn } from '../../src-renderer/lib/table/run-columns.ts';
+import {
+  metricHelp,
+  metricTitle,
+  runColumns,
+  usualColumns,
+  type RunColumn,
+} from '../../src-renderer/lib/table/run-columns.ts';
 import {
   itemsOf,
   meanOf,
@@ -140,6 +146,27 @@ describe('what the search offers', () => {
     expect(offered('is:arc')).toEqual(['is:archived']);
     const { from, to } = completeQuery('status:done fo', 13, runs, []);
     expect([from, to]).toEqual([12, 14]);
+  });
+});
+
+describe('the usual columns', () => {
+  const runs = stories()
+    .map(summaryOfStory)
+    .map((run, i) => ({ ...run, tags: ['paper'], dataset: i % 2 ? 'CIFAR-10' : 'MNIST' }));
+  const widths = new Map(runColumns(runs, [], () => null).map(({ key, width }) => [key, width]));
+  const shownIn = (room: number) => usualColumns(runs, room, (key) => widths.get(key)!);
+
+  it('fit into the room there is, and keep what a run is judged by', () => {
+    const total = (keys: string[]) => keys.reduce((sum, key) => sum + widths.get(key)!, 0);
+    expect(shownIn(4000)).toContain('started');
+    for (const room of [700, 850, 1000]) expect(total(shownIn(room))).toBeLessThanOrEqual(room);
+    for (const key of ['status', 'f1', 'wh', 'perwh', 'time']) expect(shownIn(0)).toContain(key);
+  });
+
+  it('name a metric with its rule', () => {
+    expect(metricTitle('metric.val_acc')).toBe('val_acc');
+    expect(metricTitle('metric.val_acc~max')).toBe('val_acc, max');
+    expect(metricHelp('metric.val_acc~min')).toBe('Smallest value that the run reported');
   });
 });
 

@@ -81,9 +81,11 @@ describe('the learned hash', () => {
   it('is learned before the first step, as preparation, and stays', async () => {
     const once = await run(configOf({}, { epochs: 1 }));
     const phases = once.all('phase').map(({ name, edge, epoch }) => `${name} ${edge} ${epoch}`);
-    expect(phases.slice(2, 8)).toEqual([
+    expect(phases.slice(2, 10)).toEqual([
       'compile start null',
       'compile end null',
+      'pictures start null',
+      'pictures end null',
       'prepare start 1',
       'prepare end 1',
       'train start 1',

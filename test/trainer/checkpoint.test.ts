@@ -14,6 +14,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
   type Checkpoint,
+  type CheckpointName,
 } from '../../src-main/trainer/checkpoint.ts';
 import { parameterCount } from '../../src-main/trainer/models/parameters.ts';
 import { vitParameters } from '../../src-main/trainer/models/vit.ts';
@@ -52,7 +53,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(root, 'run-'))));
 
-const write = (step: number, ...kinds: ('last' | 'best')[]) =>
+const write = (step: number, ...kinds: CheckpointName[]) =>
   writeCheckpoint(dir, [kinds[0] ?? 'last', ...kinds.slice(1)], { parameters }, checkpoint(step));
 
 const read = (path: string) => readCheckpoint(path, () => ({ parameters }));
@@ -83,6 +84,31 @@ describe('a checkpoint', () => {
       'step-5.safetensors',
       'step-7.safetensors',
     ]);
+  });
+
+  it('keeps those of a step of its own, also when the step comes again', async () => {
+    const at = (step: number, shift = 0) => {
+      const one = checkpoint(step);
+      one.state.parameters[0]! += shift;
+      return writeCheckpoint(dir, ['last', `step-${step}`], { parameters }, one);
+    };
+    for (const step of [5, 6, 7]) await at(step);
+    await write(8, 'last', 'best-per-kwh');
+    await write(9);
+    // a run that was resumed from step 5 comes to step 6 once more, with other weights
+    const { file } = await at(6, 0.5);
+    expect(file).toMatch(/^step-6-[0-9a-f]{8}\.safetensors$/);
+    await write(7);
+    const tensors = readdirSync(dir).filter((name) => name.endsWith('.safetensors'));
+    expect(tensors.sort()).toEqual([
+      'step-5.safetensors',
+      file,
+      'step-7.safetensors',
+      'step-8.safetensors',
+    ]);
+    for (const name of ['last', 'best-per-kwh', 'step-5', 'step-6', 'step-7'])
+      await expect(read(join(dir, `${name}.json`))).resolves.toBeDefined();
+    expect((await read(join(dir, 'step-6.json'))).state.parameters[0]).toBe(6.5);
   });
 
   it('leaves the best one alone where the state changed between two steps', async () => {

@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ExperimentConfigInput, VitModel } from '../../src-main/experiment-config.ts';
+import type { Checkpoint } from '../../src-main/trainer/checkpoint.ts';
 import type { FromTrainer } from '../../src-main/trainer/messages.ts';
 import { tensorBytes, trainToEnd, type Of, type RunOptions } from './run.ts';
 
@@ -30,14 +32,17 @@ describe('a run', () => {
     const run = await runToEnd(small());
     const phases = run.all('phase').map(({ name, edge, epoch }) => `${name} ${edge} ${epoch}`);
     const epoch = (e: number) =>
-      ['train', 'evaluate', 'checkpoint'].flatMap((name) => [
+      ['train', 'evaluate', 'pictures', 'checkpoint'].flatMap((name) => [
         `${name} start ${e}`,
         `${name} end ${e}`,
       ]);
-    expect(phases.slice(0, 4)).toEqual(
-      ['prepare', 'compile'].flatMap((name) => [`${name} start null`, `${name} end null`]),
+    expect(phases.slice(0, 6)).toEqual(
+      ['prepare', 'compile', 'pictures'].flatMap((name) => [
+        `${name} start null`,
+        `${name} end null`,
+      ]),
     );
-    expect(phases.slice(4)).toEqual([...epoch(1), ...epoch(2), 'test start null', 'test end null']);
+    expect(phases.slice(6)).toEqual([...epoch(1), ...epoch(2), 'test start null', 'test end null']);
     expect(run.last('ready')).toMatchObject({ stepsPerEpoch: 12, steps: 24, firstStep: 1 });
     expect(run.last('note').message).toMatch(/8 of 200 training images do not fill a batch of 16/);
     expect(run.losses).toHaveLength(24);
@@ -211,6 +216,36 @@ describe('stop and resume', () => {
     expect(second.last('evaluation').result).toEqual(straight.last('evaluation').result);
   });
 
+  it('paused at the end of an epoch, twice, is bit for bit the run without a pause', async () => {
+    const longer = { ...selecting, train: { ...selecting.train, epochs: 6, checkpointEvery: 4 } };
+    const straight = await runToEnd(longer);
+    const expected = lastTensors();
+    runDir = mkdtempSync(join(root, 'run-'));
+
+    const first = await runToEnd(longer, { pauseAfter: 1 });
+    const paused = first.messages.at(-1) as Of<'stopped'>;
+    expect(paused).toMatchObject({ type: 'stopped', step: first.last('ready').stepsPerEpoch });
+    // evaluated, saved once though no checkpoint was due, and not a step further
+    expect(first.all('evaluation').map(({ epoch, result }) => [epoch, result.split])).toEqual([
+      [1, 'validation'],
+    ]);
+    expect(first.all('checkpoint')).toHaveLength(1);
+    const second = await runToEnd(longer, { resume: paused.checkpoint, pauseAfter: 3 });
+    expect(second.all('evaluation').map(({ epoch }) => epoch)).toEqual([2, 3]);
+    const again = second.messages.at(-1) as Of<'stopped'>;
+    const third = await runToEnd(longer, { resume: again.checkpoint });
+    expect(third.messages.at(-1)).toMatchObject({ type: 'done' });
+    expect([...first.losses, ...second.losses, ...third.losses]).toEqual(straight.losses);
+    const results = (run: typeof first) => run.all('evaluation').map(({ result }) => result);
+    expect([first, second, third].flatMap(results)).toEqual(results(straight));
+    expect(lastTensors().equals(expected)).toBe(true);
+  });
+
+  it('does not pause after its last epoch', async () => {
+    const run = await runToEnd(small({ train: { epochs: 2 } }), { pauseAfter: 2 });
+    expect(run.messages.at(-1)).toMatchObject({ type: 'done' });
+  });
+
   it('keeps the last and the best checkpoint and nothing else', async () => {
     await runToEnd(small({ train: { epochs: 4 } }));
     const files = readdirSync(runDir);
@@ -218,6 +253,57 @@ describe('stop and resume', () => {
     expect(files).toContain('best.json');
     expect(files.filter((name) => name.endsWith('.safetensors')).length).toBeLessThanOrEqual(2);
     expect(files.filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  it('keeps one every n epochs, too, with what the trainer tells of each', async () => {
+    const run = await runToEnd(small({ train: { epochs: 5, keepCheckpoints: 2 } }));
+    const kept = readdirSync(runDir).filter((name) => /^step-.*json$/.test(name));
+    expect(kept.sort()).toEqual(['step-24.json', 'step-48.json']);
+    const told = run.all('checkpoint');
+    expect(told.map(({ step }) => step)).toEqual([12, 24, 36, 48, 60]);
+    for (const { step, path, also, file, sha256 } of told) {
+      expect(path).toBe(join(runDir, 'last.json'));
+      expect(also.includes(join(runDir, `step-${step}.json`))).toBe(step === 24 || step === 48);
+      if (!kept.includes(`step-${step}.json`)) continue;
+      const bytes = readFileSync(join(runDir, file));
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
+    }
+    const resumed = await runToEnd(small({ train: { epochs: 6, keepCheckpoints: 3 } }), {
+      resume: join(runDir, 'step-24.json'),
+    });
+    expect(resumed.last('ready').firstStep).toBe(25);
+  });
+
+  it('keeps the best in relation to the energy used, which the host tells', async () => {
+    // the first evaluation is by far the cheapest
+    const spent = [0.001, 10, 20, 30];
+    const options = { energy: () => spent.shift() ?? 40 };
+    const run = await runToEnd(small({ train: { epochs: 3, keepBestPerEnergy: true } }), options);
+    const { position, bestPerEnergy } = JSON.parse(
+      readFileSync(join(runDir, 'best-per-kwh.json'), 'utf8'),
+    ) as Checkpoint;
+    expect(position.step).toBe(12);
+    const [first] = run.all('evaluation');
+    expect(bestPerEnergy).toEqual({
+      macroF1: first!.result.macroF1,
+      wh: 0.001,
+      epoch: 0,
+      step: 12,
+    });
+    // resumed, it is still the one to beat
+    spent.push(10);
+    await runToEnd(small({ train: { epochs: 4, keepBestPerEnergy: true } }), {
+      ...options,
+      resume: join(runDir, 'last.json'),
+    });
+    expect(readFileSync(join(runDir, 'best-per-kwh.json'), 'utf8')).toContain('"wh": 0.001');
+  });
+
+  it('says once that no energy is known by which the best could be kept', async () => {
+    const run = await runToEnd(small({ train: { epochs: 2, keepBestPerEnergy: true } }));
+    expect(readdirSync(runDir)).not.toContain('best-per-kwh.json');
+    const said = run.all('note').filter(({ message }) => /best F1 per kWh/.test(message));
+    expect(said).toHaveLength(1);
   });
 
   it('refuses to go on with another model or other data', async () => {

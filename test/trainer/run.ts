@@ -13,9 +13,12 @@ export type Of<Type extends FromTrainer['type']> = Extract<FromTrainer, { type: 
 
 export interface RunOptions {
   resume?: string | null;
+  pauseAfter?: number | null;
   /** Whether to ask for a stop after a message. */
   stopWhen?: (message: FromTrainer) => boolean;
   engine?: 'cpu' | 'webgpu';
+  /** What the host says the run has used, each time it is asked. */
+  energy?: () => number | null;
 }
 
 /** Runs to the end, or until `stopWhen` says so. */
@@ -25,8 +28,10 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume = null,
+    pauseAfter = null,
     stopWhen = () => false,
     engine = 'cpu',
+    energy,
   }: RunOptions & { dataDir: string; runDir: string },
 ) {
   const parsed = parseExperimentConfig(input);
@@ -38,11 +43,13 @@ export async function trainToEnd(
     dataDir,
     runDir,
     resume,
+    pauseAfter,
     openEngine: async () => ({ engine: openOrtEngine(engine, { threads: 1 }), why: 'a test' }),
     post: (message) => {
       messages.push(message);
       if (stopWhen(message)) stop.abort();
     },
+    ...(energy && { energy: () => Promise.resolve(energy()) }),
     stop: stop.signal,
   });
   const all = <Type extends FromTrainer['type']>(type: Type): Of<Type>[] =>

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { papers, reportSections, type CallInput } from '../../contract.ts';
+import { AppError, papers, reportSections, type CallInput } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { ensureBuilt } from '../build.ts';
 import { exportTo, saveCopy, withReport } from '../files.ts';
@@ -11,9 +11,15 @@ const formats = {
   predictions: ['predictions'],
   report: ['report'],
   pdf: ['pdf'],
+  markdown: ['markdown'],
+  charts: ['charts'],
   json: ['json'],
   bundle: ['bundle'],
 } as const;
+/** In place of a PDF. */
+const instead = ['report', ...formats.csv] as const;
+/** That have a title, notes and sections. */
+const reports: string[] = ['report', 'pdf', 'markdown', 'json'];
 const modelFormats = ['onnx', 'safetensors'] as const;
 type ModelFormat = (typeof modelFormats)[number];
 const checkpoints = ['best', 'last'] as const;
@@ -21,10 +27,11 @@ const checkpoints = ['best', 'last'] as const;
 export const exportRuns: Command = {
   name: 'export',
   usage:
-    'ID... [--format csv|predictions|report|pdf|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--sections LIST] [--checkpoints] [--checkpoint best|last]',
+    'ID... [--format csv|predictions|report|pdf|markdown|charts|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--notes TEXT] [--sections LIST] [--or-html] [--checkpoints] [--checkpoint best|last]',
   summary: 'Writes runs to files: CSV, a report, its PDF or data, a bundle, or the trained model.',
   details: `bundle is one zip file with the runs' part of the database, their report, CSV and configs; "hugginggreen
-import" takes it in on another computer. json is the data of the report.
+import" takes it in on another computer. json is the data of the report; charts is a zip of its charts as SVG and
+PNG, markdown one of its text with them. Only pdf takes a browser (Chromium, Chrome or Edge) on this machine.
 predictions is one CSV file with what each run said of every image of the test, and of its best and last
 validation: classes, probabilities, and the box with its IoU where the run finds boxes.
 onnx is the whole inference graph, from stored pixels to class probabilities, for any batch; safetensors
@@ -33,7 +40,7 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     format: {
       type: 'string',
       value: 'FORMAT',
-      help: 'csv (three files: runs, samples, metrics), predictions (CSV), report (HTML), pdf, json, bundle, onnx or safetensors; default csv',
+      help: 'csv (three files: runs, samples, metrics), predictions (CSV), report (HTML), pdf, markdown, charts, json, bundle, onnx or safetensors; default csv',
     },
     checkpoint: {
       type: 'string',
@@ -42,11 +49,20 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     },
     checkpoints: { type: 'boolean', help: 'of bundle: with the checkpoints, which are most of it' },
     paper: { type: 'string', value: 'PAPER', help: 'of report and pdf: a4 or letter; default a4' },
-    title: { type: 'string', value: 'TEXT', help: 'of report, pdf and json: what stands above it' },
+    title: { type: 'string', value: 'TEXT', help: 'of a report: what stands above it' },
+    notes: {
+      type: 'string',
+      value: 'TEXT',
+      help: 'of a report: a paragraph of your own below the title; an empty line parts paragraphs',
+    },
+    'or-html': {
+      type: 'boolean',
+      help: 'of pdf: without a browser to print it with, writes the HTML report and the CSV files instead',
+    },
     sections: {
       type: 'string',
       value: 'LIST',
-      help: `of report and pdf: which of ${reportSections.join(',')}; default all`,
+      help: `of report, pdf and markdown: which of ${reportSections.join(',')}; default all`,
     },
     out: {
       type: 'string',
@@ -75,8 +91,12 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     if (paper && kind !== 'report' && kind !== 'pdf')
       throw new UsageError('--paper is for the formats report and pdf.');
     const title = text('title')?.trim();
-    if (title !== undefined && !['report', 'pdf', 'json'].includes(kind))
-      throw new UsageError('--title is for the formats report, pdf and json.');
+    const notes = text('notes')?.trim();
+    if (title !== undefined && !reports.includes(kind))
+      throw new UsageError(`--title is for the formats ${reports.join(', ')}.`);
+    if (notes !== undefined && !reports.includes(kind))
+      throw new UsageError(`--notes is for the formats ${reports.join(', ')}.`);
+    if (flag('or-html') && kind !== 'pdf') throw new UsageError('--or-html is for the format pdf.');
     const sections = text('sections')
       ?.split(',')
       .map((name) => {
@@ -85,13 +105,18 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
           throw new UsageError(`"${name}" is not a section: ${reportSections.join(', ')}.`);
         return section;
       });
-    if (sections && kind !== 'report' && kind !== 'pdf')
-      throw new UsageError('--sections is for the formats report and pdf.');
+    if (sections && !reports.includes(kind))
+      throw new UsageError(`--sections is for the formats ${reports.join(', ')}.`);
     if (flag('checkpoints') && kind !== 'bundle')
       throw new UsageError('--checkpoints is for the format bundle.');
     const more: More = {
       checkpoints: flag('checkpoints'),
-      look: { ...(paper && { paper }), ...(title && { title }), ...(sections && { sections }) },
+      look: {
+        ...(paper && { paper }),
+        ...(title && { title }),
+        ...(notes && { notes }),
+        ...(sections && { sections }),
+      },
     };
     const out = text('out') ?? '.';
     const toFile =
@@ -101,7 +126,14 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     return withSession('export', async (session) => {
       const paths = model
         ? await exportModels(session, ids, model, checkpoint, { out, toFile })
-        : await exportResults(session, ids, kind, { out, toFile }, more);
+        : await exportResults(session, ids, kind, { out, toFile }, more).catch((cause: unknown) => {
+            if (!flag('or-html') || !(cause instanceof AppError) || cause.code !== 'UNAVAILABLE')
+              throw cause;
+            console.error(
+              `${cause.message} The HTML report and the CSV files are written instead.`,
+            );
+            return exportTo(session, toFile ? dirname(out) : out, ids, instead, more);
+          });
       if (json) printJson({ files: paths });
       else console.log(paths.join('\n'));
       return exitCode.ok;

@@ -1,5 +1,11 @@
 import { basename } from 'node:path';
-import type { ConfigCost, Estimate } from '../../contract.ts';
+import {
+  budgetRemarks,
+  cleanerWords,
+  queueBudgetRemarks,
+  type ConfigCost,
+  type Estimate,
+} from '../../contract.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { readConfig } from '../config-file.ts';
 import { withSession } from '../session.ts';
@@ -37,8 +43,14 @@ earlier runs of the same experiment, else steps that were timed here, else the s
           if (!line.json) console.error('Training for some seconds ...');
           found = await session.call('experiments.measure', { config });
         } else found = await session.call('experiments.forecast', { config });
-        if (line.json) printJson(found);
-        else console.log(forecastText(found));
+        const { budget, outlook } = await session.call('queue.get', {});
+        const remarks = [
+          ...budgetRemarks(config.budget, found.cost),
+          ...queueBudgetRemarks(budget, outlook.all, found.cost),
+          ...(found.cleaner ? [cleanerWords(found.cleaner)] : []),
+        ];
+        if (line.json) printJson({ ...found, remarks });
+        else console.log([forecastText(found), ...remarks].join('\n'));
         return exitCode.ok;
       },
       line.flag('measure'),
@@ -47,7 +59,7 @@ earlier runs of the same experiment, else steps that were timed here, else the s
 };
 
 /** Lines for people. */
-export function forecastText({ forecast, cost }: ConfigCost): string {
+export function forecastText({ forecast, cost }: Pick<ConfigCost, 'forecast' | 'cost'>): string {
   const lines: [string, string][] = [
     ['parameters', count(forecast.parameters)],
     ['MACs', `${count(forecast.macsFull)} an image, ${count(forecast.macsKept)} of kept patches`],

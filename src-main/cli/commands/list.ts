@@ -13,7 +13,8 @@ export const list: Command = {
     "  hugginggreen list --filter 'status:done gpu>0.4kWh tag:paper f1>=.9 train.lr<1e-3 -tag:old'",
     '',
     'Text fields hold what contains the words; numbers know J, Wh, kWh, g, kg, s, min, h and %.',
-    'Keys of "hugginggreen options" can be asked for, and metric.NAME of what commands reported.',
+    'Keys of "hugginggreen options" can be asked for, and metric.NAME: the last value of what commands reported or of',
+    'validation.macroF1, .microF1, .accuracy, .loss; metric.NAME~max, ~min, ~mean: its largest, smallest, mean one.',
   ].join('\n'),
   options: {
     filter: { type: 'string', value: 'TOKENS', help: 'only the runs for which all tokens hold' },

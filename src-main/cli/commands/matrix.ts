@@ -1,13 +1,17 @@
 import {
   AppError,
+  endedByBudget,
+  matrixBudgetRemarks,
   matrixDatasets,
   matrixGeometries,
+  queueBudgetRemarks,
   repeatChoices,
   type CallInput,
   type Matrix,
   type MatrixPreview,
 } from '../../contract.ts';
 import { gigabytes } from '../../core/experiments/index.ts';
+import { budgetOf, budgetOption } from '../budget.ts';
 import { exitCode, printJson, UsageError, type Command, type Line } from '../command.ts';
 import { readJson } from '../config-file.ts';
 import { exportTo, makeFolder } from '../files.ts';
@@ -46,6 +50,7 @@ Repeats: ${Object.entries(repeatChoices)
     arms: { type: 'string', value: 'ID,ID,...', help: 'only these' },
     'no-warm-up': { type: 'boolean', help: 'without the run that is discarded' },
     common: { type: 'string', value: 'FILE', help: 'settings for every arm' },
+    budget: { ...budgetOption, help: `of every run: ${budgetOption.help}` },
     'dry-run': { type: 'boolean', help: 'print what would run and what it would cost' },
     download: { type: 'boolean', help: 'fetch the dataset first where it is missing' },
     force: { type: 'boolean', help: 'start what cannot fit into memory' },
@@ -101,11 +106,19 @@ async function preview({ json }: Line, order: Order): Promise<number> {
     const found = await session.call('matrices.preview', order);
     if (json) printJson(found);
     else {
-      const all = await session.call('matrices.list', {});
+      const [all, { budget, outlook }] = await Promise.all([
+        session.call('matrices.list', {}),
+        session.call('queue.get', {}),
+      ]);
+      const remarks = [
+        ...matrixBudgetRemarks(found.arms),
+        ...queueBudgetRemarks(budget, outlook.all, found.total),
+      ];
       console.log(
         previewText(
           found,
           all.find(({ id }) => id === found.order.id)!,
+          remarks,
         ),
       );
     }
@@ -113,7 +126,11 @@ async function preview({ json }: Line, order: Order): Promise<number> {
   });
 }
 
-function previewText({ order, arms, runs, total, warnings, refusal }: MatrixPreview, of: Matrix) {
+function previewText(
+  { order, arms, runs, total, warnings, refusal }: MatrixPreview,
+  of: Matrix,
+  remarks: readonly string[],
+) {
   const baseline = (id: string | null) => arms.find((arm) => arm.id === (id ?? ''));
   const rows = arms.map(({ id, title, baseline: versus, forecast }) => {
     const base = baseline(versus)?.forecast.trainMacs;
@@ -141,6 +158,7 @@ function previewText({ order, arms, runs, total, warnings, refusal }: MatrixPrev
       .join(', ')}${turn.length > 4 ? ', ...' : ''}).`,
     `${count(total.steps)} steps, ${count(total.trainMacs)} MACs, ${gigabytes(total.memoryBytes)} of memory at most (modelled).`,
     `Time: ${timeRange(total.seconds)}; energy: ${range(total.wh, 'Wh')}; emissions: ${range(total.gCO2e, 'gCO2e')}. ${total.how}`,
+    ...remarks,
     ...warnings.map(
       ({ message, arms: some }) =>
         `Note: ${message}${some.length > 0 ? ` (${some.join('; ')})` : ''}`,
@@ -191,9 +209,8 @@ async function run(line: Line, order: Order): Promise<number> {
       if (line.json) printJson({ group, runs, results: table, files });
       else for (const file of files) console.log(file);
       if (runs.every(({ status }) => status === 'done')) return exitCode.ok;
-      return followed.some(({ interrupted }) => interrupted)
-        ? exitCode.interrupted
-        : exitCode.failed;
+      if (followed.some(({ interrupted }) => interrupted)) return exitCode.interrupted;
+      return runs.some(endedByBudget) ? exitCode.overBudget : exitCode.failed;
     },
     true,
   );
@@ -236,9 +253,20 @@ async function orderOf(line: Line, id: string | undefined): Promise<Order> {
     epochs: number('epochs'),
     arms: list('arms'),
     warmUp: line.flag('no-warm-up') ? false : undefined,
-    common: common === undefined ? undefined : await partOfConfig(common),
+    common: withBudget(
+      common === undefined ? undefined : await partOfConfig(common),
+      budgetOf(line),
+    ),
   };
 }
+
+const withBudget = (
+  common: Record<string, unknown> | undefined,
+  limits: ReturnType<typeof budgetOf>,
+): Record<string, unknown> | undefined =>
+  limits
+    ? { ...common, budget: { ...(common?.['budget'] as object | undefined), ...limits } }
+    : common;
 
 async function partOfConfig(path: string): Promise<Record<string, unknown>> {
   const value = await readJson(path);

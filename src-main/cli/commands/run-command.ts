@@ -6,15 +6,29 @@ import { open } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Writable } from 'node:stream';
-import { AppError, type CommandOrder, type RunDetail, type RunSummary } from '../../contract.ts';
-import { printJson, UsageError, type Line } from '../command.ts';
+import {
+  AppError,
+  endedByBudget,
+  type CommandOrder,
+  type RunDetail,
+  type RunSummary,
+} from '../../contract.ts';
+import { budgetOf } from '../budget.ts';
+import { exitCode, printJson, UsageError, type Line } from '../command.ts';
 import { exportTo, makeFolder, save } from '../files.ts';
+
 import { onInterrupt } from '../interrupt.ts';
 import { openSession, type Session } from '../session.ts';
 import { number, table, withUnit, missing, duration } from '../text.ts';
 
 /** As `env`, `nohup` and `timeout` have them, so that they are no command's own by accident. */
-export const codes = { notRun: 125, notExecutable: 126, notFound: 127, signalBase: 128 } as const;
+export const codes = {
+  overBudget: exitCode.overBudget,
+  notRun: 125,
+  notExecutable: 126,
+  notFound: 127,
+  signalBase: 128,
+} as const;
 
 const over: RunSummary['status'][] = ['done', 'stopped', 'failed', 'interrupted'];
 
@@ -90,6 +104,7 @@ function orderOf(line: Line, command: string[]): CommandOrder {
       ...(pue !== undefined && { pue: Number(pue) }),
       ...(baselineSeconds !== undefined && { baselineSeconds }),
     },
+    budget: budgetOf(line) ?? {},
     totals: { steps, epochs },
   };
 }
@@ -196,6 +211,7 @@ async function followOutput(
 /** The command's own; 128 + n where signal n ended it, as shells have it; 130 where it never started. */
 function exitOf({ command, summary }: RunDetail): number {
   const exit = command?.exit;
+  if (endedByBudget(summary)) return codes.overBudget;
   if (exit?.signal) return codes.signalBase + (signals[exit.signal] ?? 0);
   if (exit?.code != null) return exit.code;
   return summary.status === 'stopped' ? 130 : codes.notRun;

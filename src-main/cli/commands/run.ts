@@ -1,5 +1,13 @@
 import { basename } from 'node:path';
-import type { RunSummary } from '../../contract.ts';
+import {
+  budgetLimits,
+  budgetRemarks,
+  endedByBudget,
+  queueBudgetRemarks,
+  type ExperimentConfig,
+  type RunSummary,
+} from '../../contract.ts';
+import { budgetOf, budgetOption } from '../budget.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { readConfig } from '../config-file.ts';
 import { exportTo, makeFolder, save } from '../files.ts';
@@ -16,13 +24,18 @@ export const run: Command = {
   summary: 'Trains what a config file describes, or measures a command of yours.',
   details: `The config is JSON; every key may be left out (hugginggreen options lists them, and the
 presets). "-" reads it from standard input. Ctrl-C stops with a checkpoint; --resume goes on from it.
-Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 130 stopped by Ctrl-C.
+Exit code: 0 done, 1 failed or stopped elsewhere, 2 bad config, 124 stopped by its budget, 130 stopped by
+Ctrl-C.
+
+--budget 0.5kWh,200g,2h ends a run with a checkpoint when it has used that much energy (without PUE),
+emissions (with it) or active time; --resume ID --budget 1kWh goes on from there, earlier parts counted.
+What cannot be read is not taken for 0: without readings an energy budget ends nothing, and that is said.
 
 run -- COMMAND ARGUMENTS measures a program that you have already: idle power first, then the command with
 this terminal's folder and environment, without a shell. Its output goes through unchanged (ours is on
 stderr); it reads standard input only where that is a file or a pipe and no other program does the
 measuring. Ctrl-C is SIGINT for it and all its processes. Exit code: the command's own; 128 + n where
-signal n ended it; 125 where it could not be measured and was not started, 126 not executable, 127 not found.
+signal n ended it; 124 where its budget did; 125 where it could not be measured and was not started, 126 not executable, 127 not found.
 It can tell what it does, one statement a line on standard output:
   ::hg phase train epoch=3                                (prepare, train, evaluate, test, any name)
   ::hg phase end
@@ -39,6 +52,7 @@ and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (
     },
     resume: { type: 'string', value: 'ID', help: 'go on with a stopped run; no config then' },
     download: { type: 'boolean', help: 'fetch the dataset first where it is missing' },
+    budget: budgetOption,
     force: { type: 'boolean', help: 'start what cannot fit into memory' },
     name: { type: 'string', value: 'NAME', help: 'of the run of a command' },
     dataset: { type: 'string', value: 'NAME', help: 'what a command trains on' },
@@ -71,7 +85,9 @@ and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (
       throw new UsageError('Give a config file, or --resume with the number of a run.');
     if (resume !== undefined && !/^[1-9]\d*$/.test(resume))
       throw new UsageError(`"${resume}" is not the number of a run.`);
-    const config = path === undefined ? null : await readConfig(path);
+    const limits = budgetOf(line);
+    const read = path === undefined ? null : await readConfig(path);
+    const config = read && { ...read, budget: { ...read.budget, ...limits } };
     const out = line.text('out');
     // better now than after hours of training
     if (out !== undefined) await makeFolder(out);
@@ -89,10 +105,17 @@ and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (
           });
         }
         const start = async (): Promise<{ ids: number[] }> => {
-          if (config)
+          if (config) {
+            if (!line.json) await remark(session, config);
             return session.call('runs.start', { configs: [config], force: line.flag('force') });
+          }
           const id = Number(resume);
-          await session.call('runs.resume', { id });
+          // what else the run had said of its budget stands
+          const own = limits && (await session.call('runs.get', { id })).config?.budget;
+          await session.call('runs.resume', {
+            id,
+            ...(limits && { budget: { ...own, ...limits } }),
+          });
           return { ids: [id] };
         };
         const [followed] = await follow(session, start, { quiet: line.json });
@@ -103,12 +126,25 @@ and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (
         if (line.json) printJson({ run: summary, files });
         else for (const file of files) console.log(file);
         if (interrupted && summary.status !== 'done') return exitCode.interrupted;
+        if (endedByBudget(summary)) return exitCode.overBudget;
         return summary.status === 'done' ? exitCode.ok : exitCode.failed;
       },
       true,
     );
   },
 };
+
+/** Says where the run, or the queue with it, is expected to go beyond a budget. */
+async function remark(session: Session, config: ExperimentConfig): Promise<void> {
+  const { budget, outlook } = await session.call('queue.get', {});
+  if (!budget && budgetLimits(config.budget).length === 0) return;
+  const { cost } = await session.call('experiments.forecast', { config });
+  const remarks = [
+    ...budgetRemarks(config.budget, cost),
+    ...queueBudgetRemarks(budget, outlook.all, cost),
+  ];
+  for (const words of remarks) console.error(words);
+}
 
 const ofCommands = [
   'name',
@@ -133,7 +169,9 @@ function report(run: RunSummary): void {
   }
   // stopped before it had started: there is nothing to go on with
   if (run.status === 'stopped' && run.startedAt !== null)
-    console.log(`\nTo go on: hugginggreen run --resume ${run.id}`);
+    console.log(
+      `\nTo go on: hugginggreen run --resume ${run.id}${endedByBudget(run) ? ' --budget LIMITS' : ''}`,
+    );
 }
 
 /** All there is of one run, so that it can be kept, merged or read elsewhere. */

@@ -1,6 +1,7 @@
-import { AppError, type Handlers } from '../../contract.ts';
+import type { AppError } from '../../contract.ts';
 import { defaultMetricsPort, metricsAddress } from '../../core/metrics/index.ts';
 import { startServer } from '../../server/main.ts';
+import { restricted } from '../../server/restricted.ts';
 import { ensureBuilt, pageDir } from '../build.ts';
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -56,22 +57,6 @@ function portOf(text: string | undefined): number | undefined {
   return port;
 }
 
-/** For pages: a token that leaks shall not be a shell. */
-const withoutCommands = (handlers: Handlers): Handlers => ({
-  ...handlers,
-  'app.info': async (input) => {
-    const info = await handlers['app.info'](input);
-    return { ...info, can: { ...info.can, commands: false } };
-  },
-  'runs.command': () => {
-    throw new AppError(
-      'UNAVAILABLE',
-      'Commands cannot be started from this page.',
-      'Start it with hugginggreen run -- COMMAND on that computer, or the server with --allow-commands.',
-    );
-  },
-});
-
 /** Serves until a signal comes. */
 export async function serveInterface({
   port,
@@ -95,7 +80,7 @@ export async function serveInterface({
     let { remark } = host;
     const served = metrics === undefined ? null : await host.serveMetrics(metrics);
     const server = await startServer({
-      handlers: allowCommands ? handlers : withoutCommands(handlers),
+      handlers: allowCommands ? handlers : restricted(handlers),
       events,
       download,
       pageDir,

@@ -7,14 +7,18 @@ import { table } from '../text.ts';
 export const settings: Command = {
   name: 'settings',
   usage: '[NAME=VALUE...]',
-  summary: 'Shows the settings, or changes some: region, sampling rate, CPU TDP, memory.',
+  summary: 'Shows the settings, or changes some: region, budget of the queue, webhook, meter.',
   details:
     'Values are JSON where they can be read so, else text; null unsets. Examples:\n' +
     '  hugginggreen settings region=FRA cpuTdpWatts=125\n' +
     '  hugginggreen settings ramMode=constant ramWatts=9.5\n' +
+    '  hugginggreen settings queueBudgetWh=2000 queueBudgetPeriod=month\n' +
+    '  hugginggreen settings webhook=https://example.org/hook --test-webhook\n' +
     '  hugginggreen settings \'cpuCurve={"idle":0.15,"span":0.75,"exponent":1}\'',
-  options: {},
-  run: async ({ positionals, json }) => {
+  options: {
+    'test-webhook': { type: 'boolean', help: 'post a test to the webhook' },
+  },
+  run: async ({ positionals, json, flag }) => {
     const changes = readChanges(positionals);
     return withSession('settings', async (session) => {
       const now = concealed(
@@ -22,7 +26,8 @@ export const settings: Command = {
           ? await session.call('settings.set', changes)
           : await session.call('settings.get', {}),
       );
-      if (json) printJson(now);
+      const test = flag('test-webhook') ? await session.call('webhook.test', {}) : null;
+      if (json) printJson(test ? { ...now, webhookTest: test } : now);
       else
         console.log(
           table(
@@ -33,19 +38,23 @@ export const settings: Command = {
             ]),
           ),
         );
+      if (test && !json)
+        console.log(`\nThe webhook took a test (HTTP ${test.status}, ${test.milliseconds} ms).`);
       return exitCode.ok;
     });
   },
 };
 
-/** A key of somebody's account is not shown, only that there is one. */
-const concealed = (all: Settings): Record<string, unknown> =>
-  Object.fromEntries(
+/** A key of somebody's account is not shown, only that there is one; a webhook's path may be one. */
+const concealed = ({ webhook, ...all }: Settings): Record<string, unknown> => ({
+  ...Object.fromEntries(
     Object.entries(all).map(([name, value]) => [
       name,
       /key$|token$/i.test(name) && value !== null ? '(set)' : (value as unknown),
     ]),
-  );
+  ),
+  webhook: webhook && `${new URL(webhook).origin}/...`,
+});
 
 /** @throws UsageError on what is no setting, and on a value that it cannot have. */
 function readChanges(words: readonly string[]): Partial<Settings> {

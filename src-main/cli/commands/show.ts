@@ -1,6 +1,7 @@
 import { energyMeanings, labelWords, showCommand } from '../../contract.ts';
 import type { Emissions, Energy, ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
+import { interruptionLine } from '../interruption.ts';
 import { withSession } from '../session.ts';
 import { date, duration, missing, number, runsTable, table, withUnit } from '../text.ts';
 
@@ -93,6 +94,7 @@ function describe({
     );
   if (notes.length > 0)
     parts.push(notes.map(({ at, message }) => `${date(at)}  ${message}`).join('\n'));
+  if (summary.status === 'interrupted' && !summary.origin) parts.push(interruptionLine(summary));
   if (summary.error)
     parts.push([summary.error.message, summary.error.hint].filter(Boolean).join('\n'));
   return parts.join('\n\n');

@@ -4,6 +4,7 @@
  * - `manifest.json`: what is in it, with the SHA-256 of every other member
  * - `runs.sqlite`: the slice of the database (store/slice-write.ts); all that an import needs
  * - `report.html`, `runs.csv`, `metrics.csv`, `samples.csv`, `configs/ID.json`: the same for people
+ * - `logs/ID.log`: of runs whose log is small
  * - `checkpoints/ID/...`: only where they were asked for
  */
 import * as v from 'valibot';
@@ -11,6 +12,8 @@ import * as v from 'valibot';
 export const bundleExtension = '.hgb.zip';
 export const manifestName = 'manifest.json';
 export const databaseName = 'runs.sqlite';
+export const logMember = (id: number): string => `logs/${id}.log`;
+export const mostLogBytes = 4 * 2 ** 20;
 /** Raised with every change that an older program would not understand. */
 export const bundleFormat = 1;
 

@@ -1,6 +1,6 @@
 /**
  * A bundle (manifest.ts) into the store. It may come from anybody: every member is looked at before the first
- * is used, and only the database and the checkpoints are ever written to the disk, under names of our own.
+ * is used, and only the database, the logs and the checkpoints are ever written to the disk, under names of our own.
  */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
@@ -13,13 +13,16 @@ import * as v from 'valibot';
 import { fromFd, type Entry, type ZipFile } from 'yauzl';
 import { AppError, type ImportedRows } from '../../contract.ts';
 import { schemaVersion } from '../store/migrations/index.ts';
+import { logName } from '../runs/run-log.ts';
 import { checkpointName } from '../store/slice-write.ts';
 import type { Store } from '../store/store.ts';
 import {
   bundleFormat,
   databaseName,
+  logMember,
   manifestName,
   manifestSchema,
+  mostLogBytes,
   type Manifest,
 } from './manifest.ts';
 
@@ -62,7 +65,7 @@ export async function readBundle(
     const { ids, from, known } = await store.joinSlice(database);
     try {
       for (const [i, id] of ids.entries())
-        await unpackCheckpoints(members, manifest, from[i]!, runDir(id));
+        await unpackFiles(members, manifest, from[i]!, runDir(id));
     } catch (cause) {
       await store.deleteRuns(ids);
       for (const id of ids) await rm(runDir(id), { recursive: true, force: true });
@@ -190,7 +193,8 @@ async function unpack(
     throw refused(`${name} in it is not what its ${manifestName} says`);
 }
 
-async function unpackCheckpoints(
+/** Checkpoints and log of one run, into its folder. */
+async function unpackFiles(
   members: Members,
   manifest: Manifest,
   from: number,
@@ -198,8 +202,9 @@ async function unpackCheckpoints(
 ): Promise<void> {
   const prefix = `checkpoints/${from}/`;
   for (const member of manifest.members) {
-    if (!member.name.startsWith(prefix)) continue;
-    const name = member.name.slice(prefix.length);
+    const isLog = member.name === logMember(from) && member.bytes <= mostLogBytes;
+    if (!isLog && !member.name.startsWith(prefix)) continue;
+    const name = isLog ? logName : member.name.slice(prefix.length);
     await mkdir(dir, { recursive: true });
     const path = join(dir, name);
     await unpack(members, members.entries.get(member.name)!, createWriteStream(path), member);

@@ -35,23 +35,35 @@ export class ZipWriter {
   readonly #members: Member[] = [];
   readonly #when: number;
   readonly #zip64: boolean;
+  readonly #signal: AbortSignal | undefined;
   #at = 0;
 
-  private constructor(file: FileHandle, when: Date, zip64: boolean) {
+  private constructor(
+    file: FileHandle,
+    when: Date,
+    zip64: boolean,
+    signal: AbortSignal | undefined,
+  ) {
     this.#file = file;
     this.#zip64 = zip64;
+    this.#signal = signal;
     this.#when = dosTime(when);
   }
 
   /**
    * @param zip64 takes the fields for what passes 4 GB in any case
+   * @param signal aborted, it makes the member that is being added fail
    * @throws Error where there is a file already
    */
   static async create(
     path: string,
-    { when = new Date(), zip64 = false }: { when?: Date; zip64?: boolean } = {},
+    {
+      when = new Date(),
+      zip64 = false,
+      signal,
+    }: { when?: Date; zip64?: boolean; signal?: AbortSignal } = {},
   ): Promise<ZipWriter> {
-    return new ZipWriter(await open(path, 'wx'), when, zip64);
+    return new ZipWriter(await open(path, 'wx'), when, zip64, signal);
   }
 
   /** @param pack false for what deflate would not make smaller: weights, pictures */
@@ -82,8 +94,9 @@ export class ZipWriter {
     const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of chunks) await this.#write(chunk);
     };
-    if (pack) await pipeline(source, look, createDeflateRaw(), write);
-    else await pipeline(source, look, write);
+    const until = { ...(this.#signal && { signal: this.#signal }) };
+    if (pack) await pipeline(source, look, createDeflateRaw(), write, until);
+    else await pipeline(source, look, write, until);
     member.sha256 = hash.digest('hex');
     member.packed = this.#at - start;
     if (!large && Math.max(member.packed, member.bytes) >= limit)
@@ -95,9 +108,9 @@ export class ZipWriter {
     return { name, bytes: member.bytes, sha256: member.sha256 };
   }
 
-  /** Of a text that is in memory anyway. */
-  async addText(name: string, text: string): Promise<Written> {
-    const bytes = Buffer.from(text);
+  /** Of a text, or a picture, that is in memory anyway. */
+  async addText(name: string, text: string | Buffer): Promise<Written> {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     const packed = deflateRawSync(bytes);
     const member: Member = {
       name,

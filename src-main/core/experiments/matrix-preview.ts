@@ -11,14 +11,19 @@ import { forecast } from './forecast.ts';
 import type { Expansion } from './matrix.ts';
 import { total } from './run-cost.ts';
 
-interface Judges {
+export interface Judges {
   warnings: (config: ExperimentConfig, cost: Forecast) => string[];
   refusal: (config: ExperimentConfig, cost: Forecast) => Refusal | null;
   /** What one run of it takes here. */
   cost: (config: ExperimentConfig, cost: Forecast) => RunCost;
 }
 
-export function previewOf({ order, arms, runs }: Expansion, judges: Judges): MatrixPreview {
+/** @param noun what an arm is called */
+export function previewOf<Order>(
+  { order, arms, runs }: Expansion<Order>,
+  judges: Judges,
+  noun: 'arm' | 'trial' = 'arm',
+): Omit<MatrixPreview, 'order'> & { order: Order } {
   const priced = arms.map((arm) => {
     const own = forecast(arm.config);
     return { ...arm, forecast: own, cost: judges.cost(arm.config, own) };
@@ -52,7 +57,10 @@ export function previewOf({ order, arms, runs }: Expansion, judges: Judges): Mat
       seconds: total([active, { low: baselines, value: baselines, high: baselines }]),
       wh: sumOf(({ wh }) => wh),
       gCO2e: sumOf(({ gCO2e }) => gCO2e),
-      how: howKnown(priced.map(({ cost }) => cost)),
+      how: howKnown(
+        priced.map(({ cost }) => cost),
+        noun,
+      ),
     },
     warnings: [...warnings].map(([message, titles]) => ({
       message,
@@ -60,13 +68,13 @@ export function previewOf({ order, arms, runs }: Expansion, judges: Judges): Mat
     })),
     refusal: refusal && {
       ...refusal,
-      message: refusal.message.replace(/^This run/, `The arm “${greedy.title}”`),
+      message: refusal.message.replace(/^This run/, `The ${noun} “${greedy.title}”`),
     },
   };
 }
 
 /** In the words of the arms together. */
-function howKnown(costs: readonly RunCost[]): string {
+function howKnown(costs: readonly RunCost[], noun: string): string {
   const count = (basis: RunCost['basis']): number =>
     costs.filter((cost) => cost.basis === basis).length;
   const parts = (
@@ -80,7 +88,7 @@ function howKnown(costs: readonly RunCost[]): string {
     .map(([basis, words]) => [count(basis), words] as const)
     .filter(([arms]) => arms > 0);
   const said = parts.map(([arms, words]) =>
-    parts.length === 1 ? words : `${arms} ${arms === 1 ? 'arm' : 'arms'} ${words}`,
+    parts.length === 1 ? words : `${arms} ${arms === 1 ? noun : `${noun}s`} ${words}`,
   );
   const text = said.join('; ');
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

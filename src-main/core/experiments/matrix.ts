@@ -50,7 +50,7 @@ interface MatrixFile {
 }
 
 /** JSON in the shape of a config, most of it left out. */
-type PartOfConfig = Record<string, unknown>;
+export type PartOfConfig = Record<string, unknown>;
 
 const files: Record<string, MatrixFile> = {
   rq1,
@@ -68,15 +68,14 @@ interface Arm extends MatrixArm {
   changes: PartOfConfig[];
 }
 
-/** A matrix as an order makes it: complete configs, and the runs in the order in which they train. */
-export interface Expansion {
-  matrix: Matrix;
-  order: MatrixPreview['order'];
+/** What an order comes down to: complete configs, and the runs in the order in which they train. */
+export interface Expansion<Order = MatrixPreview['order']> {
+  order: Order;
   arms: (MatrixArm & { config: ExperimentConfig })[];
   runs: (MatrixRun & { config: ExperimentConfig })[];
 }
 
-const mostRuns = 2000;
+export const mostRuns = 2000;
 const firstSeed = 42;
 
 /** All matrices, the recommended ones first. */
@@ -123,7 +122,7 @@ function armsOf(id: string): Arm[] {
  * What an order runs.
  * @throws AppError NOT_FOUND for a matrix that is not there, BAD_INPUT for what cannot be run.
  */
-export function expandMatrix(request: MatrixOrder): Expansion {
+export function expandMatrix(request: MatrixOrder): Expansion & { matrix: Matrix } {
   const id = Object.keys(files).find((known) => known === request.id.toLowerCase());
   if (id === undefined)
     throw new AppError(
@@ -156,7 +155,7 @@ export function expandMatrix(request: MatrixOrder): Expansion {
     matrix,
     order,
     arms: arms.map(({ id, title, baseline, config }) => ({ id, title, baseline, config })),
-    runs: inTurn(order, matrix, arms),
+    runs: inTurn(order, matrix.short, arms),
   };
 }
 
@@ -190,10 +189,13 @@ function chooseArms(arms: Arm[], wanted: string[] | undefined): Arm[] {
   return arms.filter(({ id }) => wanted.includes(id));
 }
 
-/** Warm-up, then the arms in turn: there in odd repeats, back in even ones. */
-function inTurn(
-  { seeds, warmUp }: Expansion['order'],
-  { short }: Matrix,
+/**
+ * Warm-up, then the arms in turn: there in odd repeats, back in even ones.
+ * @param short what names of runs begin with
+ */
+export function inTurn(
+  { seeds, warmUp }: { seeds: readonly number[]; warmUp: boolean },
+  short: string,
   arms: Expansion['arms'],
 ): Expansion['runs'] {
   const run = (arm: Expansion['arms'][number], index: number, ahead: boolean) => {
@@ -256,7 +258,8 @@ function sizeOn(
     : { image: side, patch: side / 8, ...own };
 }
 
-function complete(input: PartOfConfig, where: string): ExperimentConfig {
+/** @throws AppError BAD_INPUT that begins with `where`, with its issues */
+export function complete(input: PartOfConfig, where: string): ExperimentConfig {
   const parsed = parseExperimentConfig(input);
   if (parsed.ok) return parsed.config;
   const what = parsed.issues
@@ -266,7 +269,7 @@ function complete(input: PartOfConfig, where: string): ExperimentConfig {
 }
 
 /** Key by key, the second winning; a section of another kind replaces the first one whole. */
-function merge(base: PartOfConfig, changes: PartOfConfig): PartOfConfig {
+export function merge(base: PartOfConfig, changes: PartOfConfig): PartOfConfig {
   const merged = { ...base };
   for (const [key, change] of Object.entries(changes)) {
     const old = merged[key];

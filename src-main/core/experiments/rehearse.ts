@@ -21,13 +21,11 @@ import { forecast } from './forecast.ts';
 import { measuredCost, shapeOf, type MeasuredCost, type Place } from './run-cost.ts';
 
 export interface Rehearsals {
-  /** By shape. */
-  known(): Promise<Record<string, MeasuredCost>>;
   /**
    * Trains the config for some seconds and keeps what that tells.
    * @throws AppError CONFLICT while anything runs or is rehearsed; whatever would end the run otherwise
    */
-  measure(config: ExperimentConfig, place: Place): Promise<MeasuredCost>;
+  measure(config: ExperimentConfig, place: Place, signal: AbortSignal): Promise<MeasuredCost>;
   /** Breaks off what is under way. */
   close(): Promise<void>;
 }
@@ -55,18 +53,25 @@ const most = 100;
 /** Drawing or decoding a large dataset takes minutes; a driver that hangs must not hold the queue for ever. */
 const patienceMs = 1_800_000;
 
+/** What is kept of rehearsals, by the shape of their config. */
+export const rehearsedHere = async (
+  store: Pick<Store, 'recall'>,
+): Promise<Record<string, MeasuredCost>> =>
+  ((await store.recall([setting]))[setting] ?? {}) as Record<string, MeasuredCost>;
+
 export function createRehearsals(options: RehearsalOptions): Rehearsals {
   const { store, metering, queue } = options;
   let worker: Worker<ToTrainer> | null = null;
   let closed = false;
 
-  const known = async (): Promise<Record<string, MeasuredCost>> =>
-    ((await store.recall([setting]))[setting] ?? {}) as Record<string, MeasuredCost>;
+  const known = (): ReturnType<typeof rehearsedHere> => rehearsedHere(store);
 
   const rehearsal = async (
     config: ExperimentConfig,
     env: Record<string, string>,
+    signal: AbortSignal,
   ): Promise<Rehearsal> => {
+    signal.throwIfAborted();
     let heard: Rehearsal | null = null;
     let failure: TrainerError | null = null;
     worker = options.spawn<ToTrainer, FromTrainer>(
@@ -86,27 +91,30 @@ export function createRehearsals(options: RehearsalOptions): Rehearsals {
       dataDir: options.dataDir,
       length: options.length ?? usual,
     });
-    const timer = setTimeout(() => own.kill(), patienceMs);
-    const { code, signal } = await own.exited;
+    const kill = (): void => own.kill();
+    signal.addEventListener('abort', kill);
+    const timer = setTimeout(kill, patienceMs);
+    const exit = await own.exited;
     clearTimeout(timer);
+    signal.removeEventListener('abort', kill);
     worker = null;
     if (heard) return heard;
-    if (closed) throw new AppError('CANCELLED', 'The measurement was broken off.');
+    if (closed || signal.aborted)
+      throw new AppError('CANCELLED', 'The measurement was broken off.');
     const problem = failure as TrainerError | null;
     throw new AppError(
       problem && passedOn.has(problem.code) ? (problem.code as ErrorCode) : 'ENGINE',
       problem?.message ??
-        `The measurement ended with ${signal ?? `exit code ${code}`}: ${own.lastLines().at(-1) ?? 'it said nothing'}`,
+        `The measurement ended with ${exit.signal ?? `exit code ${exit.code}`}: ${own.lastLines().at(-1) ?? 'it said nothing'}`,
       problem?.hint ??
-        (signal === 'SIGKILL'
+        (exit.signal === 'SIGKILL'
           ? 'The system may have run out of memory: try a smaller batch.'
           : null),
     );
   };
 
   return {
-    known,
-    measure: async (config, place) => {
+    measure: async (config, place, signal) => {
       const release = queue.hold();
       if (!release || worker) {
         release?.();
@@ -130,6 +138,7 @@ export function createRehearsals(options: RehearsalOptions): Rehearsals {
             ? config
             : { ...config, compute: { ...config.compute, engine: place.engine } },
           cards.env,
+          signal,
         );
         // the last samples are on their way
         await metering.mark();

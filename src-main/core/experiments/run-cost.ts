@@ -86,7 +86,9 @@ export function shapeOf(config: ExperimentConfig, place: Place): string {
     name: '',
     train: { ...config.train, seed: 0, epochs: 0 },
     compute: { engine: place.engine, gpu, threads },
+    watch: undefined,
     energy: null,
+    budget: undefined,
     cpu: place.cpu,
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 16);

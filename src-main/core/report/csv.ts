@@ -129,6 +129,7 @@ export const ownColumns = [
   'hg_hourly_intensity',
   'hg_embodied_g',
   'hg_copy_of',
+  'hg_dropped',
 ] as const;
 
 /** Columns of an imported run that follow from its energy, and are never copied from its file. */
@@ -245,6 +246,7 @@ function runRow(run: RunDetail): Row {
     hg_arm: summary.matrix?.arm,
     hg_repeat: summary.matrix?.repeat,
     hg_warm_up: yesNo(summary.matrix && Number(summary.matrix.warmUp)),
+    hg_dropped: yesNo(summary.matrix && Number(summary.matrix.rung?.dropped ?? false)),
     hg_top5_accuracy: scored?.result.top5,
     hg_mean_iou: detection?.meanIou,
     hg_loc_acc50: detection?.locAcc50,

@@ -15,7 +15,7 @@ export interface ReportBundle {
   css: string;
 }
 
-/** As CSS names them. */
+/** As CSS names them. The margins are those of the sheets that the page draws. */
 const paperSizes = { a4: 'A4', letter: 'letter' } as const;
 
 export function reportHtml(data: ReportData, bundle: ReportBundle): string {
@@ -38,8 +38,8 @@ export function reportHtml(data: ReportData, bundle: ReportBundle): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="HuggingGreen ${escaped(data.appVersion)}">
 <title>${escaped(data.title)} - energy report</title>
-<style>@page { size: ${paperSizes[data.paper]} }
-${styleText(bundle.css)}</style>
+<style id="report-page">@page { size: ${paperSizes[data.paper]}; margin: 0 }</style>
+<style>${styleText(bundle.css)}</style>
 </head>
 <body>
 <div id="report"></div>
@@ -81,6 +81,9 @@ const entities: Record<string, string> = {
 };
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (sign) => entities[sign]!);
 
+const notesOf = (notes: string): string[] =>
+  notes.split(/\n\s*\n/).filter((text) => text.trim() !== '');
+
 function plainReport(data: ReportData): string {
   const columns: [string, (run: RunSummary) => string][] = [
     ['Run', ({ name }) => name],
@@ -104,7 +107,8 @@ function plainReport(data: ReportData): string {
   );
   const paragraphs = (texts: readonly string[], tag: string) =>
     texts.map((text) => `<${tag}>${escaped(text)}</${tag}>`).join('\n');
-  return `<h1>${escaped(data.title)}</h1>
+  return `<div class="plain">
+<h1>${escaped(data.title)}</h1>
 <p>${escaped(new Date(data.generatedAt).toISOString())}, HuggingGreen ${escaped(data.appVersion)}. Charts need scripts to be allowed.</p>
 <table>
 <thead><tr>${columns.map(([label]) => `<th scope="col">${label}</th>`).join('')}</tr></thead>
@@ -112,10 +116,12 @@ function plainReport(data: ReportData): string {
 ${rows.join('\n')}
 </tbody>
 </table>
+${paragraphs(notesOf(data.notes), 'p')}
 <h2>Methods</h2>
 ${paragraphs(data.methods, 'p')}
 <h2>Limits</h2>
 <ul>
 ${paragraphs(data.limits, 'li')}
-</ul>`;
+</ul>
+</div>`;
 }

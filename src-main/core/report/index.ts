@@ -76,8 +76,12 @@ async function requirePredictions(store: Store, ids: readonly number[]): Promise
 }
 
 /** Writes the pieces to a file, as fast as it takes them. */
-export const writePieces = (path: string, { pieces }: TextFile): Promise<void> =>
-  pipeline(Readable.from(pieces), createWriteStream(path));
+export const writePieces = (
+  path: string,
+  { pieces }: TextFile,
+  signal?: AbortSignal,
+): Promise<void> =>
+  pipeline(Readable.from(pieces), createWriteStream(path), { ...(signal && { signal }) });
 
 function csv(store: Store, runs: RunDetail[], format: CsvFormat): InTurn<string> {
   switch (format) {

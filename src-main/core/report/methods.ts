@@ -15,7 +15,10 @@ import { energyMeanings, labelWords } from '../../energy-labels.ts';
 import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
 import { showCommand } from '../../command-line.ts';
 import { describeCommand } from '../store/describe.ts';
+import { fewestRuns } from '../statistics/outcome.ts';
+import { testNames } from '../statistics/sentences.ts';
 import { repeatKey } from '../store/groups.ts';
+import { merged, named, spread } from './over-runs.ts';
 import { count, distinct, list, quantity, significant } from './words.ts';
 
 export interface MeasuredRun {
@@ -39,6 +42,7 @@ export function methodsOf(runs: readonly MeasuredRun[], comparison: Comparison |
     attribution(own),
     emissions(details),
     scores(details),
+    statistics(comparison),
     imports(details),
   ].filter((paragraph) => paragraph !== '');
 }
@@ -51,8 +55,15 @@ function training(runs: readonly RunDetail[], comparison: Comparison | null): st
     configs.every((config) => of(config) === of(first));
   const { model, train } = first;
   const what = distinct(runs.map(({ summary }) => `${summary.model} on ${summary.dataset}`));
+  const { dataset } = first;
+  const images =
+    dataset.kind === 'greensynth' && same(({ dataset }) => JSON.stringify(dataset))
+      ? `Its images are synthetic, drawn from seed ${dataset.seed}: ${count(dataset.train, 'image')} for training, ` +
+        `${count(dataset.validation, 'image')} for validation, ${count(dataset.test, 'image')} for the test.`
+      : '';
   const sentences = [
     `${count(runs.length, 'run')} of training: ${list(what)}.`,
+    images,
     same(({ model }) => JSON.stringify(model)) ? architecture(model) : '',
     same(({ train }) => JSON.stringify({ ...train, seed: 0 }))
       ? `Trained for ${count(train.epochs, 'epoch')} in batches of ${train.batch} with ` +
@@ -167,11 +178,11 @@ function machines(runs: readonly RunDetail[]): string {
       ].join(', ');
     }),
   );
-  const engines = distinct(
+  const engines = merged(
     runs.flatMap(({ circumstances: { engine, engineWhy } }) =>
-      engine ? `${engine}${engineWhy ? ` (${engineWhy})` : ''}` : [],
+      engine ? { text: `${engine}${engineWhy ? ` (${engineWhy})` : ''}`, of: engine } : [],
     ),
-  );
+  ).map(({ text }) => text);
   const versions = distinct(
     runs.map(
       ({ circumstances: { appVersion, node } }) => `HuggingGreen ${appVersion} on Node ${node}`,
@@ -213,7 +224,8 @@ function measurement(runs: readonly MeasuredRun[]): string {
   const gaps = runs.reduce((sum, { detail }) => sum + detail.circumstances.gaps, 0);
   return (
     `Power was read in a process of its own${rates.length > 0 ? ` at ${list(rates)}` : ''}: ` +
-    `${sensors.join('; ')}. ${count(samples, 'sample')} per component, ${count(gaps, 'gap')}. ` +
+    `${sensors.join('; ')}. ${count(samples, 'sample')} per component${runs.length > 1 ? ' over all runs' : ''}, ` +
+    `${gaps === 0 ? 'without a gap' : count(gaps, 'gap')}. ` +
     'The energy of a run or phase is the difference of cumulative joules between its ends, ' +
     'interpolated between the readings around each; pauses are not counted. Bands of components ' +
     'are taken as independent and added as the root of the sum of squares.'
@@ -248,36 +260,58 @@ function baseline(runs: readonly RunDetail[]): string {
   const measured = runs.flatMap(({ phases, energy, summary }) => {
     const phase = phases.find(({ name }) => name === 'baseline');
     const idle = (energy?.components ?? []).flatMap(({ name, idleWatts }) =>
-      idleWatts === null ? [] : `${name} ${quantity(idleWatts, 'W')}`,
+      idleWatts === null ? [] : { name, watts: idleWatts },
     );
     if (!phase || phase.to === null || idle.length === 0) return [];
-    return `${summary.name}: ${significant(phase.to - phase.from, 3)} s, ${list(idle)}`;
+    return { run: summary.name, seconds: phase.to - phase.from, idle };
   });
   if (measured.length === 0)
     return 'No idle baseline was measured: all energies are gross, the idle power of the machine included.';
-  return (
-    `Before the run the idle power was measured (${measured.join('; ')}). Energy above idle is the ` +
-    'gross energy minus idle power times the time with readings.'
+  const idle = [
+    ...Map.groupBy(
+      measured.flatMap(({ idle }) => idle),
+      ({ name }) => name,
+    ),
+  ].map(
+    ([name, all]) => `${name} ${spread(all.map(({ watts }) => watts), 'W')}`, // prettier-ignore
   );
+  const without = runs.filter(({ summary }) => !measured.some(({ run }) => run === summary.name));
+  return [
+    `Before ${measured.length > 1 ? 'each run' : runs.length > 1 ? measured[0]!.run : 'the run'} the idle power was ` +
+      `measured for ${spread(measured.map(({ seconds }) => Number(seconds.toPrecision(2))), 's')}: ${list(idle)}.`, // prettier-ignore
+    without.length > 0
+      ? `Not before ${named(distinct(without.map(({ summary }) => summary.name)), runs.length)}.`
+      : '',
+    'Energy above idle is the gross energy minus idle power times the time with readings.',
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 /** Gross is the figure; how it divides by label, and what of it fell to whose processes. */
 function attribution(runs: readonly RunDetail[]): string {
-  const labels = runs.flatMap(({ summary, energy }) => {
-    const words = energy ? labelWords(energy.components) : '';
-    return words ? [`${summary.name}: ${words}`] : [];
-  });
-  const parts = runs.flatMap(({ summary, energy }) =>
-    energy?.processWh == null
-      ? []
-      : `${summary.name}: ${quantity(energy.processWh, 'Wh')} by the run, ` +
-        `${quantity(energy.programWh, 'Wh')} by the program`,
+  const labels = merged(
+    runs.flatMap(({ summary, energy }) => {
+      const words = energy ? labelWords(energy.components) : '';
+      return words ? { text: words, of: summary.name } : [];
+    }),
+  ).map(
+    ({ text, of }) => `${text}${of.length < runs.length ? ` (${named(of, runs.length)})` : ''}`,
+  );
+  const shared = runs.flatMap(({ energy }) =>
+    energy?.processWh != null && energy.programWh !== null
+      ? { process: energy.processWh, program: energy.programWh }
+      : [],
   );
   return [
     labels.length > 0 ? `Of the gross energy: ${labels.join('; ')}.` : '',
-    parts.length > 0
-      ? `By share of use: ${parts.join('; ')}. By the run: ${lowered(energyMeanings.process)} ` +
-        `By the program: ${lowered(energyMeanings.program)}`
+    shared.length > 0
+      ? `By share of use, ${spread(shared.map(({ process }) => process), 'Wh')} fell to the run and ` + // prettier-ignore
+        `${spread(
+          shared.map(({ program }) => program),
+          'Wh',
+        )} to the program${shared.length > 1 ? ', each run’s own in its table' : ''}. ` + // prettier-ignore
+        `By the run: ${lowered(energyMeanings.process)} By the program: ${lowered(energyMeanings.program)}`
       : '',
   ]
     .filter(Boolean)
@@ -346,6 +380,35 @@ function scores(runs: readonly RunDetail[]): string {
     .filter(Boolean)
     .join(' ');
 }
+
+/** How repeats are summed up and compared; empty without repeats. */
+function statistics(comparison: Comparison | null): string {
+  const repeats = comparison?.repeats;
+  if (!repeats?.groups.some(({ ids }) => ids.length > 1)) return '';
+  const { groups, comparisons } = repeats;
+  const tests = distinct(comparisons.flatMap(({ test }) => (test ? testNames[test] : [])));
+  const tested = comparisons.filter(({ test }) => test !== null);
+  const times = [...Map.groupBy(groups, ({ ids }) => ids.length)].map(
+    ([n, some]) => `${groups.length === some.length ? 'each' : some.length} ${n === 1 ? 'once' : `${n} times`}`, // prettier-ignore
+  );
+  return [
+    `Runs that differ in nothing but seed and name are repeats of one configuration: ${count(groups.length, 'configuration')}, ${list(times)}.`,
+    'Means have 95 % t intervals, medians 95 % percentile bootstrap intervals of 10,000 resamples; normality is tested by Shapiro-Wilk at 0.05.',
+    tested.length > 0
+      ? `Differences to ${groups[0]!.name} were tested ${tested.every(({ paired }) => paired) ? 'in pairs of one seed ' : ''}by ${list(tests)}, two-sided` +
+        `${tested.length > 1 ? `, with Holm’s correction over ${tested.length} tests` : ''}; the effect size is Hedges’ g.`
+      : '',
+    groups.some(({ ids }) => ids.length < fewestRuns)
+      ? `With fewer than ${fewestRuns} runs there is no interval and no test.`
+      : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+/** A sentence begins large, but names stay as they are. */
+const begin = (who: string): string =>
+  who.replace(/^(all|both)(?= (\d+ )?runs$)/, (word) => word[0]!.toUpperCase() + word.slice(1));
 
 function imports(runs: readonly RunDetail[]): string {
   const imported = runs.filter(({ summary }) => summary.status === 'imported');
@@ -420,39 +483,49 @@ function provenanceLimits(runs: readonly MeasuredRun[]): string[] {
 }
 
 const coverageLimits = (runs: readonly RunDetail[]): string[] =>
-  runs.flatMap(({ summary: { name }, energy }) => {
+  together(runs, ({ energy }) => {
     if (!energy) return [];
     const { coverage } = energy;
     if (coverage === null)
-      return `${name}: its file does not say how power was read, nor for how much of the time.`;
+      return ['its file does not say how power was read, nor for how much of the time.'];
     return coverage < 0.99
-      ? `${name}: at least one sensor was read for only ${significant(coverage * 100, 3)} % of the time; the energy of the rest is missing, not estimated.`
+      ? [
+          `at least one sensor was read for only ${significant(coverage * 100, 3)} % of the time; the energy of the rest is missing, not estimated.`,
+        ]
       : [];
   });
 
-function circumstanceLimits(runs: readonly RunDetail[]): string[] {
-  return runs.flatMap(
-    ({ summary: { name, status }, circumstances: { load, machine }, evaluations, notes }) => {
-      const warnings = notes.flatMap(({ level, message }) => (level === 'warning' ? message : []));
-      const limits = distinct(warnings).map((message) => `${name}: ${message}`);
+const circumstanceLimits = (runs: readonly RunDetail[]): string[] =>
+  together(
+    runs,
+    ({ summary: { status }, circumstances: { load, machine }, evaluations, notes }) => {
+      const limits = notes.flatMap(({ level, message }) => (level === 'warning' ? message : []));
       if (load?.foreignShare)
         limits.push(
-          `${name}: another process used the GPU in ${significant(load.foreignShare * 100, 2)} % of the samples; its energy is included.`,
+          `another process used the GPU in ${significant(load.foreignShare * 100, 2)} % of the samples; its energy is included.`,
         );
       if (load?.throttledShare)
         limits.push(
-          `${name}: the GPU held its clock down in ${significant(load.throttledShare * 100, 2)} % of the samples.`,
+          `the GPU held its clock down in ${significant(load.throttledShare * 100, 2)} % of the samples.`,
         );
       if (machine?.virtual)
-        limits.push(`${name}: ran in a virtual machine, which may share the measured hardware.`);
+        limits.push('ran in a virtual machine, which may share the measured hardware.');
       if (status !== 'done' && status !== 'imported')
         limits.push(
-          `${name}: did not run to its end (${status})${evaluations.length > 0 ? '; its scores are those of its last evaluation' : ''}.`,
+          `did not run to its end (${status})${evaluations.length > 0 ? '; its scores are those of its last evaluation' : ''}.`,
         );
-      return limits;
+      return distinct(limits);
     },
   );
-}
+
+/** What is to be said of runs one by one, once for all of which the same is said. */
+const together = (
+  runs: readonly RunDetail[],
+  of: (run: RunDetail) => readonly string[],
+): string[] =>
+  merged(runs.flatMap((run) => of(run).map((text) => ({ text, of: run.summary.name })))).map(
+    ({ text, of }) => `${begin(named(distinct(of), runs.length))}: ${text}`,
+  );
 
 function resultLimits(runs: readonly RunDetail[]): string[] {
   const limits: string[] = [];
@@ -468,7 +541,7 @@ function resultLimits(runs: readonly RunDetail[]): string[] {
   const validated = runs.filter(({ summary }) => summary.f1Split === 'validation');
   if (validated.length > 0)
     limits.push(
-      `The scores of ${list(distinct(validated.map(({ summary }) => summary.name)))} are of the validation split; no test split was evaluated.`,
+      `The scores of ${named(distinct(validated.map(({ summary }) => summary.name)), runs.length)} are of the validation split; no test split was evaluated.`,
     );
   return limits;
 }

@@ -19,6 +19,8 @@ const curves = [
   'validation.microF1',
   'test.macroF1',
 ];
+/** What is drawn of runs over each other. */
+const compared = ['loss', 'validation.macroF1'];
 /** Pixels of a chart on paper; about two points per pixel are embedded. */
 const width = 400;
 
@@ -34,16 +36,18 @@ export async function reportData(
   const runs: ReportData['runs'] = [];
   for (const detail of kept) {
     const { id } = detail.summary;
-    const [series, power] = await Promise.all([
+    const [series, byEpoch, power] = await Promise.all([
       store.series(id, curves, 'time', width),
+      kept.length > 1 ? store.series(id, compared, 'epoch', width) : [],
       store.power(id, width),
     ]);
-    runs.push({ detail, series, power });
+    runs.push({ detail, series, byEpoch, power });
   }
   const comparison =
     runs.length > 1 ? await store.compare(kept.map(({ summary }) => summary.id)) : null;
   return {
     title: look.title ?? titleOf(runs.map(({ detail }) => detail)),
+    notes: look.notes ?? '',
     paper: look.paper ?? 'a4',
     sections: look.sections ?? [...reportSections],
     generatedAt: Date.now(),

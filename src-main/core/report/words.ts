@@ -19,11 +19,13 @@ export function significant(value: number, digits: number): string {
     : rounded.toExponential();
 }
 
-/** `a`, `a and b`, `a, b and c`. */
+/** `a`, `a and b`, `a, b and c`; `a, x; b, x; c` where parts have commas of their own. */
 export const list = (parts: readonly string[]): string =>
   parts.length < 2
     ? (parts[0] ?? '')
-    : `${parts.slice(0, -1).join(', ')} and ${parts[parts.length - 1]}`;
+    : parts.length > 2 && parts.some((part) => part.includes(','))
+      ? parts.join('; ')
+      : `${parts.slice(0, -1).join(', ')} and ${parts[parts.length - 1]}`;
 
 /** `1 run`, `2 runs`. */
 export const count = (n: number, one: string, many = `${one}s`): string =>

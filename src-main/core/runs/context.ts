@@ -1,5 +1,5 @@
 /** What the parts of a run's life need of the host. */
-import type { ExperimentConfig, Events, Pricing } from '../../contract.ts';
+import type { ExperimentConfig, Events, Pricing, RunDetail } from '../../contract.ts';
 import type { WallCalibration } from '../energy/account.ts';
 import type { IntensityChoice, IntensityService } from '../energy/intensity/index.ts';
 import type { EventBus } from '../events.ts';
@@ -7,6 +7,8 @@ import type { Metering } from '../metering.ts';
 import type { Spawn } from '../spawn.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandDesk } from './command/command-driver.ts';
+import type { Foreknown } from './outlook.ts';
+import type { RunLogs } from './run-log.ts';
 import type { SampleHub } from './samples.ts';
 
 export interface RunContext {
@@ -21,6 +23,7 @@ export interface RunContext {
   dataDir: string;
   /** Folder of one run's checkpoints; need not exist. */
   runDir(id: number): string;
+  logs: Pick<RunLogs, 'open' | 'add'>;
   /** What belongs to commands of the person's own. */
   commands: CommandDesk;
   /** Samples per second of the meter, now. */
@@ -34,6 +37,8 @@ export interface RunContext {
   intensity: Pick<IntensityService, 'hours' | 'nothingYet'>;
   /** The calibration of the whole machine that holds now; null without one. */
   wall(): WallCalibration | null;
+  /** What is known of a training before it begins. */
+  foreknown(detail: Pick<RunDetail, 'config' | 'cost'>): Promise<Foreknown>;
   /** Resolves when the program does nothing else that takes power. */
   quiet(): Promise<void>;
   notice(notice: Events['notice']): void;

@@ -6,6 +6,7 @@ import type { RunSummary } from '../../contract.ts';
 import type { RunEnd } from '../store/store.ts';
 import type { RunContext } from './context.ts';
 import type { Recorder } from './recorder.ts';
+import type { RunLog } from './run-log.ts';
 
 export type Ending = Pick<RunEnd, 'status' | 'error' | 'step' | 'imagesSeen'>;
 export type Problem = NonNullable<RunSummary['error']>;
@@ -15,6 +16,7 @@ export interface Course {
   readonly id: number;
   readonly context: RunContext;
   readonly recorder: Recorder;
+  readonly log: Pick<RunLog, 'write' | 'ready'>;
   /** A stop was asked for. */
   readonly stopped: AbortSignal;
   note(level: 'info' | 'warning', message: string, at?: number): void;
@@ -22,6 +24,8 @@ export interface Course {
   announce(): Promise<void>;
   /** In between, what changes every second is told without asking the store to sum up anew. */
   announceProgress(now: Partial<RunSummary>): void;
+  /** What the run has used until now, in Wh without PUE; null: nothing is read. */
+  energy(): Promise<number | null>;
   /** A process of the run has started: from here on its share of the energy can be told apart. */
   started(pid: number): void;
 }

@@ -8,10 +8,14 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
 import {
   AppError,
+  budgetSchema,
   wireError,
+  type Events,
   type ExperimentConfig,
+  type Pricing,
   type RunDetail,
   type RunSummary,
 } from '../../contract.ts';
@@ -20,14 +24,19 @@ import { utcOf } from '../clock.ts';
 import { besideRegion, socketWh } from '../energy/account.ts';
 import { cardsOf, countsIn, runCards, type Card, type RunCards } from '../energy/cards.ts';
 import type { RunEnd } from '../store/store.ts';
+import { BudgetWatch } from './budget-watch.ts';
 import { commandDriver } from './command/command-driver.ts';
 import type { Environment } from './command/process-group.ts';
 import type { RunContext } from './context.ts';
+import { keepCurves } from './curve-keeper.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
 import { hourlyPrice, type HourlyPrice } from './hourly-price.ts';
 import { rememberedIdle } from './idle.ts';
 import { LiveEnergy } from './live-energy.ts';
+import { endWords, loggedEvents } from './log-words.ts';
+import { RunOutlook } from './outlook.ts';
 import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
+import { ReadingWatch } from './reading-watch.ts';
 import { recordRun } from './recorder.ts';
 import { resumePoint } from './resume.ts';
 import { trainerDriver } from './trainer-driver.ts';
@@ -41,8 +50,24 @@ export interface ActiveRun {
    * it was a double click or a Ctrl-C that arrived twice, which must not cost the checkpoint.
    */
   stopByHand(): void;
+  /** What it took since it was started or resumed; null before that. */
+  used(): UsedHere | null;
+  /** What it took in all. */
+  soFar(): { wh: number | null; gCO2e: number | null };
+  /** What is expected of it; null while nothing is. */
+  expected(): Omit<Events['run.outlook'], 'id'> | null;
   /** Resolves when the run has ended and all is stored; never rejects. */
   readonly ended: Promise<void>;
+}
+
+/** Of the present stretch of a run. */
+export interface UsedHere {
+  /** Its start, ms since 1970. */
+  since: number;
+  seconds: number;
+  /** Null: nothing was read. */
+  wh: number | null;
+  gCO2e: number | null;
 }
 
 interface Work {
@@ -62,7 +87,11 @@ const commandCards = (env: Environment, all: readonly Card[]): RunCards =>
 
 const tickMs = 1000;
 
-export function startRun(context: RunContext, id: number): ActiveRun {
+export function startRun(given: RunContext, id: number): ActiveRun {
+  const log = given.logs.open(id, (why) =>
+    note('warning', `The log of this run is not written any more: ${why}`),
+  );
+  const context = { ...given, events: loggedEvents(given.events, log) };
   const { store, metering, events } = context;
   const abort = new AbortController();
   /** From the moment at which it begins. */
@@ -73,10 +102,17 @@ export function startRun(context: RunContext, id: number): ActiveRun {
   let processes: number[] = [];
   /** From the moment at which it is known how the run is priced. */
   let price: HourlyPrice | null = null;
+  /** From the moment at which it is measured. */
+  let usedUntilNow = (): Promise<number | null> => Promise.resolve(null);
   /** It is not ours to end when we cannot record it. */
   let isCommand = false;
   /** A record could not be written: the run fails with this, whatever the trainer says. */
   let recordProblem: Problem | null = null;
+  /** Its budget is used up: that is why it ends. */
+  let overBudget: Problem | null = null;
+  let used: UsedHere | null = null;
+  let expected: Omit<Events['run.outlook'], 'id'> | null = null;
+  let outlook: RunOutlook | null = null;
 
   const recorder = recordRun(context, (cause) => {
     const { code, message, hint } = wireError(cause);
@@ -95,14 +131,18 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (!isCommand) stop();
   });
 
-  const note = (level: 'info' | 'warning', message: string, at = monotonicMicros()): void =>
+  const note = (level: 'info' | 'warning', message: string, at = monotonicMicros()): void => {
     recorder.write(store.addNote(id, { at, level, message }));
+    log.write(level, message, utcOf(at));
+  };
 
   let shown: RunSummary | null = null;
   /** The page hears of the run as it now stands in the store. */
   const announce = async (): Promise<void> => {
     shown = await store.getSummary(id).catch(() => null);
-    if (shown) events.emit('run', shown);
+    if (!shown) return;
+    outlook?.hear('run', shown);
+    events.emit('run', shown);
   };
   /** In between, what changes every second is told without asking the store to sum up anew. */
   const announceProgress = (now: Partial<RunSummary>): void => {
@@ -114,6 +154,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     if (stoppingSince !== null) return;
     stoppingSince = performance.now();
     abort.abort();
+    log.write('info', 'a stop was asked for');
     if (why) note('info', why);
     recorder.write(store.updateRun(id, { status: 'stopping' }));
     void announce();
@@ -161,12 +202,23 @@ export function startRun(context: RunContext, id: number): ActiveRun {
 
   const course: Course = {
     id,
-    context,
+    // what the work tells of its progress is what the outlook goes by
+    context: {
+      ...context,
+      events: {
+        emit: (name, data) => {
+          outlook?.hear(name, data);
+          events.emit(name, data);
+        },
+      },
+    },
     recorder,
+    log,
     stopped: abort.signal,
     note,
     announce,
     announceProgress,
+    energy: () => usedUntilNow(),
     started: (pid) => metering.watch((processes = [...processes, pid])),
   };
 
@@ -188,7 +240,8 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       cards: (all) => runCards({ gpu, engine }, process.env, all),
       terms: config.energy,
       resumed: resume !== null,
-      create: (env) => trainerDriver(course, config, resume, env),
+      create: (env) =>
+        trainerDriver(course, config, resume, detail.summary.matrix?.rung?.epochs ?? null, env),
     };
   };
 
@@ -196,6 +249,7 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     const detail = await store.getRun(id);
     const { cards: cardsFor, terms, resumed, create } = work(detail);
     isCommand = detail.command !== null;
+    log.write('info', `${resumed ? 'goes on' : 'starts'}: ${detail.summary.name}`);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };
     // whatever could not be told apart before is not this run's
@@ -220,6 +274,11 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     });
     // its figures so far, at the price of now
     const before = await store.getSummary(id);
+    const foreknown = await context.foreknown(detail);
+    const budget = new BudgetWatch(
+      (detail.config ?? detail.command)?.budget ?? unlimited,
+      detail.command === null,
+    );
     await announce();
     const energy = new LiveEnergy(countsIn({ counted }));
     const stopSampling = context.samples.listen((batch) =>
@@ -235,18 +294,50 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       if (abort.signal.aborted) return { status: 'stopped' };
       const secondsBefore = await store.startSegment(id, { micros: from, utc: utcOf(from) });
       const timeOf = (at: number): number => secondsBefore + (at - from) / 1e6;
+      outlook = new RunOutlook(foreknown, {
+        time: secondsBefore,
+        wh: before.wh,
+        step: resumed ? (before.step ?? 0) : 0,
+        steps: before.steps,
+      });
       if (!abort.signal.aborted) await store.updateRun(id, { status: 'running' });
       await announce();
       if (warning) note('warning', warning);
       if (cards.note) note('warning', cards.note);
+      usedUntilNow = async () => {
+        await metering.mark();
+        return energy.since(from, before, price!.pricing).wh;
+      };
+      const readings = new ReadingWatch();
       ticker = setInterval(() => {
         const { readWh, ...figures } = energy.since(from, before, price!.pricing);
         price!.tick();
-        const time = timeOf(monotonicMicros());
+        const now = monotonicMicros();
+        const time = timeOf(now);
         const wallWh = wall && readWh !== null ? socketWh(wall, time, readWh) : null;
         events.emit('run.energy', { id, time, ...figures, wallWh });
         const { wh, gCO2e, byKind: whByKind } = figures;
         announceProgress({ seconds: time, wh, gCO2e, whByKind });
+        used = sinceStart({ time, wh, gCO2e }, before, { time: secondsBefore, utc: utcOf(from) });
+        expected = outlook!.at({ time, ...figures }, gramsPerWh(figures, price!.pricing));
+        events.emit('run.outlook', { id, ...expected });
+        watchBudget(budget, { seconds: time, wh, gCO2e }, expected);
+        const news = readings.look(
+          energy.ages(now).map(({ key, age }) => ({ name: nameOf(key), age })),
+          time - secondsBefore,
+          budget.measured,
+        );
+        if (news) {
+          note(news.level, news.message);
+          const title = 'Sensor lost';
+          const message = `Run ${id}: ${news.message}`;
+          context.notice({
+            level: news.level,
+            message,
+            hint: null,
+            ...(news.level === 'warning' && { title }),
+          });
+        }
       }, tickMs);
 
       await mkdir(context.runDir(id), { recursive: true });
@@ -273,6 +364,40 @@ export function startRun(context: RunContext, id: number): ActiveRun {
       clearInterval(ticker);
       stopSampling();
     }
+  };
+
+  const nameOf = (key: string): string =>
+    metering.components.find((component) => component.key === key)?.name ?? key;
+
+  const watchBudget = (
+    budget: BudgetWatch,
+    now: { seconds: number; wh: number | null; gCO2e: number | null },
+    { seconds, wh, gCO2e }: Omit<Events['run.outlook'], 'id'>,
+  ): void => {
+    if (stoppingSince !== null) return;
+    const time = now.seconds;
+    const { warnings, stop: problem } = budget.look(now, {
+      seconds: seconds && [time + seconds[0], time + seconds[1]],
+      wh,
+      gCO2e,
+    });
+    for (const message of warnings) {
+      note('warning', message);
+      context.notice({
+        level: 'warning',
+        message: `Run ${id}: ${message}`,
+        hint: null,
+        title: 'Budget',
+      });
+    }
+    if (!problem) return;
+    overBudget = problem;
+    context.notice({
+      level: 'warning',
+      message: `Run ${id} is being stopped: ${problem.message}`,
+      hint: problem.hint,
+    });
+    stop(isCommand ? problem.message : `${problem.message} It ends with a checkpoint.`);
   };
 
   /**
@@ -321,16 +446,29 @@ export function startRun(context: RunContext, id: number): ActiveRun {
         }),
       );
     await recorder.flush();
-    const problem: Ending = recordProblem ? { status: 'failed', error: recordProblem } : ending;
+    // what had come to its end before it was stopped is done
+    const own =
+      overBudget && ending.status === 'stopped' ? { ...ending, error: overBudget } : ending;
+    const problem: Ending = recordProblem ? { status: 'failed', error: recordProblem } : own;
     // a record that could not be written has been told when it happened
-    if (problem.error && problem.error !== recordProblem)
+    if (problem.status === 'failed' && problem.error && problem.error !== recordProblem)
       context.notice({
         level: 'error',
         message: `Run ${id} failed: ${problem.error.message}`,
         hint: problem.error.hint,
       });
     await storeEnd({ at, ...problem });
+    // what a process wrote last is part of its error, and stands in the log already
+    const [why] = problem.error?.message.split('\n', 1) ?? [];
+    for (const text of [why, problem.error?.hint]) if (text) log.write('error', text);
+    const over = await store.getSummary(id).catch(() => null);
+    if (over) log.write(over.error ? 'error' : 'info', endWords(over));
+    await log.close();
     await announce();
+    // before the next run is measured
+    await keepCurves(store, id).catch((cause: unknown) =>
+      context.log(`The curves of run ${id} were not kept: ${wireError(cause).message}`),
+    );
   };
 
   const ended = live()
@@ -341,8 +479,41 @@ export function startRun(context: RunContext, id: number): ActiveRun {
     })
     .then(end);
 
-  return { id, stop, stopByHand, ended };
+  return {
+    id,
+    stop,
+    stopByHand,
+    used: () => used,
+    soFar: () => ({ wh: shown?.wh ?? null, gCO2e: shown?.gCO2e ?? null }),
+    expected: () => expected,
+    ended,
+  };
 }
+
+/** Without a limit: for what earlier versions stored. */
+const unlimited = v.parse(budgetSchema, {});
+
+/** What a run took since it was started or resumed. */
+function sinceStart(
+  now: { time: number; wh: number | null; gCO2e: number | null },
+  before: Pick<RunSummary, 'wh' | 'gCO2e'>,
+  start: { time: number; utc: number },
+): UsedHere {
+  const grown = (value: number | null, was: number | null): number | null =>
+    value === null ? null : Math.max(0, value - (was ?? 0));
+  return {
+    since: start.utc,
+    seconds: now.time - start.time,
+    wh: grown(now.wh, before.wh),
+    gCO2e: grown(now.gCO2e, before.gCO2e),
+  };
+}
+
+/** Of what is to come: as it was so far, or by the year's figure of the region. */
+const gramsPerWh = (
+  { wh, gCO2e }: { wh: number | null; gCO2e: number | null },
+  { region, pue }: Pricing,
+): number => (wh && gCO2e !== null ? gCO2e / wh : (region.gPerKwh * pue) / 1000);
 
 /** A run that goes on on another card keeps what it took of the first. */
 function withEarlier(counted: string[] | null, { energy }: RunDetail): string[] | null {

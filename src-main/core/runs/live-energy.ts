@@ -26,6 +26,8 @@ export class LiveEnergy {
   #accounts = new Map<string, { kind: ComponentKind; account: EnergyAccount }>();
   #watts: number | null = null;
   #lastAt = -Infinity;
+  /** When each component of the run was last read, monotonic microseconds. */
+  readonly #readAt = new Map<string, number>();
 
   /** @param isCounted whether a component is the run's; what is not is in no sum */
   constructor(isCounted: (key: string, kind: ComponentKind) => boolean = () => true) {
@@ -40,10 +42,18 @@ export class LiveEnergy {
       const own = this.#accounts.get(key) ?? { kind, account: new EnergyAccount() };
       this.#accounts.set(key, own);
       own.account.append(batch.session, { t: batch.t, joules, flags });
-      if (this.#isCounted(key, kind)) watts = add(watts, power.at(-1) ?? null);
+      if (!this.#isCounted(key, kind)) continue;
+      watts = add(watts, power.at(-1) ?? null);
+      const last = joules.findLastIndex((value) => value !== null);
+      if (last >= 0) this.#readAt.set(key, batch.t[last]!);
     }
     this.#watts = watts;
     this.#lastAt = batch.t.at(-1) ?? this.#lastAt;
+  }
+
+  /** Seconds since each component of the run was last read, of those that ever were. */
+  ages(now: number): { key: string; age: number }[] {
+    return [...this.#readAt].map(([key, at]) => ({ key, age: (now - at) / 1e6 }));
   }
 
   /** Mean power of every component between two moments; null where nothing was read. */

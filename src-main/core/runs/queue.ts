@@ -2,19 +2,22 @@
  * Runs wait in line and train one at a time: two at once would share the sensors, and neither's energy
  * could be told. The line is the status `queued` with its place in the store, so it outlives the program.
  */
-import { AppError, type QueueState } from '../../contract.ts';
+import { AppError, type QueueState, type Settings } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
+import type { Costs } from '../experiments/costs.ts';
 import type { RunContext } from './context.ts';
 import { coolDown, type Cooled } from './cool-down.ts';
 import { presentIdle } from './idle.ts';
 import { startRun, type ActiveRun } from './lifecycle.ts';
+import { watchQueueBudget } from './queue-budget.ts';
+import { queueOutlook } from './queue-outlook.ts';
 
 export interface RunQueue {
   readonly active: number | null;
   state(): QueueState;
   /**
    * Puts runs, which are `queued` in the store, into the line.
-   * @param where `first`: at its head; `now`: at its head, and they start though the line is paused, and
+   * @param where `first`: at its head; `now`: at its head, and they start though the line is paused or its budget used up, and
    *   before the machine has cooled down
    */
   add(ids: readonly number[], where?: 'first' | 'last' | 'now'): void;
@@ -27,6 +30,8 @@ export interface RunQueue {
   resume(): Promise<void>;
   /** Ends the present cool-down: the next run starts. */
   skipCoolDown(): void;
+  /** The settings, and with them the queue's budget, may be others. */
+  settingsChanged(): Promise<void>;
   /**
    * A person wants the active run stopped: with a checkpoint, or, insisting, at once. False when `id`
    * is not the active one.
@@ -47,8 +52,12 @@ export interface QueueOptions {
   context: RunContext;
   /** A run began or ended to be the active one. */
   activeChanged: () => void;
+  /** A run is over: what follows from it may join the line before the next one starts. */
+  settle: (id: number) => Promise<void>;
   /** As it was left. */
   paused: boolean;
+  settings: () => Settings;
+  costs: Pick<Costs, 'known'>;
   /** Longest wait for idle power after a run, in seconds; 0: none. */
   mostCoolDownSeconds: () => number;
   /** Over which the power is averaged then. */
@@ -59,13 +68,29 @@ export function createQueue(options: QueueOptions): RunQueue {
   const { context, activeChanged } = options;
   const { store, metering, events } = context;
   const waiting: number[] = [];
-  /** Of those, the ones that no pause and no cool-down keeps. */
+  /** Of those, the ones that no pause, no budget and no cool-down keeps. */
   const urgent = new Set<number>();
   let current: ActiveRun | null = null;
+  /** Resolves when the active run is over with all that follows from it. */
+  let over: Promise<void> = Promise.resolve();
+  /** A run has ended, and what follows from it is not in the line yet. */
+  let settling = false;
   let { paused } = options;
   let closed = false;
   let holds = 0;
   let endedAt = -Infinity;
+  const budget = watchQueueBudget({
+    store,
+    settings: options.settings,
+    active: () => current && { id: current.id, used: current.used() },
+    changed: () => {
+      tell();
+      next();
+    },
+    notice: context.notice,
+    log: context.log,
+  });
+  const outlook = queueOutlook({ store, costs: options.costs, log: context.log });
   let cooling: { abort: AbortController; shown: QueueState['coolDown'] } | null = null;
 
   const state = (): QueueState => ({
@@ -73,6 +98,8 @@ export function createQueue(options: QueueOptions): RunQueue {
     waiting: [...waiting],
     paused,
     coolDown: cooling?.shown ?? null,
+    budget: budget.state(),
+    outlook: outlook.of(waiting, current),
   });
   const tell = (): void => events.emit('queue', state());
   const keep = (written: Promise<unknown>): Promise<void> =>
@@ -84,6 +111,11 @@ export function createQueue(options: QueueOptions): RunQueue {
     tell();
     return keep(store.placeRuns(waiting));
   };
+  /** Other runs wait, or one that has ended tells more. */
+  const reckon = async (): Promise<void> => {
+    await outlook.refresh();
+    if (!closed) tell();
+  };
 
   const begin = (): void => {
     const id = waiting.shift();
@@ -94,21 +126,27 @@ export function createQueue(options: QueueOptions): RunQueue {
     current = run;
     activeChanged();
     tell();
-    void run.ended.then(() => {
+    over = run.ended.then(async () => {
       // of a command that was stopped before it started
       context.commands.environments.delete(id);
+      // the next one starts by what this one has used
+      await budget.refresh();
       current = null;
       endedAt = performance.now();
+      settling = true;
+      await keep(options.settle(id));
+      settling = false;
       activeChanged();
       tell();
       next();
+      if (waiting.length > 0) void reckon();
     });
   };
 
   const mayStart = (): boolean => {
     const first = waiting[0];
-    if (first === undefined || current || cooling || closed || holds > 0) return false;
-    return !paused || urgent.has(first);
+    if (first === undefined || current || settling || cooling || closed || holds > 0) return false;
+    return (!paused && !budget.state()?.usedUp) || urgent.has(first);
   };
 
   const next = (): void => {
@@ -136,7 +174,11 @@ export function createQueue(options: QueueOptions): RunQueue {
     const id = waiting[0];
     tell();
     if (!mayStart()) return;
-    if (cooled && cooled.seconds >= 1) void keep(store.addNote(id!, noteOf(cooled)));
+    if (cooled && cooled.seconds >= 1) {
+      const note = noteOf(cooled);
+      void keep(store.addNote(id!, note));
+      void context.logs.add(id!, note.level, note.message);
+    }
     begin();
   };
 
@@ -176,6 +218,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       void changed();
       if (where === 'now') endCoolDown();
       next();
+      if (waiting.length > 0) void reckon();
     },
     remove: (id) => {
       const place = waiting.indexOf(id);
@@ -203,6 +246,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       next();
     },
     skipCoolDown: endCoolDown,
+    settingsChanged: budget.refresh,
     stop: (id) => {
       if (current?.id !== id) return false;
       current.stopByHand();
@@ -215,7 +259,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       return true;
     },
     hold: () => {
-      if (current || cooling || (waiting.length > 0 && !paused)) return null;
+      if (current || settling || cooling || (waiting.length > 0 && !paused)) return null;
       holds++;
       let held = true;
       return () => {
@@ -226,10 +270,10 @@ export function createQueue(options: QueueOptions): RunQueue {
     },
     close: async (why) => {
       closed = true;
+      budget.close();
       endCoolDown();
-      const run = current;
-      run?.stop(why);
-      await run?.ended;
+      current?.stop(why);
+      await over;
     },
   };
 }

@@ -21,8 +21,10 @@ export function resumePoint(
     );
   if (last) return last.path;
   // written when nobody was left to record it: the program had gone, or the disk was full
-  const unrecorded = join(runDir, 'last.json');
-  if (existsSync(unrecorded)) return unrecorded;
+  for (const name of ['last.json', 'best.json']) {
+    const unrecorded = join(runDir, name);
+    if (existsSync(unrecorded)) return unrecorded;
+  }
   const lost = checkpoints.at(-1);
   if (lost)
     throw new AppError(

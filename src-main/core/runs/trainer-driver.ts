@@ -1,6 +1,8 @@
 /** Training as a config describes it, in a trainer process: what it says becomes the run's record. */
+import { basename } from 'node:path';
 import type { ExperimentConfig, RunSummary } from '../../contract.ts';
 import type { FromTrainer, StepMetrics, ToTrainer } from '../../trainer/messages.ts';
+import { utcOf } from '../clock.ts';
 import type { Exit, Worker } from '../spawn.ts';
 import type { Course, Driver, Ending, Problem } from './driver.ts';
 
@@ -9,15 +11,17 @@ const exitPatienceMs = 5000;
 
 /**
  * @param resume checkpoint to go on from, or null
+ * @param pauseAfter epoch after which it stops by itself, or null
  * @param env for the trainer, on top of this program's
  */
 export function trainerDriver(
   course: Course,
   config: ExperimentConfig,
   resume: string | null,
+  pauseAfter: number | null,
   env: Record<string, string> = {},
 ): Driver {
-  const { id, context, recorder, stopped, note, announce, announceProgress } = course;
+  const { id, context, recorder, log, stopped, note, announce, announceProgress } = course;
   const { store, metering, events } = context;
   let worker: Worker<ToTrainer> | null = null;
   let killTimer: NodeJS.Timeout | null = null;
@@ -37,6 +41,10 @@ export function trainerDriver(
           message;
         recorder.write(store.rewind(id, firstStep));
         if (resume) note('info', `Resumed from the checkpoint at step ${firstStep - 1}.`);
+        log.write(
+          'info',
+          `engine ${engine.name} (${engine.description}; ${engine.why}), ${parameters} parameters, ${trainImages} images, ${steps} steps in ${epochs} epochs`,
+        );
         recorder.write(
           store.updateRun(id, {
             engine: engine.name,
@@ -85,11 +93,38 @@ export function trainerDriver(
         break;
       }
       case 'checkpoint': {
-        const { epoch, step, path, bytes } = message;
+        const { at, epoch, step, path, also, file, sha256, bytes } = message;
+        const paths = [path, ...also];
         checkpointed = true;
-        recorder.write(store.addCheckpoint(id, { epoch, step, path, bytes }));
+        recorder.write(
+          store.addCheckpoint(id, { at: utcOf(at), epoch, step, paths, file, sha256, bytes }),
+        );
+        const names = paths.map((one) => basename(one, '.json'));
+        log.write(
+          'info',
+          `checkpoint at step ${step} (${names.join(', ')}), ${(bytes / 1e6).toFixed(1)} MB`,
+          utcOf(at),
+        );
         break;
       }
+      case 'watched':
+        recorder.write(store.setWatched(id, message.images));
+        break;
+      case 'snapshot': {
+        const { snapshot } = message;
+        const { epoch, step } = snapshot;
+        const written = store.addSnapshot(id, snapshot);
+        recorder.write(written);
+        // whoever asks for it now shall find it
+        void written.then(
+          () => events.emit('run.snapshot', { id, epoch, step }),
+          () => {},
+        );
+        break;
+      }
+      case 'energy':
+        void course.energy().then((wh) => worker?.post({ type: 'energy', wh }));
+        break;
       case 'note':
         note(message.level, message.message, message.at);
         break;
@@ -125,9 +160,10 @@ export function trainerDriver(
         env,
       );
       worker = own;
+      own.onLine((stream, line) => log.write(stream, line));
       void own.started.then((pid) => pid !== null && course.started(pid));
       const runDir = context.runDir(id);
-      own.post({ type: 'start', config, dataDir: context.dataDir, runDir, resume });
+      own.post({ type: 'start', config, dataDir: context.dataDir, runDir, resume, pauseAfter });
       await Promise.race([said.promise, own.exited]);
       const leave = setTimeout(() => own.kill(), exitPatienceMs);
       const exit = await own.exited;

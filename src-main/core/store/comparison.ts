@@ -395,8 +395,16 @@ interface SchemaNode {
   pipe?: SchemaNode[];
 }
 
-/** The schema's own titles: "Training: Batch size"; what chooses a group is called like the group. */
+/** The schema does not change: what was looked up once is known. */
+const labels = new Map<string, string>();
 function labelOf(path: string): string {
+  const known = labels.get(path) ?? titlesOf(path);
+  labels.set(path, known);
+  return known;
+}
+
+/** The schema's own titles: "Training: Batch size"; what chooses a group is called like the group. */
+function titlesOf(path: string): string {
   const titles: string[] = [];
   let nodes: SchemaNode[] = [experimentConfigSchema as unknown as SchemaNode];
   for (const key of path.split('.')) {

@@ -21,7 +21,8 @@ const parts = [
   'tag',
   'marker',
   'prediction',
-  'picture',
+  'watched',
+  'snapshot',
 ];
 /** A copy is of no matrix, where it would count as a repeat, and in no queue. */
 const own = [
@@ -32,6 +33,8 @@ const own = [
   'arm_baseline',
   'repeat',
   'warm_up',
+  'rung',
+  'dropped',
   'queue_place',
   'archived_ms',
   'removed_ms',

@@ -29,16 +29,15 @@ export interface WritableDb extends ReadableDb {
 
 export function readable(connection: BetterSqlite3.Database): ReadableDb {
   const compiled = statements(connection);
+  // whether a statement answers with objects or arrays is a property of it: each kind has its own
+  const raw = statements(connection, (statement) => statement.raw());
   const Database = connection.constructor as typeof BetterSqlite3;
   return {
     file: connection.name,
     open: (file, options) => new Database(file, options),
     all: <Row>(sql: string, ...values: Values) => compiled(sql).all(...values) as Row[],
     get: <Row>(sql: string, ...values: Values) => compiled(sql).get(...values) as Row | undefined,
-    rows: <Row extends Value[]>(sql: string, ...values: Values) =>
-      compiled(`/* rows */ ${sql}`)
-        .raw()
-        .all(...values) as Row[],
+    rows: <Row extends Value[]>(sql: string, ...values: Values) => raw(sql).all(...values) as Row[],
   };
 }
 
@@ -53,11 +52,14 @@ export function writable(connection: BetterSqlite3.Database): WritableDb {
   };
 }
 
-function statements(connection: BetterSqlite3.Database) {
+function statements(
+  connection: BetterSqlite3.Database,
+  adjust: (statement: BetterSqlite3.Statement) => BetterSqlite3.Statement = (as) => as,
+) {
   const cache = new Map<string, BetterSqlite3.Statement>();
   return (sql: string): BetterSqlite3.Statement => {
     let statement = cache.get(sql);
-    if (!statement) cache.set(sql, (statement = connection.prepare(sql)));
+    if (!statement) cache.set(sql, (statement = adjust(connection.prepare(sql))));
     return statement;
   };
 }

@@ -89,8 +89,10 @@ const elsewhere = [
   'selection',
   'attention',
   'train',
+  'watch',
   'compute',
   'energy',
+  'budget',
 ];
 /** Sections that count in some recipes only. */
 const ofRecipes: Record<string, (recipe: ExperimentConfig['train']['recipe']) => boolean> = {
@@ -164,17 +166,22 @@ function unusual(section: object, plain: object | undefined): string[] {
 
 /**
  * Twelve hexadecimal digits: the same for configs that differ in nothing but name and seed. How the energy
- * is priced beyond region and PUE changes no training: it is left out, as configs once had no such options.
+ * is priced beyond region and PUE changes no training, nor do pictures of it: both are left out, as configs once
+ * had no such options.
  */
 export function groupOf(config: ExperimentConfig): string {
   const { region, pue, baselineSeconds } = config.energy;
   const same = {
     ...config,
     name: '',
-    train: { ...config.train, seed: 0 },
+    // nor does what is kept of a training
+    train: { ...config.train, seed: 0, keepCheckpoints: undefined, keepBestPerEnergy: undefined },
     // which of a machine's cards it ran on makes it no other experiment, as another machine does not
     compute: { ...config.compute, gpu: undefined },
+    watch: undefined,
     energy: { region, pue: pue ?? 1, baselineSeconds },
+    // how far it may go is no part of what it is
+    budget: undefined,
   };
   return createHash('sha256').update(canonical(same)).digest('hex').slice(0, 12);
 }

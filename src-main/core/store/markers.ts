@@ -15,10 +15,11 @@ export function markersOf(db: ReadableDb, run: number): Marker[] {
       run,
     )
     .map(({ id, segment, t, text }): Marker => ({ id, time: at(segment, t), kind: 'own', text }));
+  // the order of the join is given: a run has few checkpoints and up to millions of steps
   const checkpoints = db
     .all<{ step: number; segment: number; t: number }>(
       `select a.step, m.segment, m.t from artifact a
-       join metric m on m.run = a.run and m.step = a.step
+       cross join metric m on m.run = a.run and m.step = a.step
        where a.run = ? and a.kind = 'checkpoint' group by a.step`,
       run,
     )

@@ -135,10 +135,11 @@ export function readingsFor(
   const infos = new Map<string, PowerComponent>();
   const accounts = new Map<string, Accounts>();
   for (const [launch, own] of Map.groupBy(intervals, ({ segment }) => segment.launch)) {
-    const stamps = [...new Set(own.flatMap(({ from, to }) => [from, to]))];
+    const stamps = [...new Set(own.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+    const extents = extentsOf(db, launch);
     for (const [key, rows] of Map.groupBy(componentsOf(db, launch), ({ key }) => key)) {
       if (only !== undefined && key !== only) continue;
-      accounts.set(`${launch} ${key}`, accountsOf(db, rows, stamps));
+      accounts.set(`${launch} ${key}`, accountsOf(db, rows, extents, stamps));
       for (const row of rows) {
         const known = infos.get(key);
         // one name for a component whose source changed: the less certain of the two
@@ -226,7 +227,12 @@ interface Accounts extends Record<Part, EnergyAccount | null> {
   all: EnergyAccount;
 }
 
-function accountsOf(db: ReadableDb, rows: ComponentRow[], stamps: number[]): Accounts {
+function accountsOf(
+  db: ReadableDb,
+  rows: ComponentRow[],
+  extents: ReadonlyMap<number, Extent>,
+  stamps: readonly number[],
+): Accounts {
   const accounts: Accounts = {
     all: new EnergyAccount(),
     run: new EnergyAccount(),
@@ -235,7 +241,7 @@ function accountsOf(db: ReadableDb, rows: ComponentRow[], stamps: number[]): Acc
   let last = -Infinity;
   for (const { id, session } of rows) {
     // a session that overlaps the one before counts from that one's end
-    const found = around(db, id, stamps).filter(([t]) => t > last);
+    const found = around(db, id, extents.get(id), stamps).filter(([t]) => t > last);
     last = found.at(-1)?.[0] ?? last;
     const t = found.map(([t]) => t);
     const flags = found.map(([, , flags]) => flags);
@@ -255,30 +261,93 @@ function accountsOf(db: ReadableDb, rows: ComponentRow[], stamps: number[]): Acc
   return accounts;
 }
 
-/** The readings before and after each stamp, and each gap between them with its two edges. */
-const around = (db: ReadableDb, component: number, stamps: number[]) =>
-  db.rows<
-    [t: number, joules: number | null, flags: number, run: number | null, program: number | null]
-  >(
+interface Extent {
+  first: number;
+  last: number;
+}
+type Reading = [
+  t: number,
+  joules: number | null,
+  flags: number,
+  run: number | null,
+  program: number | null,
+];
+const ofReading = 't, joules, flags, run_joules, program_joules';
+
+/**
+ * The readings before and after each stamp, and each gap between them with its two edges, in order of time.
+ * @param stamps ascending
+ */
+function around(
+  db: ReadableDb,
+  component: number,
+  extent: Extent | undefined,
+  stamps: readonly number[],
+): Reading[] {
+  const [from, to] = [stamps[0], stamps.at(-1)];
+  if (from === undefined || to === undefined || !extent) return [];
+  const gaps = db.rows<Reading>(
+    `select ${ofReading} from power_sample indexed by power_gap
+     where component = ? and flags & 1 and t >= ? and t <= ?`,
+    component,
+    from,
+    to,
+  );
+  if (gaps.length === 0 && (to < extent.first || from > extent.last))
+    return db.rows<Reading>(
+      `select ${ofReading} from power_sample where component = ? and t = ?`,
+      component,
+      to < extent.first ? extent.first : extent.last,
+    );
+  const atGaps = gaps.map(([t]) => t);
+  const found = db.rows<Reading>(
     `with
-       stamp (t) as (select value from json_each(@stamps)),
-       gap (t) as (
-         select t from power_sample indexed by power_gap
-         where component = @component and flags & 1
-           and t >= (select min(t) from stamp) and t <= (select max(t) from stamp)),
-       mark (t) as (select t from stamp union select t from gap),
+       mark (t) as (select value from json_each(@marks)),
        needed (t) as (
-         select t from gap
-         union
          select (select max(p.t) from power_sample p
                  where p.component = @component and p.joules is not null and p.t <= mark.t) from mark
          union
-         select (select max(p.t) from power_sample p
-                 where p.component = @component and p.joules is not null and p.t < gap.t) from gap
-         union
          select (select min(p.t) from power_sample p
-                 where p.component = @component and p.joules is not null and p.t > mark.t) from mark)
-     select t, joules, flags, run_joules, program_joules from power_sample
+                 where p.component = @component and p.joules is not null and p.t > mark.t) from mark
+         union
+         select (select max(p.t) from power_sample p
+                 where p.component = @component and p.joules is not null and p.t < gap.value)
+         from json_each(@gaps) gap)
+     select ${ofReading} from power_sample
      where component = @component and t in (select t from needed) order by t`,
-    { component, stamps: JSON.stringify(stamps) },
+    {
+      component,
+      marks: JSON.stringify([...telling(stamps, extent), ...atGaps]),
+      gaps: JSON.stringify(atGaps),
+    },
   );
+  if (gaps.length === 0) return found;
+  const all = new Map([...found, ...gaps].map((reading) => [reading[0], reading]));
+  return [...all.values()].sort(([a], [b]) => a - b);
+}
+
+/** First and last reading of every component of a launch that was read at all, µs. */
+const extentsOf = (db: ReadableDb, launch: number): Map<number, Extent> =>
+  new Map(
+    db
+      .rows<[number, number | null, number | null]>(
+        `select c.id,
+           (select min(t) from power_sample where component = c.id and joules is not null),
+           (select max(t) from power_sample where component = c.id and joules is not null)
+         from component c join session s on s.id = c.session where s.launch = ?`,
+        launch,
+      )
+      .flatMap(([id, first, last]) =>
+        first === null || last === null ? [] : [[id, { first, last }] as const],
+      ),
+  );
+
+/**
+ * Of all stamps before the first reading, or after the last, one says the same as all: a launch has components
+ * of many sessions, most of which were not read in the time of one run.
+ */
+function telling(stamps: readonly number[], { first, last }: Extent): readonly number[] {
+  const begin = stamps.findLastIndex((t) => t < first);
+  const end = stamps.findIndex((t) => t > last);
+  return stamps.slice(Math.max(0, begin), end < 0 ? stamps.length : end + 1);
+}

@@ -18,6 +18,7 @@ import {
 } from '../../contract.ts';
 import type { PastRun } from '../experiments/run-cost.ts';
 import { skippedMacs } from '../experiments/skipped-macs.ts';
+import { checkpointsOf } from './checkpoints.ts';
 import type { ReadableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
 import { markersOf } from './markers.ts';
@@ -49,6 +50,8 @@ interface SummaryRow {
   arm_baseline: string | null;
   repeat: number | null;
   warm_up: number;
+  rung: number | null;
+  dropped: number;
   copy_of: number | null;
   queue_place: number | null;
   origin: string | null;
@@ -83,7 +86,7 @@ interface SummaryRow {
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
   r.model, r.selection, r.method, r.matrix, x.key as matrix_key, x.title as matrix_title,
-  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.copy_of, r.origin, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.rung, r.dropped, r.copy_of, r.origin, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error, r.wall_wh, r.process_wh, r.star, r.note, r.archived_ms,
@@ -205,7 +208,10 @@ function placeOf(row: SummaryRow): RunPlace | null {
   if (matrix === null || id === null || title === null) return null;
   if (arm === null || armTitle === null || repeat === null) return null;
   const warmUp = row.warm_up !== 0;
-  return { group: matrix, id, title, arm, armTitle, baseline: row.arm_baseline, repeat, warmUp };
+  const dropped = row.dropped !== 0;
+  const rung = row.rung !== null || dropped ? { rung: { epochs: row.rung, dropped } } : {};
+  const baseline = row.arm_baseline;
+  return { group: matrix, id, title, arm, armTitle, baseline, repeat, warmUp, ...rung };
 }
 
 // --- one run -------------------------------------------------------------------------------------
@@ -259,11 +265,12 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
       id,
     ),
     markers: markersOf(db, id),
-    checkpoints: db.all<RunDetail['checkpoints'][number]>(
-      `select epoch, step, path, bytes from artifact where run = ? and kind = 'checkpoint'
-       order by step, id`,
-      id,
-    ),
+    checkpoints: checkpointsOf(db, id).map(({ epoch, step, path, bytes }) => ({
+      epoch,
+      step,
+      path,
+      bytes,
+    })),
     circumstances: {
       machine: parsed<Inventory>(own.inventory),
       engine: row.engine,

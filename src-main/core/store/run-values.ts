@@ -1,8 +1,22 @@
-/** Single values of all runs: leaves of their configs, and the last value of what commands reported. */
+/** Single values of all runs: leaves of their configs, and metrics made one value by a rule. */
 import { AppError, configKeys, type RunValues } from '../../contract.ts';
+import {
+  evaluationMetrics,
+  parseMetricKey,
+  type EvaluationMetric,
+  type MetricRule,
+} from '../../metric-keys.ts';
 import type { ReadableDb, Value } from './database.ts';
 
-const prefix = 'metric.';
+const evaluated: Record<EvaluationMetric, string> = {
+  'validation.macroF1': 'macro_f1',
+  'validation.microF1': 'micro_f1',
+  'validation.accuracy': 'accuracy',
+  'validation.loss': 'loss',
+};
+
+const isEvaluated = (name: string): name is EvaluationMetric =>
+  evaluationMetrics.some((one) => one === name);
 
 /** @throws AppError BAD_INPUT where a key is neither of a config nor a metric */
 export function runValues(db: ReadableDb, keys: readonly string[]): RunValues {
@@ -14,15 +28,8 @@ export function runValues(db: ReadableDb, keys: readonly string[]): RunValues {
 }
 
 function column(db: ReadableDb, key: string): RunValues['values'][string] {
-  if (key.startsWith(prefix))
-    return db
-      .rows<[number | null]>(
-        `select (select value from scalar where run = run.id and name = ?
-           order by step desc limit 1)
-         from run where removed_ms is null order by id`,
-        key.slice(prefix.length),
-      )
-      .map(([value]) => value);
+  const metric = parseMetricKey(key);
+  if (metric) return metricColumn(db, metric.name, metric.rule);
   if (!configKeys.includes(key))
     throw new AppError('BAD_INPUT', `No config has a key "${key}".`, 'See: hugginggreen options');
   return db
@@ -35,6 +42,24 @@ function column(db: ReadableDb, key: string): RunValues['values'][string] {
       // SQLite has 1 and 0 for true and false
       type === 'true' || type === 'false' ? type === 'true' : value,
     );
+}
+
+function metricColumn(db: ReadableDb, name: string, rule: MetricRule): (number | null)[] {
+  const [column, table] = isEvaluated(name)
+    ? [evaluated[name], `evaluation where run = run.id and split = 'validation' and @name <> ''`]
+    : ['value', 'scalar where run = run.id and name = @name'];
+  const { what, end } = {
+    last: { what: column, end: 'order by step desc limit 1' },
+    max: { what: `max(${column})`, end: '' },
+    min: { what: `min(${column})`, end: '' },
+    mean: { what: `avg(${column})`, end: '' },
+  }[rule];
+  return db
+    .rows<[number | null]>(
+      `select (select ${what} from ${table} ${end}) from run where removed_ms is null order by id`,
+      { name },
+    )
+    .map(([value]) => value);
 }
 
 /** Walks the primary key from run to name to name: no row of the values themselves is read. */

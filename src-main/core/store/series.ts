@@ -2,10 +2,13 @@
  * Curves for charts, thinned beside the database: of all points that fall into one pixel column, the
  * lowest and the highest. No peak is lost, and a week of samples crosses the thread as two points per pixel.
  */
-import type { PowerSeries, Series, XAxis } from '../../contract.ts';
+import type { PowerComponent, PowerSeries, RunTotals, Series, XAxis } from '../../contract.ts';
 import { joulesPerWh } from '../energy/account.ts';
 import { SampleFlag } from '../../meter/messages.ts';
+import { totalOf } from '../../stack.ts';
+import { columnWidth } from './column-width.ts';
 import type { ReadableDb } from './database.ts';
+import { keptCurves } from './kept-curves.ts';
 import {
   componentsOf,
   countedOf,
@@ -13,10 +16,10 @@ import {
   readingsFor,
   runSeconds,
   segmentsOf,
-  type ComponentRow,
   type Interval,
 } from './readings.ts';
 import { energyOf, whAt } from './run-energy.ts';
+import { climbedLadder, dropLadder } from './sample-ladder.ts';
 
 interface Point {
   x: number;
@@ -24,6 +27,8 @@ interface Point {
   segment: number;
   t: number;
 }
+/** Gram CO2e are watt-hours times the run's own mean intensity. */
+export type Axis = Exclude<StoredAxis, 'co2'>;
 
 const stepColumns: Record<string, string> = {
   loss: 'm.loss',
@@ -49,14 +54,16 @@ const evaluationColumns: Record<string, string> = {
   zeroDeltas: "m.result ->> '$.deltaSparsity.thresholded'",
 };
 
+/** The axes that stand in the database; MACs follow from the config (`experiments/compute-axis.ts`). */
+export type StoredAxis = Exclude<XAxis, 'macs'>;
+
 /** Energy rises with time: a curve over energy is thinned over time, then placed. */
-const position: Record<XAxis, string> = {
+const position: Record<Axis, string> = {
   step: 'm.step',
   // a command that tells no epochs has 0, which is no place on this axis
   epoch: 'ifnull(cast(m.step as real) / r.steps_per_epoch, nullif(m.epoch, 0))',
   time: '(s.before_us + m.t - s.from_t) / 1e6',
   wh: '(s.before_us + m.t - s.from_t) / 1e6',
-  co2: '(s.before_us + m.t - s.from_t) / 1e6',
 };
 /** What fluctuates from step to step: its extremes are no measure of its course, so means go with them. */
 const withMeans = (name: string) =>
@@ -65,7 +72,7 @@ const withMeans = (name: string) =>
 /** Before the names of what commands report. */
 const scalarPrefix = 'scalar.';
 /** Such a value has no epoch of its own: it has that of the latest step with one. */
-const scalarPosition: Record<XAxis, string> = {
+const scalarPosition: Record<Axis, string> = {
   ...position,
   epoch: `ifnull(cast(m.step as real) / r.steps_per_epoch, (select nullif(e.epoch, 0) from metric e
     where e.run = m.run and e.step <= m.step order by e.step desc limit 1))`,
@@ -83,18 +90,39 @@ export function series(
   db: ReadableDb,
   run: number,
   names: string[],
-  x: XAxis,
+  x: StoredAxis,
   width: number,
 ): Series[] {
-  const curves = names.map((name) => ({ name, ...curve(db, run, name, x, width) }));
-  if (x === 'wh' || x === 'co2') {
+  const axis = x === 'co2' ? 'wh' : x;
+  const kept = keptCurves<Columns>(db, run, axis, names, width);
+  const others = names.filter((name) => !kept.has(name));
+  for (const [i, one] of curvesOf(db, run, others, axis, width).entries())
+    kept.set(others[i]!, one);
+  const all = names.map((name) => ({ name, ...kept.get(name)! }));
+  return x === 'co2' ? inGrams(all, gramsPerWh(db, run)) : all;
+}
+
+type Columns = Omit<Series, 'name'>;
+
+/** Thins the curves of a run anew. */
+export function curvesOf(
+  db: ReadableDb,
+  run: number,
+  names: readonly string[],
+  x: Axis,
+  width: number,
+): Columns[] {
+  const ofSteps = names.filter(isOfSteps);
+  const steps = stepCurves(db, run, ofSteps, x, width);
+  const curves = names.map(
+    (name) => steps[ofSteps.indexOf(name)] ?? rowsCurve(db, run, name, x, width),
+  );
+  if (x === 'wh') {
     const all = curves.flatMap(({ points, means }) => [...points, ...(means ?? [])]);
     const wh = whAt(db, run, all);
-    const factor = x === 'wh' ? 1 : gramsPerWh(db, run);
-    all.forEach((point, i) => (point.x = (wh[i] ?? 0) * factor));
+    all.forEach((point, i) => (point.x = toNano(wh[i] ?? 0)));
   }
-  return curves.map(({ name, points, means }) => ({
-    name,
+  return curves.map(({ points, means }) => ({
     ...columnsOf(points),
     ...(means && { mean: columnsOf(means) }),
   }));
@@ -104,6 +132,16 @@ const columnsOf = (points: readonly Point[]) => ({
   x: points.map(({ x }) => x),
   y: points.map(({ y }) => y),
 });
+
+/** A billionth of a watt-hour is finer than any counter; what is finer would only make answers longer. */
+export const toNano = (wh: number): number => Math.round(wh * 1e9) / 1e9;
+
+const inGrams = (all: Series[], factor: number): Series[] =>
+  all.map(({ x, mean, ...own }) => ({
+    ...own,
+    x: x.map((wh) => wh * factor),
+    ...(mean && { mean: { ...mean, x: mean.x.map((wh) => wh * factor) } }),
+  }));
 
 function gramsPerWh(db: ReadableDb, run: number): number {
   const emissions = energyOf(db, run)?.emissions;
@@ -116,55 +154,90 @@ interface Curve {
   means: Point[] | null;
 }
 
-function curve(db: ReadableDb, run: number, name: string, x: XAxis, width: number): Curve {
+const isOfSteps = (name: string): boolean => Object.hasOwn(stepColumns, name);
+
+/** Each step is read once, for all curves that are of the steps. */
+function stepCurves(
+  db: ReadableDb,
+  run: number,
+  names: readonly string[],
+  x: Axis,
+  width: number,
+): Curve[] {
+  if (names.length === 0) return [];
+  const rows = db.rows<Row>(
+    `select ${position[x]} as x, m.segment, m.t, ${names.map((name) => stepColumns[name]).join(', ')}
+     from metric m join segment s on s.id = m.segment join run r on r.id = m.run
+     where m.run = ? order by m.step`,
+    run,
+  );
+  return names.map((name, i) => thinned(rows, valuesFrom + i, width, withMeans(name)));
+}
+
+/** A curve that has rows of its own: of evaluations, or of what a command reports. */
+function rowsCurve(db: ReadableDb, run: number, name: string, x: Axis, width: number): Curve {
   if (name.startsWith(scalarPrefix)) {
-    const points = `select ${scalarPosition[x]} as x, m.value as y, m.segment, m.t, m.step
-      from scalar m join segment s on s.id = m.segment join run r on r.id = m.run
-      where m.run = @run and m.name = @name and m.value is not null`;
-    return thinned(db, points, { run, name: name.slice(scalarPrefix.length) }, width, true);
+    const rows = db.rows<Row>(
+      `select ${scalarPosition[x]} as x, m.segment, m.t, m.value
+       from scalar m join segment s on s.id = m.segment join run r on r.id = m.run
+       where m.run = ? and m.name = ? order by m.step`,
+      run,
+      name.slice(scalarPrefix.length),
+    );
+    return thinned(rows, valuesFrom, width, true);
   }
   const [split, metric] = name.split('.') as [string, string | undefined];
-  const ofSteps = metric === undefined && Object.hasOwn(stepColumns, name);
-  const ofEvaluations =
+  const known =
     metric !== undefined &&
     (split === 'validation' || split === 'test') &&
     Object.hasOwn(evaluationColumns, metric);
-  if (!ofSteps && !ofEvaluations) return { points: [], means: null };
-  const [table, column, where] = ofSteps
-    ? ['metric', stepColumns[name]!, '']
-    : ['evaluation', evaluationColumns[metric!]!, `and m.split = '${split}'`];
-  const points = `select ${position[x]} as x, ${column} as y, m.segment, m.t, m.step
-    from ${table} m join segment s on s.id = m.segment join run r on r.id = m.run
-    where m.run = @run and ${column} is not null ${where}`;
-  return thinned(db, points, { run }, width, withMeans(name));
+  if (!known) return { points: [], means: null };
+  const rows = db.rows<Row>(
+    `select ${position[x]} as x, m.segment, m.t, ${evaluationColumns[metric]}
+     from evaluation m join segment s on s.id = m.segment join run r on r.id = m.run
+     where m.run = ? and m.split = ? order by m.step`,
+    run,
+    split,
+  );
+  return thinned(rows, valuesFrom, width, withMeans(name));
 }
 
-function thinned(
-  db: ReadableDb,
-  all: string,
-  values: { run: number; name?: string },
-  width: number,
-  wantsMeans: boolean,
-): Curve {
-  const rows = db.rows<[x: number, y: number, segment: number, t: number]>(
-    `select x, y, segment, t from (${all}) where x is not null order by step`,
-    values,
-  );
-  const pointOf = ([x, y, segment, t]: (typeof rows)[number]): Point => ({ x, y, segment, t });
-  if (rows.length <= 2 * width) return { points: rows.map(pointOf), means: null };
+type Row = [x: number | null, segment: number, t: number, ...values: (number | null)[]];
+/** Where in a row the values begin. */
+const valuesFrom = 3;
 
+/** Of one column of some rows; rows without a value or without a place on the axis are none of its points. */
+function thinned(rows: readonly Row[], own: number, width: number, wantsMeans: boolean): Curve {
+  let n = 0;
   let [from, to] = [Infinity, -Infinity];
-  for (const [x] of rows) [from, to] = [Math.min(from, x), Math.max(to, x)];
-  const span = to - from || 1;
+  for (const row of rows) {
+    const x = row[0];
+    if (x === null || row[own] === null) continue;
+    n++;
+    if (x < from) from = x;
+    if (x > to) to = x;
+  }
+  const pointOf = (row: Row): Point => ({ x: row[0]!, y: row[own]!, segment: row[1], t: row[2] });
+  if (n <= 2 * width) {
+    const all = rows.filter((row) => row[0] !== null && row[own] !== null);
+    return { points: all.map(pointOf), means: null };
+  }
+
+  const size = columnWidth(to - from, width);
+  const columns = Math.floor((to - from) / size) + 1;
   /** Per column, the rows with the lowest and the highest value; -1: no row yet. */
-  const low = new Int32Array(width).fill(-1);
-  const high = new Int32Array(width).fill(-1);
+  const low = new Int32Array(columns).fill(-1);
+  const high = new Int32Array(columns).fill(-1);
   const means: { column: number; n: number; sum: Point & { y: number } }[] = [];
-  rows.forEach(([x, y, segment, t], i) => {
-    const column = Math.min(width - 1, Math.floor(((x - from) * width) / span));
-    if (low[column]! < 0 || y < rows[low[column]!]![1]) low[column] = i;
-    if (high[column]! < 0 || y > rows[high[column]!]![1]) high[column] = i;
-    if (!wantsMeans) return;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const [x, segment, t] = row;
+    const y = row[own]!;
+    if (x === null || y === null) continue;
+    const column = Math.floor((x - from) / size);
+    if (low[column]! < 0 || y < rows[low[column]!]![own]!) low[column] = i;
+    if (high[column]! < 0 || y > rows[high[column]!]![own]!) high[column] = i;
+    if (!wantsMeans) continue;
     let mean = means.at(-1);
     // clocks of two segments cannot be averaged
     if (mean?.column !== column || mean.sum.segment !== segment)
@@ -173,7 +246,7 @@ function thinned(
     mean.sum.x += x;
     mean.sum.y += y;
     mean.sum.t += t;
-  });
+  }
   const kept = [...new Set([...low, ...high])].filter((i) => i >= 0).sort((a, b) => a - b);
   return {
     points: kept.map((i) => pointOf(rows[i]!)),
@@ -188,13 +261,53 @@ function thinned(
  * (negative seconds). A null breaks the line where nothing was read.
  */
 export function power(db: ReadableDb, run: number, width: number): PowerSeries {
-  const windows = powerWindows(db, run);
+  const kept = keptCurves<Traces>(db, run, 'power', ['components'], width).get('components');
+  return described(db, run, kept ?? tracesOf(db, powerWindows(db, run), width));
+}
+
+/** With what is known of each component. */
+export function described(db: ReadableDb, run: number, traces: Traces): PowerSeries {
   const isCounted = countedOf(db, run);
   const components = new Map<string, PowerSeries['components'][number]>();
-  if (windows.length === 0) return { components: [] };
-  const start = runSeconds({ segment: windows[0]!.segment, t: windows[0]!.from });
-  const last = windows.at(-1)!;
-  const bucket = Math.max(1e-6, runSeconds({ segment: last.segment, t: last.to }) - start) / width;
+  for (const { launch } of segmentsOf(db, run))
+    for (const [key, rows] of Map.groupBy(componentsOf(db, launch), ({ key }) => key)) {
+      const own = traces[key];
+      const row = rows.at(-1)!;
+      if (own && !components.has(key))
+        components.set(key, { ...powerComponent(row), counted: isCounted(row), ...own });
+    }
+  return { components: [...components.values()] };
+}
+
+/** Sums over the components that are the run's, over seconds of its active time. */
+export function totals(db: ReadableDb, run: number, width: number): RunTotals {
+  const kept = keptCurves<RunTotals['watts']>(db, run, 'power', ['watts', 'wh'], width);
+  const [watts, wh] = [kept.get('watts'), kept.get('wh')];
+  return watts && wh ? { watts, wh } : totalsOf(power(db, run, width), width);
+}
+
+export function totalsOf(all: PowerSeries, width: number): RunTotals {
+  const columns = width / 2;
+  const { x, y } = totalOf(all, 'wh', columns);
+  return {
+    watts: totalOf(all, 'watts', columns),
+    wh: { x, y: y.map((wh) => (wh === null ? null : toNano(wh))) },
+  };
+}
+
+/** The columns of a component's curve, by its key. */
+export type Traces = Record<
+  string,
+  Omit<PowerSeries['components'][number], keyof PowerComponent | 'counted'>
+>;
+
+/** Thins the power of a run anew; components that were not read are left out. */
+export function tracesOf(db: ReadableDb, windows: readonly Interval[], width: number): Traces {
+  const traces: Traces = {};
+  const [first, last] = [windows[0], windows.at(-1)];
+  if (!first || !last) return traces;
+  const start = runSeconds({ segment: first.segment, t: first.from });
+  const bucket = columnWidth(runSeconds({ segment: last.segment, t: last.to }) - start, width);
 
   /** Wh of earlier segments by component. */
   const before = new Map<string, number>();
@@ -206,8 +319,7 @@ export function power(db: ReadableDb, run: number, width: number): PowerSeries {
       points.sort((a, b) => a.t - b.t);
       const account = cumulative(db, window, key, points);
       const earlier = before.get(key) ?? 0;
-      let into = components.get(key);
-      if (!into) components.set(key, (into = emptySeries(rows.at(-1)!, isCounted)));
+      const into = (traces[key] ??= emptyTrace());
       let held = false;
       for (const { t, flags, ...values } of points) {
         into.x.push(runSeconds({ segment, t }));
@@ -217,16 +329,16 @@ export function power(db: ReadableDb, run: number, width: number): PowerSeries {
         for (const name of readingNames) into[name].push(values[name]);
         const { watts } = values;
         const wh = t < segment.from ? null : account(t);
-        into.wh.push(watts === null || wh === null ? null : earlier + wh);
+        into.wh.push(watts === null || wh === null ? null : toNano(earlier + wh));
       }
       before.set(key, earlier + (account(segment.to) ?? 0));
     }
   }
-  return { components: [...components.values()].filter(({ x }) => x.length > 0) };
+  return Object.fromEntries(Object.entries(traces).filter(([, { x }]) => x.length > 0));
 }
 
 /** The active time, the first segment with its baseline. */
-function powerWindows(db: ReadableDb, run: number): Interval[] {
+export function powerWindows(db: ReadableDb, run: number): Interval[] {
   return segmentsOf(db, run).map((segment, i) => {
     const { from } =
       i > 0
@@ -260,12 +372,7 @@ function cumulative(
 const readingNames = ['watts', 'tempC', 'clockMhz', 'utilPercent', 'memoryMb'] as const;
 type Readings<Value> = Record<(typeof readingNames)[number], Value>;
 
-const emptySeries = (
-  row: ComponentRow,
-  isCounted: ReturnType<typeof countedOf>,
-): PowerSeries['components'][number] => ({
-  ...powerComponent(row),
-  counted: isCounted(row),
+const emptyTrace = (): Traces[string] => ({
   x: [],
   wh: [],
   watts: [],
@@ -278,68 +385,23 @@ const emptySeries = (
 
 type PowerPoint = { t: number; flags: number } & Readings<number | null>;
 
-/** Columns that are read at a time: of the samples between, only the extremes stay in memory. */
-const columnsAtOnce = 64;
-
-/**
- * The samples with the lowest and the highest power of each column. SQLite would sort every column twice;
- * here each sample is looked at once, in the order in which it is stored.
- */
-function extremes(
-  db: ReadableDb,
-  component: number,
-  { from, to }: Interval,
-  size: number,
-): number[] {
-  const picked = new Set<number>();
-  for (let start = from; start <= to; start += columnsAtOnce * size) {
-    const rows = db.rows<[t: number, watts: number | null]>(
-      `select t, watts from power_sample
-       where component = ? and t >= ? and t < ? and t <= ? order by t`,
-      component,
-      start,
-      start + columnsAtOnce * size,
-      to,
-    );
-    let column = -1;
-    let low: (typeof rows)[number] | null = null;
-    let high: (typeof rows)[number] | null = null;
-    const keep = () => {
-      if (low) picked.add(low[0]);
-      if (high) picked.add(high[0]);
-    };
-    for (const row of rows) {
-      const [t, watts] = row;
-      const own = Math.floor((t - from) / size);
-      if (own !== column) {
-        keep();
-        [column, low, high] = [own, row, row];
-      } else if (watts !== null) {
-        // what was read goes before what was not
-        if (low![1] === null || watts < low![1]) low = row;
-        if (high![1] === null || watts > high![1]) high = row;
-      }
-    }
-    keep();
-  }
-  return [...picked];
-}
-
 function powerPoints(
   db: ReadableDb,
   component: number,
   interval: Interval,
   bucket: number,
 ): PowerPoint[] {
-  const { from, to } = interval;
+  const { segment, from, to } = interval;
   const size = bucket * 1e6;
+  const { ladder } = climbedLadder(db, component, interval);
+  if (!segment.open) dropLadder(component, interval);
   const points = db.all<PowerPoint>(
     `select p.t, p.watts, p.temp_c as tempC, p.clock_mhz as clockMhz,
        p.util_percent as utilPercent, p.memory_mb as memoryMb, p.flags
      from json_each(@times) pick
      cross join power_sample p on p.component = @component and p.t = pick.value
      order by p.t`,
-    { component, times: JSON.stringify(extremes(db, component, interval, size)) },
+    { component, times: JSON.stringify(ladder.extremes(db, size)) },
   );
   // the time before a flagged sample is not covered: a point without a value in its middle
   const gaps = db.all<PowerPoint>(

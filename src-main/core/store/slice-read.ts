@@ -7,12 +7,13 @@
  */
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { AppError, parseExperimentConfig } from '../../contract.ts';
+import { AppError, parseExperimentConfig, sweepObjectives } from '../../contract.ts';
 import { predictionBytes } from '../../predictions.ts';
 import { readable, type ReadableDb, type Stored, type Value, type WritableDb } from './database.ts';
 import { uuidOf } from './identity.ts';
 import { migrations, schemaVersion } from './migrations/index.ts';
 import { applicationId } from './open.ts';
+import { snapshotFacts, watchedImages } from './pictures.ts';
 import { getRun, runIdentities } from './reads.ts';
 import { checkpointName, overStatuses, runParts } from './slice-write.ts';
 import type { Joined, RunIdentity } from './types.ts';
@@ -137,7 +138,13 @@ function joined(db: WritableDb, slice: Slice): Joined {
   }
   const matrices = used('matrix');
   for (const row of rows('matrix'))
-    if (matrices.has(row.id!)) numbers.matrix.set(row.id as number, insert(db, 'matrix', row));
+    if (matrices.has(row.id!)) {
+      const plan = row.key === 'sweep' ? sweepPlan : object;
+      parsed(row.ordered!, plan, 'the order of a matrix');
+      // trials of another computer do not go on here by themselves
+      const own = { ...row, stopped_ms: row.stopped_ms ?? Date.now() };
+      numbers.matrix.set(row.id as number, insert(db, 'matrix', own));
+    }
 
   for (const row of runs)
     numbers.run.set(
@@ -172,6 +179,8 @@ function joined(db: WritableDb, slice: Slice): Joined {
     for (const row of rows(part)) {
       if (!fresh.has(row.run as number)) continue;
       if (part === 'evaluation') parsed(row.result!, evaluation, 'an evaluation');
+      if (part === 'watched') parsed(row.images!, watchedImages, 'a list of watched images');
+      if (part === 'snapshot') parsed(row.facts!, snapshotFacts, 'a snapshot');
       if (part === 'prediction') checkPredictions(row);
       const points = 'segment' in row ? (['run', 'segment'] as const) : (['run'] as const);
       insert(db, part, { ...row, ...numbered(numbers, row, points) });
@@ -213,6 +222,22 @@ const command = v.looseObject({
   energy: v.looseObject({}),
 });
 const object = v.looseObject({});
+/** As far as a sweep is shown by it. */
+const sweepPlan = v.looseObject({
+  name: v.string(),
+  fields: object,
+  objective: v.picklist(sweepObjectives),
+  limitWh: v.nullable(v.number()),
+  epochs: v.number(),
+  seeds: v.array(v.number()),
+  halving: v.nullable(
+    v.looseObject({
+      eta: v.number(),
+      rungs: v.array(v.looseObject({ epochs: v.number(), enter: v.number(), goOn: v.number() })),
+    }),
+  ),
+  trials: v.array(v.looseObject({ arm: v.string(), title: v.string(), values: object })),
+});
 const ofRun: Record<string, v.GenericSchema> = {
   origin,
   command,
@@ -297,7 +322,7 @@ function joinCheckpoints(
   for (const row of artifacts) {
     const run = runs.get(row.run as number);
     if (run === undefined) continue;
-    if (!checkpointName.test(String(row.path)))
+    if (![row.path, row.file ?? row.path].every((name) => checkpointName.test(String(name))))
       throw refused('it names a file that is none of ours');
     const path = join(dirname(db.file), 'runs', String(run), String(row.path));
     insert(db, 'artifact', { ...row, run, path });

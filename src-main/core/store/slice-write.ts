@@ -24,11 +24,13 @@ export const runParts = [
   'tag',
   'marker',
   'prediction',
-  'picture',
+  'watched',
+  'snapshot',
 ] as const;
 
 /** Names of a checkpoint's files in the folder of its run. */
-export const checkpointName = /^((last|best)\.json|step-\d{1,12}(-[0-9a-f]{1,16})?\.safetensors)$/;
+export const checkpointName =
+  /^((last|best|best-per-kwh|step-\d{1,12})\.json|step-\d{1,12}(-[0-9a-f]{1,16})?\.safetensors)$/;
 
 /** What a run that is over can be. */
 export const overStatuses = ['done', 'stopped', 'failed', 'interrupted', 'imported'];

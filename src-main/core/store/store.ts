@@ -11,6 +11,7 @@ import type { operations } from './operations.ts';
 import type { Opened } from './open.ts';
 
 export type { Opened } from './open.ts';
+export type { RungDecision, StartedMatrix } from './sweeps.ts';
 export type * from './types.ts';
 
 type Operations = typeof operations;

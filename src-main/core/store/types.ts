@@ -11,6 +11,7 @@ import type {
   RunPlace,
   RunStatus,
   RunSummary,
+  SweepPlan,
 } from '../../contract.ts';
 import type { WallCalibration } from '../energy/account.ts';
 
@@ -56,11 +57,11 @@ export interface Scalars {
   value: (number | null)[];
 }
 
-/** One start of an experiment matrix. */
+/** One start of an experiment matrix or a sweep. */
 export interface NewMatrix {
   id: string;
   title: string;
-  order: MatrixPreview['order'];
+  order: MatrixPreview['order'] | SweepPlan;
 }
 
 /** Facts learnt about a run while it goes on. Keys left out stay as they are. */
@@ -113,11 +114,23 @@ export interface ClockPair {
   utc: number;
 }
 
+/** Tensors of a run with the JSON files that point to them. */
 export interface Checkpoint {
+  /** Milliseconds since 1970. */
+  at: number | null;
   epoch: number;
   step: number;
-  path: string;
+  /** Of the JSON files. */
+  paths: string[];
+  /** Of the tensors, beside them. */
+  file: string | null;
+  sha256: string | null;
   bytes: number;
+}
+
+/** One JSON file of a checkpoint, as it is kept. */
+export interface CheckpointRow extends Omit<Checkpoint, 'paths'> {
+  path: string;
 }
 
 /** One run taken from a CSV file. */

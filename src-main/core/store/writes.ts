@@ -5,6 +5,7 @@
  */
 import {
   AppError,
+  type BudgetConfig,
   type PhaseLabel,
   type Region,
   type ReportedResult,
@@ -17,6 +18,7 @@ import type { Predictions } from '../../predictions.ts';
 import { describeCommand, describeConfig, groupOf, groupOfCommand } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
+import { enterSpent } from './spent.ts';
 import { storeTotals } from './totals.ts';
 import type {
   Checkpoint,
@@ -53,6 +55,8 @@ export function createRun(db: WritableDb, run: NewRun): number {
     arm_baseline: place?.baseline ?? null,
     repeat: place?.repeat ?? null,
     warm_up: place?.warmUp ? 1 : 0,
+    // a run that stands in for one that was dropped comes to its end
+    rung: place?.rung?.dropped ? null : (place?.rung?.epochs ?? null),
     seed: run.config.train.seed,
     epochs: run.config.train.epochs,
     pue: run.pue,
@@ -145,6 +149,16 @@ export function updateRun(db: WritableDb, id: number, patch: RunPatch): void {
   if (patch.intensity || patch.pue !== undefined || patch.pricing) storeTotals(db, id);
 }
 
+/** Another budget of a run; it makes no other experiment of it. */
+export function setBudget(db: WritableDb, id: number, budget: BudgetConfig): void {
+  exists(db, id);
+  db.run(
+    `update run set config = json_set(config, '$.budget', json(?)) where id = ?`,
+    JSON.stringify(budget),
+    id,
+  );
+}
+
 export function renameRun(db: WritableDb, id: number, name: string): void {
   updateRun(db, id, { name });
 }
@@ -191,11 +205,13 @@ export function startSegment(db: WritableDb, id: number, clock: ClockPair): numb
 export function endRun(db: WritableDb, id: number, end: RunEnd): void {
   exists(db, id);
   const segment = openSegment(db, id);
+  let ended: number | null = null;
   db.run('update phase set to_t = max(?, from_t) where run = ? and to_t is null', end.at, id);
   if (segment) {
     const to = Math.max(end.at, segment.from_t);
     db.run('update segment set to_t = ? where id = ?', to, segment.id);
-    update(db, id, { ended_ms: segment.utc_ms + (to - segment.from_t) / 1000 });
+    ended = segment.utc_ms + (to - segment.from_t) / 1000;
+    update(db, id, { ended_ms: ended });
   } else {
     // it ended in its baseline, which belongs to no activity then
     db.run('delete from phase where run = ? and segment is null', id);
@@ -208,6 +224,7 @@ export function endRun(db: WritableDb, id: number, end: RunEnd): void {
     imagesSeen: end.imagesSeen,
   });
   storeTotals(db, id);
+  if (segment && ended !== null) enterSpent(db, id, segment.utc_ms, ended);
 }
 
 /**
@@ -337,6 +354,7 @@ export function addSteps(db: WritableDb, id: number, steps: ReportedSteps): void
 export function rewind(db: WritableDb, id: number, firstStep: number): void {
   db.run('delete from metric where run = ? and step >= ?', id, firstStep);
   db.run('delete from evaluation where run = ? and step >= ?', id, firstStep);
+  db.run('delete from snapshot where run = ? and step >= ?', id, firstStep);
   db.run('delete from prediction where run = ? and step >= ?', id, firstStep);
   progress(db, id);
   latestScores(db, id);
@@ -526,21 +544,28 @@ export function addNote(
 
 export function addCheckpoint(db: WritableDb, id: number, checkpoint: Checkpoint): void {
   exists(db, id);
-  const { epoch, step, path, bytes } = checkpoint;
-  db.run(
-    `insert into artifact (run, kind, epoch, step, path, bytes) values (?, 'checkpoint', ?, ?, ?, ?)
-     on conflict do update set epoch = excluded.epoch, step = excluded.step, bytes = excluded.bytes`,
-    id,
-    epoch,
-    step,
-    path,
-    bytes,
-  );
+  const { at, epoch, step, paths, file, sha256, bytes } = checkpoint;
+  for (const path of paths)
+    db.run(
+      `insert into artifact (run, kind, epoch, step, path, bytes, file, sha256, written_ms)
+       values (?, 'checkpoint', ?, ?, ?, ?, ?, ?, ?)
+       on conflict do update set epoch = excluded.epoch, step = excluded.step, bytes = excluded.bytes,
+         file = excluded.file, sha256 = excluded.sha256, written_ms = excluded.written_ms`,
+      id,
+      epoch,
+      step,
+      path,
+      bytes,
+      file,
+      sha256,
+      at,
+    );
 }
 
-/** The files are gone. */
-export function removeCheckpoint(db: WritableDb, id: number, path: string): void {
-  db.run(`delete from artifact where run = ? and kind = 'checkpoint' and path = ?`, id, path);
+/** Their files are gone. */
+export function removeCheckpoints(db: WritableDb, id: number, paths: string[]): void {
+  for (const path of paths)
+    db.run(`delete from artifact where run = ? and kind = 'checkpoint' and path = ?`, id, path);
 }
 
 // --- what the meter says -------------------------------------------------------------------------

@@ -36,12 +36,12 @@ export function detectionParameters(dim: number): Parameter[] {
 /**
  * a = softmax(u · W_k t_j / sqrt D), f = Σ_j a_j W_v t_j, box = sigmoid(MLP(f)) with D -> D -> 4 and ReLU.
  * @param tokens [B, n, D] of the patches, without the class token.
- * @returns feature f [B, D]; boxes [B, 4] as centre and size in units of the image's side.
+ * @returns feature f [B, D]; boxes [B, 4] as centre and size in units of the image's side; the weights a [B, 1, n].
  */
 export function detectionHead(
   parameters: Tensors,
   tokens: Tensor3D,
-): { feature: Tensor2D; boxes: Tensor2D } {
+): { feature: Tensor2D; boxes: Tensor2D; weights: Tensor } {
   const [batch, count, dim] = tokens.shape;
   const parameter = (name: string): Tensor => {
     const tensor = parameters[`head.${name}`];
@@ -54,12 +54,13 @@ export function detectionHead(
     .reshape<Tensor2D>([batch * count, dim])
     .matMul(query.mul(tf.scalar(1 / Math.sqrt(dim))), false, true)
     .reshape([batch, 1, count]);
-  const pooled = tf.matMul(tf.softmax(scores), tokens).reshape<Tensor2D>([batch, dim]);
+  const weights = tf.softmax(scores);
+  const pooled = tf.matMul(weights, tokens).reshape<Tensor2D>([batch, dim]);
   const feature = tf.matMul(pooled, parameter('pool.value.weight'), false, true) as Tensor2D;
   const linear = (x: Tensor, name: string): Tensor =>
     tf.matMul(x, parameter(`${name}.weight`), false, true).add(parameter(`${name}.bias`));
   const hidden = tf.relu(linear(feature, 'box.fc1'));
-  return { feature, boxes: tf.sigmoid(linear(hidden, 'box.fc2')) as Tensor2D };
+  return { feature, boxes: tf.sigmoid(linear(hidden, 'box.fc2')) as Tensor2D, weights };
 }
 
 /** Multiply-accumulates of the head, without the classifier, on n patch tokens. */

@@ -34,6 +34,7 @@ import { parameterOf } from './linear.ts';
 import type { Parameter } from './parameters.ts';
 import { imageSignatures } from './signature.ts';
 import type { VitStructure } from './structure.ts';
+import type { TokenTrace } from './token-trace.ts';
 import {
   vitDropoutElements,
   vitEncode,
@@ -78,6 +79,8 @@ export interface ModelPass {
   headScales?: Tensor | undefined;
   /** Who reads the attention weights of a layer. */
   onWeights?: ((layer: number) => WeightsReader | undefined) | undefined;
+  /** Follows the tokens of a ViT; no other model has any to follow. */
+  trace?: TokenTrace | undefined;
 }
 
 /** A transform of stored images that is computed once per image, while the run prepares. */
@@ -185,7 +188,16 @@ function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classif
     vit: shape,
     calibration: vitCalibration(shape),
     dropoutElements: (tokens) => vitDropoutElements(shape, tokens),
-    forward: ({ parameters, input, training, dropout, gateNoise, headScales, onWeights }) => {
+    forward: ({
+      parameters,
+      input,
+      training,
+      dropout,
+      gateNoise,
+      headScales,
+      onWeights,
+      trace,
+    }) => {
       const { patches, kept, scores = null, gate, penalty: ofScore } = expected(input, 'patches');
       const gates = headGates(shape, parameters, { gateNoise, headScales });
       const told: Tensor[] = [];
@@ -199,6 +211,7 @@ function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classif
         scores,
         onWeights,
         witness,
+        trace,
         ...(dropout && { dropout }),
         ...(gates && { gates }),
         ...(gate && { embedded: (projected: Tensor3D) => projected.mul<Tensor3D>(gate) }),
@@ -226,7 +239,8 @@ function vit(shape: VitShape, task: ExperimentConfig['train']['task'] = 'classif
         return { logits, ...beside() };
       }
       const tokens = vitEncode(shape, parameters, seen);
-      const { feature, boxes } = detectionHead(parameters, withoutClassToken(tokens));
+      const { feature, boxes, weights } = detectionHead(parameters, withoutClassToken(tokens));
+      trace?.pooled(weights);
       return { logits: vitHead(parameters, feature), boxes, ...beside() };
     },
   };

@@ -22,6 +22,7 @@ import { matchTokens, mergeTokens, type SizedTokens } from './routing/merge.ts';
 import { importance, pruneTokens } from './routing/prune.ts';
 import { chooseRoute, routedBranches, routerParameters, zScores } from './routing/route.ts';
 import type { VitStructure } from './structure.ts';
+import type { TokenTrace } from './token-trace.ts';
 import { gatherRows, untracked } from './tokens.ts';
 
 /** Everything about a ViT that its parameters and its graph depend on. */
@@ -174,6 +175,8 @@ export interface VitInput {
   observe?: (name: string, tokens: Tensor3D) => void;
   /** What attention tells beside its output, of every layer. */
   witness?: AttentionWitness;
+  /** Follows every token. */
+  trace?: TokenTrace | undefined;
 }
 
 export interface AttentionWitness extends Pick<AttentionInput, 'onPenalty' | 'onZeroDeltas'> {
@@ -221,6 +224,7 @@ function encode(
     embedded,
     observe,
     witness,
+    trace,
   }: VitInput,
 ): SizedTokens {
   const { norm, attention, mlp, routerLogits } = vitLayers(shape, parameters);
@@ -236,7 +240,10 @@ function encode(
         attention(norm(x, `${b}.ln1`), b, {
           ...witness,
           ...seen,
-          onWeights: bothReaders(seen.onWeights, onWeights?.(layer)),
+          onWeights: bothReaders(
+            bothReaders(seen.onWeights, onWeights?.(layer)),
+            weightsTracer(layer),
+          ),
           gates: gates?.(layer),
         }),
       );
@@ -248,6 +255,7 @@ function encode(
         break;
       case 'route': {
         const route = chooseRoute(routerLogits(t, b), routerHints(), action.chosen);
+        trace?.routed(layer, route.rows);
         const whole = action.scope === 'block';
         t = routedBranches(t, route, whole ? [attended, mlpOf] : [attended]);
         if (whole) {
@@ -267,6 +275,7 @@ function encode(
           untracked(() => importance(weights)),
           action.kept,
           action.fuse,
+          (pruned) => trace?.pruned(layer, pruned),
         );
         break;
       }
@@ -275,11 +284,11 @@ function encode(
         t = t.add(attended(t, { logSizes: logSizes(), onKeys: (keys) => (seen.keys = keys) }));
         const { keys } = seen;
         if (!keys) throw new Error(`${shape.attention.kind} has no keys to match tokens by`);
-        if (action.merged > 0)
-          ({ tokens: t, sizes } = mergeTokens(
-            { tokens: t, sizes },
-            matchTokens(keys, action.merged),
-          ));
+        if (action.merged > 0) {
+          const matching = matchTokens(keys, action.merged);
+          trace?.merged(layer, matching);
+          ({ tokens: t, sizes } = mergeTokens({ tokens: t, sizes }, matching));
+        }
         break;
       }
     }
@@ -287,6 +296,12 @@ function encode(
     observe?.(`block${layer}`, t);
   }
   return { tokens: t, sizes };
+
+  function weightsTracer(layer: number): WeightsReader | undefined {
+    return (
+      trace && Object.assign((weights: Tensor) => trace.attended(layer, weights), { implied: true })
+    );
+  }
 
   function logSizes(): Tensor | undefined {
     return sizes ? untracked(() => sizes!.log().expandDims(1)) : undefined;

@@ -16,6 +16,7 @@ import { buildModel, dropoutBytesOf, type ModelOutput } from '../models/registry
 import { vitEncode, vitHead, vitPool } from '../models/vit.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
 import { imageInput, modelInput } from './model-input.ts';
+import { pictureStep } from './picture-step.ts';
 import { classificationOutputs, detectionOutputs, zeroDeltaOutputs } from './outputs.ts';
 import {
   recipeOf,
@@ -118,6 +119,13 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
     },
   };
 
+  // the encoder's pass too where the head is trained on what it gave once
+  const picture = pictureStep(built, state, {
+    tokens,
+    inputs: imageInput(dataset, batch),
+    inputOf: (_, fed) => modelInput(config, dataset, built.sees, fed),
+  });
+
   return recipeOf(state, {
     derived,
     parameterCount: parameterCount(built.parameters),
@@ -125,5 +133,6 @@ export function fineTune(config: ExperimentConfig, dataset: DatasetShape, batch:
     patches: tokens - 1,
     train: () => step,
     evaluate: () => evaluation,
+    picture: () => picture,
   });
 }

@@ -112,6 +112,11 @@ export interface Recipe {
    */
   watch?: ((choice: StepChoice) => StepDefinition) | null;
   train(choice: StepChoice): StepDefinition;
+  /**
+   * What evaluation does, to be looked at (picture-step.ts): by its inputs, labels and boxes left out. Null where
+   * nothing is classified.
+   */
+  picture: ((choice: StepChoice) => StepDefinition) | null;
   /** Null for a stage whose model classifies nothing. */
   evaluate: ((choice: StepChoice) => StepDefinition) | null;
   /**
@@ -219,6 +224,7 @@ export const recipeOf = (
   selects: false,
   score: null,
   select: null,
+  picture: null,
   structure: null,
   shrinking: null,
   ...steps,

@@ -14,7 +14,7 @@ import {
   type RoutingConfig,
 } from '../../experiment-config.ts';
 import { routerHint, routingAt } from '../../token-routing.ts';
-import type { Tensors } from '../engine/engine.ts';
+import type { Specs, Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';
 import { meanBoxLoss } from '../losses/box.ts';
@@ -41,6 +41,7 @@ import {
 } from './model-input.ts';
 import { chosenPatches, learnedInput } from './learned-input.ts';
 import { labelSpecs, labelTargets } from './labels.ts';
+import { pictureStep } from './picture-step.ts';
 import { classificationOutputs, detectionOutputs, zeroDeltaOutputs } from './outputs.ts';
 import {
   memoised,
@@ -91,6 +92,11 @@ export function supervised(
   const tokensOf = ({ keep }: PatchChoice): number | null =>
     sight && (selection.mode === 'drop' && keep !== null ? keep : patches) + 1;
 
+  const lookedAt = (choice: PatchChoice): Specs => ({
+    ...modelInputSpecs(dataset, batch, features),
+    ...patchChoiceSpecs(choice, batch, patches),
+    ...(hint && { scores: { shape: [batch, patches], dtype: 'float32' } }),
+  });
   const seenOf = (choice: PatchChoice) => ({
     ...modelInputSpecs(dataset, batch, features),
     labels: { shape: [batch], dtype: 'int32' } as const,
@@ -242,6 +248,14 @@ export function supervised(
     evaluateStep(reduced ? evaluated : allPatches, routing),
   );
 
+  const pictureSteps = byEpoch((reduced, routing) => {
+    const choice = reduced ? evaluated : allPatches;
+    return pictureStep(modelOf(routing), state, {
+      tokens: tokensOf(choice),
+      inputs: lookedAt(choice),
+      inputOf: (parameters, inputs) => inputOf(parameters, inputs, choice),
+    });
+  });
   const watchSteps = byEpoch((reduced, routing) =>
     watchStep(reduced ? evaluated : allPatches, routing),
   );
@@ -325,6 +339,7 @@ export function supervised(
           }
         : null,
     select: learned ? selectLearnedStep() : selects ? selectStep() : null,
+    picture: pictureSteps,
     train: trainSteps,
     evaluate: evaluateSteps,
   });

@@ -1,8 +1,10 @@
 /** The x axes that curves can be drawn over, and how their values are written. */
-import { xAxisNames, type XAxis } from '../../../src-main/contract.ts';
+import { xAxisNames, type RunSummary, type XAxis } from '../../../src-main/contract.ts';
+import { compact, energyUnit } from '../format/number.ts';
 import { plainTick } from './plot.ts';
+import { niceStep } from './ticks.ts';
 
-interface Axis {
+export interface Axis {
   label: string;
   title: string;
   format: (x: number) => string;
@@ -14,9 +16,34 @@ export const xAxes: Record<XAxis, Axis> = {
   time: { label: 'Time', title: 'Time since start (min:s)', format: clock, step: clockStep },
   step: { label: 'Step', title: 'Step', format: plainTick, step: null },
   epoch: { label: 'Epoch', title: 'Epoch', format: plainTick, step: null },
-  wh: { label: 'Energy', title: 'Energy used (Wh)', format: plainTick, step: null },
+  macs: {
+    label: 'Compute',
+    title: 'Computed in training (MACs)',
+    // `60 G`, not `60.0 G`: beside each other ticks need no digits that say nothing
+    format: (macs) => compact(macs).replace(/\.0+(?= )/, ''),
+    step: null,
+  },
+  // energy comes in Wh: in joules, round numbers are elsewhere
+  get wh() {
+    const { unit, perWh } = energyUnit();
+    const axis = { label: 'Energy', title: `Energy used (${unit})` };
+    return perWh === 1
+      ? { ...axis, format: plainTick, step: null }
+      : {
+          ...axis,
+          format: (wh: number) => plainTick(wh * perWh),
+          step: (span: number) => niceStep(span * perWh, 8) / perWh,
+        };
+  },
   co2: { label: 'Emissions', title: 'Emissions (gCO2e)', format: plainTick, step: null },
 };
+
+/** An axis as a chart takes it. */
+export const along = ({ title, format, step }: Axis) => ({
+  xTitle: title,
+  formatX: format,
+  stepX: step,
+});
 
 /** Seconds as `1:05` or `1:02:05`. */
 export function clock(seconds: number): string {
@@ -33,6 +60,12 @@ const niceSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 export function clockStep(span: number): number {
   return niceSeconds.find((step) => span / step <= 8) ?? Math.ceil(span / 8 / 86_400) * 86_400;
 }
+
+/** Those of the axes that a run has: what an import or a command computed is not known. */
+export const axesOf = (axes: readonly XAxis[], run: RunSummary | null): XAxis[] =>
+  run !== null && (run.status === 'imported' || run.command !== null)
+    ? axes.filter((x) => x !== 'macs')
+    : [...axes];
 
 const rememberedKey = (view: string) => `hugginggreen.axis.${view}`;
 

@@ -3,7 +3,8 @@
  * file that stands alone. Same places as on the canvas: left axis, right edge and marks agree.
  */
 import type { Provenance } from '../../../src-main/contract.ts';
-import { axisWidth, rightPadding } from './line-chart.ts';
+import { axisWidth, rightPadding } from './margins.ts';
+import { markerSvg, type Marker } from './markers.ts';
 import { plainTick, sparse, type ChartLook, type Plot, type PlotLine } from './plot.ts';
 
 interface Sheet {
@@ -59,11 +60,12 @@ export function chartSvg(plot: Plot, look: ChartLook, sheet: Sheet): string {
   const yTitle = unit ? `${look.quantity} (${unit})` : look.quantity;
   const middle = (plotTop + plotBottom) / 2;
   const lines = plot.stacked
-    ? plot.lines.map((line, i) => area(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }, i)) // prettier-ignore
+    ? plot.lines.map((line, i) => area(line, plot.scale.factor, { placeX, placeY, resolve, id: `${id}-${i}` })) // prettier-ignore
     : plot.lines.map(
         (line, i) =>
           shade(line, plot.lines[i - 1] ?? null, { placeX, placeY, resolve, id }) +
-          curve(line, { placeX, placeY, resolve, id }, plot.log),
+          curve(line, { placeX, placeY, resolve, id }, plot.log) +
+          shapes(line, { placeX, placeY, resolve, id }, i / plot.lines.length, plot.log),
       );
   const marks = look.marks
     .filter(({ x }) => x >= plot.x.min && x <= plot.x.max)
@@ -80,7 +82,7 @@ export function chartSvg(plot: Plot, look: ChartLook, sheet: Sheet): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-size="11"${alone ? ' font-family="system-ui, sans-serif" role="img"' : ' font-family="inherit"'}>`,
     alone ? `<title>${escaped(title)}</title>` : '',
-    `<defs>${patterns(plot, resolve, id)}<clipPath id="${id}-plot"><rect x="${axisWidth}" y="${plotTop - 3}" width="${right - axisWidth}" height="${plotBottom - plotTop + 6}"/></clipPath></defs>`,
+    `<defs><clipPath id="${id}-plot"><rect x="${axisWidth}" y="${plotTop - 3}" width="${right - axisWidth}" height="${plotBottom - plotTop + 6}"/></clipPath></defs>`,
     alone
       ? `<rect width="${width}" height="${height}" fill="${resolve('var(--surface)')}"/><text x="8" y="16" font-weight="600" font-size="12" fill="${resolve('var(--ink)')}">${escaped(title)}</text>`
       : '',
@@ -134,14 +136,15 @@ const path = (points: readonly [number, number][], { placeX, placeY }: Pen): str
   points.map(([x, y], i) => `${i ? 'L' : 'M'}${short(placeX(x))} ${short(placeY(y))}`).join('');
 
 function curve(own: PlotLine, pen: Pen, log: boolean): string {
-  const { line, raw } = own;
+  const { line, raw, smoothed } = own;
+  const light = line.faint && !smoothed;
   const colour = pen.resolve(line.colour);
-  const opacity = raw || line.edge ? 0.3 : line.faint ? 0.7 : 1;
+  const opacity = raw || line.edge ? 0.3 : light ? 0.7 : 1;
   const dash = !raw && line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : '';
   const parts = stretches(own, log ? 0 : -Infinity);
   const d = parts.map((points) => path(points, pen)).join('');
   const dots =
-    own.x.length < sparse && !line.faint
+    own.x.length < sparse && !line.faint && !line.marker
       ? parts
           .flat()
           .map(
@@ -150,8 +153,39 @@ function curve(own: PlotLine, pen: Pen, log: boolean): string {
           ) // prettier-ignore
           .join('')
       : '';
-  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || line.faint ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
+  return `<path d="${d}" fill="none" stroke="${colour}" stroke-opacity="${opacity}" stroke-width="${raw || light ? 1 : 1.6}" stroke-linejoin="round"${dash}/>${dots}`;
 }
+
+/** Pixels between the shapes on a line. */
+const shapeEvery = 56;
+
+/** Shapes along a line; those of other lines stand at other places. */
+function shapes(own: PlotLine, pen: Pen, shift: number, log: boolean): string {
+  const { marker, colour } = own.line;
+  if (!marker || own.raw || own.line.edge) return '';
+  const points = stretches(own, log ? 0 : -Infinity).flat();
+  const left = pen.placeX(own.x[0] ?? 0);
+  let next = own.x.length < sparse ? -Infinity : left + shift * shapeEvery;
+  const every = own.x.length < sparse ? 12 : shapeEvery;
+  return points
+    .flatMap(([x, y]) => {
+      const at = pen.placeX(x);
+      if (at < next) return [];
+      next = Math.max(at, next) + every;
+      return markerSvg(marker, at, pen.placeY(y), pen.resolve(colour));
+    })
+    .join('');
+}
+
+/** A short piece of a line as it is drawn, for legends. */
+export const sampleSvg = (
+  { dash, marker }: { dash?: number[]; marker?: Marker },
+  colour: string,
+  x: number,
+  y: number,
+): string =>
+  `<line x1="${x}" x2="${x + 26}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="2"${dash?.length ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/>` +
+  (marker ? markerSvg(marker, x + 13, y, colour) : '');
 
 /** The ground of a band, between its edges. */
 function shade(own: PlotLine, below: PlotLine | null, pen: Pen): string {
@@ -162,42 +196,81 @@ function shade(own: PlotLine, below: PlotLine | null, pen: Pen): string {
   return `<path d="${outline}" fill="${pen.resolve(own.line.colour)}" fill-opacity="0.16"/>`;
 }
 
-/** From the line below it, or from zero, up to its own. */
-function area(own: PlotLine, below: PlotLine | null, pen: Pen, index: number): string {
-  const colour = pen.resolve(own.line.colour);
-  const floor = new Map(below?.x.map((at, i) => [at, below.y[i] ?? null]));
-  return stretches(own)
-    .map((points) => {
-      const back = points.map(([x]): [number, number] => [x, floor.get(x) ?? 0]).reverse();
-      const line = path(points, pen);
-      const outline = `${line}${path(back, pen).replace('M', 'L')}z`;
-      return `<path d="${outline}" fill="${fill(own.line.provenance ?? null, colour, pen.id, index)}" fill-opacity="${fillOpacity(own.line.provenance ?? null)}"/><path d="${line}" fill="none" stroke="${colour}"/>`;
+/** From its own value below its top up to the top: the series below it may be missing there. */
+function area(shown: PlotLine, factor: number, pen: Pen): string {
+  const { line, x, own } = shown;
+  const colour = pen.resolve(line.colour);
+  const provenance = line.provenance ?? null;
+  const values = new Map(x.map((at, i) => [at, (own[i] ?? 0) * factor]));
+  return stretches(shown)
+    .map((points, i) => {
+      const back = points.map(([at, top]): [number, number] => [at, top - (values.get(at) ?? 0)]);
+      const edge = path(points, pen);
+      const outline = `${edge}${path(back.toReversed(), pen).replace('M', 'L')}z`;
+      const all = [...points, ...back];
+      const [xs, ys] = [all.map(([x]) => pen.placeX(x)), all.map(([, y]) => pen.placeY(y))];
+      const box = { x: Math.min(...xs), y: Math.min(...ys), right: Math.max(...xs), bottom: Math.max(...ys) }; // prettier-ignore
+      return (
+        `<path d="${outline}" fill="${colour}" fill-opacity="${groundOf(provenance)}"/>` +
+        texture(provenance, colour, box, outline, `${pen.id}-${i}`) +
+        `<path d="${edge}" fill="none" stroke="${colour}"/>`
+      );
     })
     .join('');
 }
 
-const hatched = (provenance: Provenance | null) =>
-  provenance === 'modelled' || provenance === 'constant';
-const fill = (provenance: Provenance | null, colour: string, id: string, index: number) =>
-  hatched(provenance) ? `url(#${id}-${index})` : colour;
-const fillOpacity = (provenance: Provenance | null) =>
-  hatched(provenance) ? 1 : provenance === 'integrated' ? 0.55 : 0.8;
+/** How much of its colour shows below the strokes of a mark. */
+const groundOf = (provenance: Provenance | null): number =>
+  provenance === 'modelled'
+    ? 0.22
+    : provenance === 'constant'
+      ? 0.1
+      : provenance === 'integrated'
+        ? 0.55
+        : 0.8;
 
-/** Hatched is modelled, dotted is a constant, as everywhere. */
-function patterns(plot: Plot, resolve: (colour: string) => string, id: string): string {
-  if (!plot.stacked) return '';
-  return plot.lines
-    .map(({ line }, i) => {
-      if (!hatched(line.provenance ?? null)) return '';
-      const colour = resolve(line.colour);
-      const size = line.provenance === 'modelled' ? 6 : 5;
-      const mark =
-        line.provenance === 'modelled'
-          ? `<path d="M-1 7L7 -1M-4 4L4 -4M2 10L10 2" stroke="${colour}" stroke-width="1.4"/>`
-          : `<circle cx="2.5" cy="2.5" r="0.9" fill="${colour}"/>`;
-      return `<pattern id="${id}-${i}" width="${size}" height="${size}" patternUnits="userSpaceOnUse"><rect width="${size}" height="${size}" fill="${colour}" fill-opacity="0.22"/>${mark}</pattern>`;
-    })
-    .join('');
+interface Box {
+  x: number;
+  y: number;
+  right: number;
+  bottom: number;
+}
+
+/**
+ * Hatched is modelled, dotted is a constant, as everywhere. Strokes behind a mask in the shape of `outline`:
+ * a pattern would be printed as a picture.
+ * @param id of the mask, unique in the page
+ */
+function texture(
+  provenance: Provenance | null,
+  colour: string,
+  { x, y, right, bottom }: Box,
+  outline: string,
+  id: string,
+): string {
+  if (provenance !== 'modelled' && provenance !== 'constant') return '';
+  const hatched = provenance === 'modelled';
+  let d = '';
+  if (hatched) {
+    // on one grid for all areas of a drawing
+    const height = bottom - y;
+    for (let at = 7 * Math.floor((x + y) / 7); at < right + bottom; at += 7)
+      d += `M${short(at - y - height)} ${short(bottom)}L${short(at - y)} ${short(y)}`;
+  } else
+    for (let row = 5 * Math.ceil(y / 5); row < bottom; row += 5)
+      for (let at = 5 * Math.ceil(x / 5); at < right; at += 5) d += `M${at} ${row}h0`;
+  const stroke = hatched ? 'stroke-width="1.3"' : 'stroke-width="1.8" stroke-linecap="round"';
+  return `<clipPath id="${id}"><path d="${outline}"/></clipPath><path d="${d}" fill="none" stroke="${colour}" ${stroke} clip-path="url(#${id})"/>`;
+}
+
+/** A field with its mark, for the legend. */
+function swatch(provenance: Provenance | null, colour: string, x: number, id: string): string {
+  const outline = `M${x} -8h14v10h-14z`;
+  const box = { x, y: -8, right: x + 14, bottom: 2 };
+  return (
+    `<path d="${outline}" fill="${colour}" fill-opacity="${groundOf(provenance)}" stroke="${colour}"/>` +
+    texture(provenance, colour, box, outline, id)
+  );
 }
 
 /** Rows of entries as wide as the sheet. */
@@ -207,15 +280,16 @@ function legendOf(plot: Plot, resolve: (c: string) => string, id: string, width:
   plot.lines.forEach(({ line, label, raw }, i) => {
     if (raw || line.edge) return;
     const colour = resolve(line.colour);
-    const entry = 18 + 6 * label.length + 20;
+    const indent = plot.stacked ? 20 : 32;
+    const entry = indent + 6 * label.length + 20;
     if (x > 0 && x + entry > width - 16) {
       rows.push(row);
       [row, x] = ['', 0];
     }
     const mark = plot.stacked
-      ? `<rect x="${x}" y="-7" width="12" height="8" fill="${fill(line.provenance ?? null, colour, id, i)}" fill-opacity="${fillOpacity(line.provenance ?? null)}" stroke="${colour}"/>`
-      : `<line x1="${x}" x2="${x + 14}" y1="-3" y2="-3" stroke="${colour}" stroke-width="2"${line.dash?.length ? ` stroke-dasharray="${line.dash.join(' ')}"` : ''}/>`;
-    row += `${mark}<text x="${x + 18}" y="0" fill="${resolve('var(--ink-soft)')}">${escaped(label)}</text>`;
+      ? swatch(line.provenance ?? null, colour, x, `${id}-${i}-legend`)
+      : sampleSvg(line, colour, x, -3);
+    row += `${mark}<text x="${x + indent}" y="0" fill="${resolve('var(--ink-soft)')}">${escaped(label)}</text>`;
     x += entry;
   });
   if (row) rows.push(row);

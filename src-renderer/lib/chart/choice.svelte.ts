@@ -1,10 +1,11 @@
 /** What a person chose for a chart, kept by its title: the same chart of another run has it too. */
 import type { ChartChoice } from './plot.ts';
-import { smoothings } from './smooth.ts';
+import { averages, smoothings } from './smooth.ts';
 
 export class Choice {
   value = $state.raw<ChartChoice>({
     smoothing: 'off',
+    average: 'ema',
     log: false,
     fromZero: false,
     clip: false,
@@ -33,6 +34,9 @@ function remembered(key: string): Partial<ChartChoice> {
       ...Object.fromEntries(flags.map((name) => [name, kept[name]])),
       ...(Object.hasOwn(smoothings, String(kept.smoothing)) && {
         smoothing: kept.smoothing as ChartChoice['smoothing'],
+      }),
+      ...(Object.hasOwn(averages, String(kept.average)) && {
+        average: kept.average as ChartChoice['average'],
       }),
     };
   } catch {

@@ -9,8 +9,10 @@ import {
   type Chart,
   type InteractionItem,
   type InteractionModeFunction,
+  type PointElement,
   type Plugin,
 } from 'chart.js';
+import type { PlotLineController } from './plot-line.ts';
 
 declare module 'chart.js' {
   interface InteractionModeMap {
@@ -45,22 +47,11 @@ function leaveCrosshair(chart: Chart) {
   if (group?.charts.size === 0) groups.delete(key);
 }
 
-/** The point of every visible series that is nearest to the value `x`. */
+/** The point of every line that is nearest to the value `x`. */
 export function nearestInEverySeries(chart: Chart, x: number): InteractionItem[] {
-  return chart.getSortedVisibleDatasetMetas().flatMap((meta) => {
-    const data = chart.data.datasets[meta.index]?.data as { x: number; y: number | null }[];
-    let low = 0;
-    let high = data.length - 1;
-    if (high < 0) return [];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if ((data[middle]?.x ?? 0) < x) low = middle;
-      else high = middle;
-    }
-    const gap = (i: number) => Math.abs((data[i]?.x ?? Infinity) - x);
-    const index = gap(low) <= gap(high) ? low : high;
-    const element = meta.data[index];
-    return element && data[index]?.y !== null ? [{ element, datasetIndex: meta.index, index }] : [];
+  return chart.getSortedVisibleDatasetMetas().flatMap(({ index: datasetIndex, controller }) => {
+    const found = (controller as PlotLineController).nearest(x);
+    return found ? [{ ...found, datasetIndex }] : [];
   });
 }
 
@@ -86,6 +77,17 @@ export function pointAt(chart: Chart, at: number | null, from: Chart | null = nu
   }
 }
 
+/** Reads the lines anew at the crosshair of the chart's group, after they changed; false: it has none. */
+export function readAgain(chart: Chart): boolean {
+  const at = groupOf(chart)?.at ?? null;
+  if (at === null) return false;
+  const items = nearestInEverySeries(chart, at);
+  const x = chart.scales.x?.getPixelForValue(at) ?? 0;
+  chart.setActiveElements(items);
+  chart.tooltip?.setActiveElements(items, { x, y: chart.tooltip.caretY });
+  return true;
+}
+
 /** Where the crosshair of a group of charts is; null while it is nowhere. */
 export const crosshairOf = (group: string): number | null => groups.get(group)?.at ?? null;
 
@@ -98,7 +100,7 @@ export function stepCrosshair(chart: Chart, direction: -1 | 1) {
   pointAt(chart, Math.min(scale.max, Math.max(scale.min, next)));
 }
 
-export const crosshair: Plugin<'line'> = {
+export const crosshair: Plugin<'plotLine'> = {
   id: 'crosshair',
   afterDestroy: leaveCrosshair,
   afterEvent(chart, { event, inChartArea }) {
@@ -108,6 +110,8 @@ export const crosshair: Plugin<'line'> = {
     pointAt(chart, at ?? null, chart);
   },
   afterDatasetsDraw(chart) {
+    for (const { element } of chart.getActiveElements())
+      (element as PointElement).draw(chart.ctx, chart.chartArea);
     const at = groupOf(chart)?.at ?? null;
     if (at === null) return;
     const x = chart.scales.x?.getPixelForValue(at) ?? -1;

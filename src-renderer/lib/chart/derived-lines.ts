@@ -83,6 +83,29 @@ export function rateDrops({ lr }: SeriesByName): Mark[] {
       : [];
   });
 }
+/** A rate with more peaks than this has no warm-up; it goes up and down. */
+const mostPeaks = 8;
+
+/** Where the rate has risen to its peak and rises no more: the end of the warm-up of each stage. */
+export function warmUpEnds({ lr }: SeriesByName): Mark[] {
+  if (!lr) return [];
+  const peaks: Mark[] = [];
+  let rising = false;
+  for (let i = 1; i < lr.x.length; i++) {
+    const [before, now] = [lr.y[i - 1], lr.y[i]];
+    if (before == null || now == null) continue;
+    const rises = now > before * (1 + 1e-9);
+    if (rising && !rises)
+      peaks.push({
+        x: lr.x[i - 1]!,
+        text: `Warm-up ends at learning rate ${show(before)}`,
+        own: false,
+      });
+    rising = rises;
+  }
+  return peaks.length > mostPeaks ? [] : peaks;
+}
+
 const show = (rate: number) => String(Number(rate.toPrecision(3)));
 
 /** Everything that is marked, where it lies on the axis. */
@@ -101,6 +124,7 @@ export function marksOf(
     ...power.components.flatMap(({ counted, throttled, name }) =>
       counted ? throttled.flatMap((time) => at(time, `${name}: clock held down`)) : [],
     ),
+    ...warmUpEnds(series),
     ...rateDrops(series),
   ];
 }

@@ -1,73 +1,58 @@
 /**
  * chart.js held in one place: how a plot is drawn on a canvas.
  *
- * Animation, parsing and points are off, data are thinned and ranges and ticks chosen before they get
- * here (`plot.ts`), and the left axis has a fixed width so that charts above each other share their x
- * positions. Options are made anew only where words, colours or the kind of axis change: an update that
- * brings data is then cheap enough for many charts at once.
+ * chart.js has the axes, the tooltip and the events; ranges and ticks are chosen before they get here
+ * (`plot.ts`), and lines are painted from their columns (`paint.ts`). The left axis has a fixed width so that
+ * charts above each other share their x positions. Of a chart that is live only what has changed is
+ * painted: as long as its axes stay, that is the strip at its end.
  */
-import {
-  Chart,
-  Filler,
-  LinearScale,
-  LineController,
-  LineElement,
-  LogarithmicScale,
-  PointElement,
-  Tooltip,
-  type ChartDataset,
-} from 'chart.js';
-import { crosshair, joinCrosshair } from './crosshair.ts';
-import { fade, provenanceFill, resolveColour } from './colours.ts';
+import { Chart, LinearScale, LogarithmicScale, PointElement, Tooltip, type Plugin } from 'chart.js';
+import { crosshair, joinCrosshair, readAgain } from './crosshair.ts';
+import { resolveColour } from './colours.ts';
+import { axisWidth, rightPadding } from './margins.ts';
 import { marksAt, overlay, setOverlay } from './overlay.ts';
-import { plainTick, sparse, yText, type ChartLook, type Plot, type PlotLine } from './plot.ts';
+import { clipTo, isMarked, paintPlot, styleOf, type LineStyle } from './paint.ts';
+import { datasetsOf, PlotLineController } from './plot-line.ts';
+import { changedFrom, plainTick, yText, type ChartLook, type Plot } from './plot.ts';
 
-Chart.register(
-  Filler,
-  LinearScale,
-  LineController,
-  LineElement,
-  LogarithmicScale,
-  PointElement,
-  Tooltip,
-);
+export type LineChart = Chart<'plotLine', never[]>;
 
-interface Point {
-  x: number;
-  y: number | null;
-}
-export type LineChart = Chart<'line', Point[]>;
+export { axisWidth, rightPadding, stillWidth } from './margins.ts';
 
-/** Width of the left axis with its title, in pixels. */
-export const axisWidth = 56;
-/** Room for half of the last tick's label. */
-export const rightPadding = 14;
-/** Width at which a chart for paper is drawn. */
-export const stillWidth = 420;
-
-/** What is on the canvas now, for the callbacks of chart.js. */
+/** What is on the canvas now. */
 interface Drawn {
   plot: Plot;
   look: ChartLook;
-  /** All that the options depend on. */
+  styles: LineStyle[];
+  colours: { grid: string; axis: string };
+  /** All that options and styles depend on. */
   key: string;
 }
 const drawn = new WeakMap<Chart, Drawn>();
 
+function paint(chart: Chart, from?: number) {
+  const found = drawn.get(chart);
+  if (found) paintPlot({ ctx: chart.ctx, area: chart.chartArea, ...found }, from);
+}
+
+const painter: Plugin<'plotLine'> = {
+  id: 'painter',
+  beforeDatasetsDraw: (chart) => paint(chart),
+};
+
+Chart.register(LinearScale, LogarithmicScale, PlotLineController, PointElement, Tooltip);
+
 export function createLineChart(canvas: HTMLCanvasElement): LineChart {
-  return new Chart<'line', Point[]>(canvas, {
-    type: 'line',
+  return new Chart<'plotLine', never[]>(canvas, {
+    type: 'plotLine',
     data: { datasets: [] },
-    plugins: [crosshair, overlay],
+    plugins: [painter, crosshair, overlay],
     options: {
       animation: false,
-      parsing: false,
-      normalized: true,
       maintainAspectRatio: false,
       layout: { autoPadding: false, padding: { top: 6, right: rightPadding } },
       events: ['mousemove', 'mouseout', 'touchstart', 'touchmove'],
       interaction: { mode: 'everySeries', intersect: false },
-      elements: { line: { tension: 0, borderJoinStyle: 'round' } },
       plugins: { tooltip: { position: 'nearest' } },
     },
   });
@@ -78,52 +63,59 @@ export const columnsOf = (chart: LineChart): number =>
   Math.max(50, chart.width - axisWidth - rightPadding);
 
 export function drawPlot(chart: LineChart, plot: Plot, look: ChartLook) {
+  const before = drawn.get(chart);
   const ink = resolveColour('var(--ink)');
   const soft = resolveColour('var(--ink-soft)');
-  const key = JSON.stringify([plot.log, plot.scale.unit, look.quantity, look.xTitle, ink]);
-  const anew = drawn.get(chart)?.key !== key;
-  drawn.set(chart, { plot, look, key });
-  if (anew) setOptions(chart, plot, look);
-  chart.data.datasets = plot.lines.map((line, i) =>
-    plot.stacked ? area(line, i === 0) : curve(line, plot),
-  );
-  setOverlay(chart, { marks: look.marks, ink, soft });
+  const key = JSON.stringify([
+    ...[plot.log, plot.stacked, plot.scale.unit, look.quantity, look.xTitle, ink],
+    ...plot.lines.map(({ line, label, raw }) => {
+      const { colour, dash, faint, edge, shade, provenance } = line;
+      return [label, raw, colour, dash, faint, edge, shade, provenance];
+    }),
+  ]);
+  const anew = before?.key !== key;
+  const styles = anew ? plot.lines.map((line) => styleOf(line, plot.stacked)) : before.styles;
+  const colours = anew ? { grid: resolveColour('var(--grid)'), axis: soft } : before.colours;
+  drawn.set(chart, { plot, look, styles, colours, key });
+  if (anew) {
+    setOptions(chart, plot, look);
+    const datasets = plot.lines.map((shows, i) => ({ label: shows.label, data: [], shows, style: styles[i]! })); // prettier-ignore
+    chart.data.datasets = datasets;
+  } else
+    plot.lines.forEach((shows, i) => {
+      datasetsOf(chart)[i]!.shows = shows;
+      (chart.getDatasetMeta(i).controller as PlotLineController).forget();
+    });
+  const marked = setOverlay(chart, { marks: look.marks, ink, soft });
   joinCrosshair(chart, look.group, soft);
-  chart.update('none');
+
+  if (anew || !sameAxes(before.plot, plot)) {
+    chart.update('none');
+    if (readAgain(chart)) chart.draw();
+    return;
+  }
+  const from = changedFrom(before.plot, plot);
+  const read = readAgain(chart);
+  if (from === null && !marked) return;
+  // marks of readings lie over the edge of the plot, and a tooltip may lie anywhere
+  if (marked || read || (!plot.stacked && plot.lines.some(isMarked))) chart.draw();
+  else paintFrom(chart, from!);
 }
 
-const pointsOf = ({ x, y }: PlotLine): Point[] => x.map((at, i) => ({ x: at, y: y[i] ?? null }));
+const sameAxes = (a: Plot, b: Plot): boolean =>
+  (['x', 'y'] as const).every((axis) => a[axis].min === b[axis].min && a[axis].max === b[axis].max);
 
-function area(own: PlotLine, lowest: boolean): ChartDataset<'line', Point[]> {
-  const colour = resolveColour(own.line.colour);
-  return {
-    label: own.label,
-    data: pointsOf(own),
-    borderColor: colour,
-    borderWidth: 1,
-    pointRadius: 0,
-    backgroundColor: provenanceFill(colour, own.line.provenance ?? null),
-    fill: lowest ? 'origin' : '-1',
-  };
-}
-
-function curve(own: PlotLine, { x, full }: Plot): ChartDataset<'line', Point[]> {
-  const { line, raw } = own;
-  const colour = resolveColour(line.colour);
-  const marked = own.x.length < sparse && !line.faint;
-  return {
-    label: own.label,
-    data: pointsOf(own),
-    borderColor: raw || line.edge ? fade(colour, 0.3) : line.faint ? fade(colour, 0.7) : colour,
-    backgroundColor: line.shade ? fade(colour, 0.16) : colour,
-    borderWidth: raw || line.faint ? 1 : 1.6,
-    borderDash: raw ? [] : (line.dash ?? []),
-    pointRadius: marked ? 2 : 0,
-    // the first and last marks lie on the edge of the plot and are whole there
-    clip: marked && x.min <= full[0] && x.max >= full[1] ? 4 : undefined,
-    pointHoverRadius: raw || line.edge ? 0 : 3,
-    fill: line.shade ? '-1' : false,
-  };
+/** The part of the plot from a value of x on. */
+function paintFrom(chart: LineChart, from: number) {
+  const { ctx, chartArea, scales } = chart;
+  const { left, right, top, bottom } = chartArea;
+  const start = Math.max(left, Math.floor(scales.x!.getPixelForValue(from)) - 2);
+  ctx.save();
+  clipTo(ctx, { left: start, right: right + 1, top: top - 1, bottom: bottom + 1 });
+  ctx.clearRect(0, 0, chart.width, chart.height);
+  paint(chart, start);
+  chart.notifyPlugins('afterDatasetsDraw');
+  ctx.restore();
 }
 
 function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
@@ -148,7 +140,7 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
       ...axis('x'),
       title: { display: true, text: look.xTitle, color: soft, font, padding: { top: 2 } },
       grid: { display: false },
-      border: { color: soft },
+      border: { display: false },
       ticks: {
         color: soft,
         font,
@@ -167,7 +159,7 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
         font,
         padding: { bottom: 2 },
       },
-      grid: { color: resolveColour('var(--grid)'), drawTicks: false },
+      grid: { display: false, drawTicks: false },
       border: { display: false },
       ticks: {
         color: soft,
@@ -200,11 +192,11 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
       boxPadding: 4,
       itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
       callbacks: {
-        title: ([item]) =>
-          item ? `${now().look.xTitle}: ${now().look.formatX(item.parsed.x ?? 0)}` : '',
-        label: ({ datasetIndex, dataIndex, dataset }) => {
+        title: ([item]) => (item ? placeText(now(), item.parsed.x ?? 0) : ''),
+        label: ({ datasetIndex, dataIndex }) => {
           const { plot } = now();
-          return `${dataset.label}: ${yText(plot.lines[datasetIndex]?.own[dataIndex], plot.scale)}`;
+          const line = plot.lines[datasetIndex];
+          return `${line?.label}: ${yText(line?.own[dataIndex], plot.scale)}`;
         },
         footer: ([item]) => (item ? marksAt(chart, item.element.x) : []),
       },
@@ -212,11 +204,17 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
   };
 }
 
+/** `Step: 120`: whole, or to a thousandth of what is shown. A column has no finer place. */
+function placeText({ plot, look }: Pick<Drawn, 'plot' | 'look'>, x: number): string {
+  const unit = Math.min(1, 10 ** Math.floor(Math.log10((plot.x.max - plot.x.min) / 1000)));
+  return `${look.xTitle}: ${look.formatX(Math.round(x / unit) * unit)}`;
+}
+
 /** What the crosshair reads, largest first: for those who cannot see it. */
 export function readout(chart: LineChart): string {
   const found = drawn.get(chart);
   if (!found) return '';
-  const { plot, look } = found;
+  const { plot } = found;
   const items = chart.getActiveElements().flatMap(({ datasetIndex, index }) => {
     const line = plot.lines[datasetIndex];
     const [value, x] = [line?.own[index], line?.x[index]];
@@ -227,5 +225,5 @@ export function readout(chart: LineChart): string {
   const values = items
     .sort((a, b) => b.value - a.value)
     .map(({ label, value }) => `${label} ${yText(value, plot.scale)}`);
-  return `${look.xTitle}: ${look.formatX(first.x)}. ${values.join(', ')}.`;
+  return `${placeText(found, first.x)}. ${values.join(', ')}.`;
 }

@@ -13,8 +13,15 @@ const selections = new WeakMap<Chart, readonly [number, number]>();
 /** Pixels from a marked moment in which the crosshair tells its text. */
 const near = 6;
 
-export function setOverlay(chart: Chart, overlay: Overlay) {
+/** @returns whether other moments are marked than before */
+export function setOverlay(chart: Chart, overlay: Overlay): boolean {
+  const before = overlays.get(chart)?.marks ?? [];
   overlays.set(chart, overlay);
+  const { marks } = overlay;
+  return (
+    marks.length !== before.length ||
+    marks.some(({ x, text }, i) => x !== before[i]?.x || text !== before[i].text)
+  );
 }
 
 /** Pixels between which a person drags; null: none. */
@@ -33,7 +40,7 @@ export function marksAt(chart: Chart, x: number): string[] {
     .map(({ text }) => text);
 }
 
-export const overlay: Plugin<'line'> = {
+export const overlay: Plugin<'plotLine'> = {
   id: 'overlay',
   afterDatasetsDraw(chart) {
     const { ctx, chartArea, scales } = chart;

@@ -51,6 +51,36 @@ export async function pngOf(svg: string): Promise<Blob> {
   }
 }
 
+/**
+ * A chart that is dragged out of the window as a file. The browser wants it at once when dragging begins, and a PNG
+ * takes a moment: it is made when the button goes down, and where that was too short the drawing goes instead.
+ */
+export class DraggedPicture {
+  #png: { name: string; url: string } | null = null;
+
+  async prepare(svg: string, title: string) {
+    this.forget();
+    const url = URL.createObjectURL(await pngOf(svg));
+    this.forget();
+    this.#png = { name: fileName(title, 'png'), url };
+  }
+
+  /** Puts it into a drag that begins. */
+  give(transfer: DataTransfer, svg: string, title: string) {
+    const file = this.#png
+      ? `image/png:${this.#png.name}:${this.#png.url}`
+      : `image/svg+xml:${fileName(title, 'svg')}:data:image/svg+xml,${encodeURIComponent(svg)}`;
+    // what Chromium, and with it Electron, makes a file of where it is dropped
+    transfer.setData('DownloadURL', file);
+    transfer.effectAllowed = 'copy';
+  }
+
+  forget() {
+    if (this.#png) URL.revokeObjectURL(this.#png.url);
+    this.#png = null;
+  }
+}
+
 export async function savePng(svg: string, title: string) {
   save(await pngOf(svg), fileName(title, 'png'));
 }

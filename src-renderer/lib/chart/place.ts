@@ -23,7 +23,7 @@ export function placeOf(
   gramsPerWh: number | null,
 ): Place | null {
   if (x === 'time') return identity;
-  if (x === 'step' || x === 'epoch') {
+  if (x === 'step' || x === 'epoch' || x === 'macs') {
     const { seconds } = series;
     return seconds ? between(known(seconds.y), [...seconds.x]) : null;
   }

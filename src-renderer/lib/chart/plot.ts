@@ -4,16 +4,19 @@
  * (`chart-svg.ts`) and the table beside them are all made of this, so that they cannot differ.
  */
 import type { Provenance } from '../../../src-main/contract.ts';
-import { scaled, siScale, type Scale } from '../format/number.ts';
+import { inStyle, scaled, siScale, type Scale } from '../format/number.ts';
+import { PlotMemory, type LineMemory } from './line-memory.ts';
+import type { Marker } from './markers.ts';
 import { indicesIn, type Range } from './range.ts';
-import { movingAverage, smoothingLabel, smoothings, type Smoothing } from './smooth.ts';
-import { stack } from './stack.ts';
-import { thin, type Points } from './thin.ts';
+import { smoothingLabel, smoothings, type Average, type Smoothing } from './smooth.ts';
+import { stackOf } from '../../../src-main/contract.ts';
+import type { Points } from './thin.ts';
 import { linearTicks, logTicks, niceStep, type Ticks } from './ticks.ts';
 
 export interface Line {
   key: string;
   label: string;
+  /** Ascending. Both arrays may grow at their end; any other change comes as other arrays. */
   x: readonly number[];
   y: readonly (number | null)[];
   /** Mean of each stretch where `x` and `y` are its lowest and highest points: what is smoothed then. */
@@ -21,6 +24,8 @@ export interface Line {
   /** Any CSS colour, custom properties too. */
   colour: string;
   dash?: number[];
+  /** On paper: the shape that stands on the line here and there. */
+  marker?: Marker;
   /** Drawn thin and light, behind what it supports. */
   faint?: boolean;
   /** Edge of a band: no entry in the legend, no smoothing. */
@@ -58,6 +63,7 @@ export interface ChartLook {
 /** What a person chose for a chart. */
 export interface ChartChoice {
   smoothing: Smoothing;
+  average: Average;
   log: boolean;
   fromZero: boolean;
   /** The y axis leaves out the outermost hundredth of the values on either side. */
@@ -71,6 +77,7 @@ export interface PlotLine extends Points {
   own: (number | null)[];
   /** The values behind a smoothed line. */
   raw: boolean;
+  smoothed: boolean;
 }
 
 interface PlotAxis {
@@ -102,18 +109,12 @@ export const yText = (value: number | null | undefined, scale: Scale) =>
   `${scaled(value, scale)} ${scale.unit}`.trim();
 
 /** Plain numbers on an axis: as many digits as there are, without the dust of binary fractions. */
-export const plainTick = (x: number): string => String(Number(x.toPrecision(6)));
+export const plainTick = (x: number): string => inStyle(String(Number(x.toPrecision(6))));
 
 /** The SI prefix of the y axis, chosen for the largest value in it. */
-export function chartScale(lines: readonly Line[], unit: string, stacked: boolean): Scale {
-  const tops = lines.map(({ y }) => extreme(y));
+function chartScale(memories: readonly LineMemory[], unit: string, stacked: boolean): Scale {
+  const tops = memories.map(({ most }) => most);
   return siScale(stacked ? [tops.reduce((sum, top) => sum + top, 0)] : tops, unit);
-}
-
-function extreme(y: readonly (number | null)[]): number {
-  let most = 0;
-  for (const value of y) if (value !== null) most = Math.max(most, Math.abs(value));
-  return most;
 }
 
 /** First and last x of all lines; null where there is no point. */
@@ -129,6 +130,7 @@ export function rangeOf(lines: readonly Pick<Line, 'x'>[]): Range | null {
 /**
  * @param zoom the part of x that is shown; null: all of it
  * @param columns pixels from the left to the right edge of the plot
+ * @param memory of a chart that is drawn again and again: what is in it is not worked out anew
  */
 export function plotOf(
   lines: readonly Line[],
@@ -136,17 +138,22 @@ export function plotOf(
   choice: ChartChoice,
   zoom: Range | null,
   columns: number,
+  memory = new PlotMemory(),
 ): Plot {
   const full = look.xRange ?? rangeOf(lines) ?? [0, 1];
   const [min, wide] = zoom ?? full;
   const shown: Range = [min, wide > min ? wide : min + 1];
-  const scale = chartScale(lines, look.unit, look.stacked);
+  const memories = memory.of(lines);
+  const scale = chartScale(memories, look.unit, look.stacked);
   const remarks: string[] = [];
   const drawn = look.stacked
-    ? stacked(lines, shown, columns)
-    : plain(lines, choice.smoothing, full, shown, columns);
+    ? stacked(lines, memories, shown, columns)
+    : plain(lines, memories, choice, full, shown, columns);
   const smooth = drawn.some(({ raw }) => raw);
-  if (smooth) remarks.push(`Strong line: ${smoothingLabel(choice.smoothing)}; faint: as recorded.`);
+  if (smooth)
+    remarks.push(
+      `Strong line: ${smoothingLabel(choice.average, choice.smoothing)}; faint: as recorded.`,
+    );
   for (const one of drawn)
     if (scale.factor !== 1)
       one.y = one.y.map((value) => (value === null ? null : value * scale.factor));
@@ -185,44 +192,41 @@ function wholeStep(span: number, { xTitle }: ChartLook): number {
   return xTitle === 'Step' ? Math.max(1, step) : step;
 }
 
-function part<T>(values: readonly T[], [first, end]: [number, number]): readonly T[] {
-  return first === 0 && end === values.length ? values : values.slice(first, end);
-}
-
 function plain(
   lines: readonly Line[],
-  smoothing: Smoothing,
+  memories: readonly LineMemory[],
+  { smoothing, average }: ChartChoice,
   full: Range,
   shown: Range,
   columns: number,
 ): PlotLine[] {
-  return lines.flatMap((line): PlotLine[] => {
-    const piece = indicesIn(line.x, shown);
-    const points = thin(part(line.x, piece), part(line.y, piece), columns);
-    const own = (label: string, { x, y }: Points, raw: boolean): PlotLine => ({
-      line,
-      label,
-      x,
-      y,
-      own: y,
-      raw,
-    });
+  return lines.flatMap((line, i): PlotLine[] => {
+    const memory = memories[i]!;
+    const points = memory.thinned(shown, columns);
+    const recorded = { line, label: line.label, ...points, own: points.y, smoothed: false };
     if (smoothing === 'off' || line.edge || line.x.length < sparse)
-      return [own(line.label, points, false)];
-    const { x, y } = line.mean ?? line;
-    const average = movingAverage(x, y, smoothings[smoothing] * (full[1] - full[0]));
-    const visible = indicesIn(average.x, shown);
-    const curve = thin(part(average.x, visible), part(average.y, visible), columns);
-    return [own(line.label, points, true), own(`${line.label}, smoothed`, curve, false)];
+      return [{ ...recorded, raw: false }];
+    const scale = smoothings[smoothing] * (full[1] - full[0]);
+    const curve = memory.smoothed(average, scale, full, shown, columns);
+    return [
+      { ...recorded, raw: true },
+      { ...recorded, ...curve, own: curve.y, label: `${line.label}, smoothed`, raw: false, smoothed: true }, // prettier-ignore
+    ];
   });
 }
 
-function stacked(lines: readonly Line[], shown: Range, columns: number): PlotLine[] {
-  const pieces = lines.map(({ x, y }) => {
-    const piece = indicesIn(x, shown);
-    return { x: part(x, piece), y: part(y, piece) };
+function stacked(
+  lines: readonly Line[],
+  memories: readonly LineMemory[],
+  shown: Range,
+  columns: number,
+): PlotLine[] {
+  const points = lines.map(({ x }) => {
+    const [first, end] = indicesIn(x, shown);
+    return end - first;
   });
-  const { x, values, tops } = stack(pieces, columns / 2);
+  const n = columnsFor(Math.max(1, ...points), columns / 2);
+  const { x, values, tops } = stackOf(memories.map((memory) => memory.columnMeans(shown, n)));
   return lines.map((line, i) => ({
     line,
     label: line.label,
@@ -230,7 +234,14 @@ function stacked(lines: readonly Line[], shown: Range, columns: number): PlotLin
     y: tops[i] ?? [],
     own: values[i] ?? [],
     raw: false,
+    smoothed: false,
   }));
+}
+
+/** At most one per point: halved until it is, so that columns stay where they are while points are added. */
+function columnsFor(points: number, most: number): number {
+  const halvings = Math.max(0, Math.ceil(Math.log2(most / points)));
+  return Math.max(1, Math.floor(most / 2 ** halvings));
 }
 
 function linearRange(lines: readonly PlotLine[], fromZero: boolean, clip: boolean) {
@@ -242,9 +253,11 @@ function linearRange(lines: readonly PlotLine[], fromZero: boolean, clip: boolea
     const half = Math.abs(high) / 2 || 0.5;
     [low, high] = high === 0 ? [0, 1] : [low - half, high + half];
   }
+  // room to round numbers: an axis stays as it is while values grow by little
   const grace = (high - low) * 0.04;
-  if (!fromZero || low < 0) low -= grace;
-  const range: Range = [low, high + grace];
+  const step = niceStep(high - low, 25);
+  if (!fromZero || low < 0) low = Math.floor((low - grace) / step) * step;
+  const range: Range = [low, Math.ceil((high + grace) / step) * step];
   return { range, left: found.left };
 }
 
@@ -274,6 +287,33 @@ function extent(lines: readonly PlotLine[], clip: boolean, floor: number) {
   const [from, to] = [at(0.01), at(0.99)];
   const left = all.filter((value) => value! < from || value! > to).length;
   return to > from ? { low: from, high: to, left } : { low, high, left: 0 };
+}
+
+/**
+ * The x from which on two plots of the same lines on the same axes differ; null: nowhere.
+ */
+export function changedFrom(before: Plot, now: Plot): number | null {
+  let from = Infinity;
+  now.lines.forEach((line, i) => {
+    const old = before.lines[i];
+    if (!old) from = -Infinity;
+    else from = Math.min(from, lineChangedFrom(old, line));
+  });
+  return from === Infinity ? null : from;
+}
+
+function lineChangedFrom(old: PlotLine, now: PlotLine): number {
+  const n = Math.min(old.x.length, now.x.length);
+  let same = 0;
+  while (same < n && old.x[same] === now.x[same] && old.y[same] === now.y[same]) same++;
+  // below an area lies its own value, and that may change while its top does not
+  if (now.own !== now.y) {
+    let own = 0;
+    while (own < same && old.own[own] === now.own[own]) own++;
+    same = own;
+  }
+  if (same === n && old.x.length === now.x.length) return Infinity;
+  return now.x[same - 1] ?? -Infinity;
 }
 
 /** The numbers of a plot in rows: every line at the same places, at most `rows` of them. */

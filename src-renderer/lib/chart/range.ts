@@ -1,8 +1,20 @@
 /** Ranges of an axis: what zooming and moving do to them. */
+import { niceStep } from './ticks.ts';
+
 export type Range = readonly [from: number, to: number];
 
 /** Deeper than this a chart shows nothing but rounding. */
 const deepest = 1e-4;
+
+/**
+ * Where the axis of a run that goes on ends: up to a tenth ahead, at a round number, so that it stands still
+ * while points are added and a chart need draw those only.
+ */
+export function ahead([from, to]: Range): Range {
+  if (!(to > from)) return [from, to];
+  const step = niceStep(to - from, 20);
+  return [from, Math.ceil((to - from) / step) * step + from];
+}
 
 /** No wider than `full`, inside it, and null where it is all of it. */
 export function within([from, to]: Range, full: Range): Range | null {

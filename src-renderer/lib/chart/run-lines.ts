@@ -1,9 +1,13 @@
 /** Turning the series of runs into chart lines, and the sentence that tells what they show. */
-import type { PowerComponent, PowerSeries, Series } from '../../../src-main/contract.ts';
+import {
+  totalOf,
+  type PowerComponent,
+  type PowerSeries,
+  type Series,
+} from '../../../src-main/contract.ts';
 import { percent, quantity, significant } from '../format/number.ts';
 import { kindColour, kindLabel, runColour, runDash } from '../format/words.ts';
 import type { Line } from './plot.ts';
-import { stack } from './stack.ts';
 
 export type SeriesByName = Record<string, Series>;
 
@@ -82,27 +86,12 @@ export function cardLines({ components }: PowerSeries, of: 'tempC' | 'clockMhz')
 }
 
 /** One line per run: the sum over all components that it ever read. */
-export function totalLine(
-  { components }: PowerSeries,
+export const totalLine = (
+  power: PowerSeries,
   of: 'watts' | 'wh',
   run: { id: number; name: string },
   columns: number,
-): Line {
-  const { x, values } = stack(
-    components
-      .filter(({ counted, [of]: values }) => counted && values.some((value) => value !== null))
-      .map((component) => ({ x: component.x, y: component[of] })),
-    columns,
-  );
-  // a part that is missing makes the sum unknown, not smaller
-  const y = x.map((_, i) =>
-    values.reduce<number | null>((sum, column) => {
-      const value = column[i] ?? null;
-      return sum === null || value === null ? null : sum + value;
-    }, 0),
-  );
-  return { ...runLook(run), x, y };
-}
+): Line => ({ ...runLook(run), ...totalOf(power, of, columns) });
 
 export const runLook = ({ id, name }: { id: number; name: string }) => ({
   key: String(id),
@@ -119,9 +108,11 @@ export const drawable = (lines: readonly Line[]): boolean =>
 export const hasCurves = (series: SeriesByName, power: PowerSeries): boolean =>
   drawable([...lossLines(series), ...f1Lines(series), ...powerLines(power, 'watts')]);
 
+/** What the lines show, in a sentence; `F1` as a unit: shares. Edges of bands are left out. */
 export function finding(lines: readonly Line[], unit: string): string {
-  if (lines.length === 0) return 'Nothing to show yet.';
-  const parts = lines.map(({ label, y }) => {
+  const told = lines.filter(({ edge }) => !edge);
+  if (told.length === 0) return 'Nothing to show yet.';
+  const parts = told.map(({ label, y }) => {
     const known = y.filter((value) => value !== null);
     const [first, last] = [known[0], known.at(-1)];
     if (first === undefined || last === undefined) return `${label}: no readings`;

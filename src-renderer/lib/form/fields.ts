@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { experimentConfigSchema, type FieldHints } from '../../../src-main/contract.ts';
+import { fromStyle } from '../format/number.ts';
 
 export type Path = readonly string[];
 
@@ -15,6 +16,8 @@ interface Common {
   advanced: boolean;
   /** May be left empty, which means null. */
   nullable: boolean;
+  /** What that means, in a word. */
+  empty: string;
 }
 export interface Choice {
   value: string | number;
@@ -92,6 +95,7 @@ function fieldOf(path: Path, schema: Schema): Field {
     unit: hints.unit ?? null,
     advanced: hints.advanced ?? false,
     nullable: schemas.some(({ type }) => type === 'nullable'),
+    empty: hints.empty ?? 'automatic',
   };
   switch (core.type) {
     case 'number':
@@ -181,7 +185,7 @@ export function withValue(draft: unknown, path: Path, value: unknown): Draft {
 
 /** What was typed into a number field: a number, null for empty, else the text as it is, to be refused. */
 export function readNumber(text: string, nullable: boolean): number | string | null {
-  const trimmed = text.trim().replace(/^([+-]?)\.(\d)/, '$10.$2');
+  const trimmed = fromStyle(text.trim()).replace(/^([+-]?)\.(\d)/, '$10.$2');
   if (trimmed === '') return nullable ? null : '';
   const value = Number(trimmed);
   return Number.isFinite(value) ? value : text;

@@ -2,7 +2,38 @@
  * Numbers for people: always with a unit, with as many digits as their uncertainty allows, and an en
  * dash where nothing is known. SI prefixes are chosen once for everything that is read together.
  */
+import type { EnergyUnit, NumberFormat } from '../../../src-main/contract.ts';
+
 export const missing = '–';
+
+/** Between groups of digits, and before decimals. */
+const marks: Record<NumberFormat, [group: string, decimal: string]> = {
+  '1,234.5': [',', '.'],
+  '1 234.5': ['\u202f', '.'],
+  '1.234,5': ['.', ','],
+  '1 234,5': ['\u202f', ','],
+};
+const style: { number: NumberFormat; energy: EnergyUnit } = { number: '1,234.5', energy: 'Wh' };
+
+/** From the settings of the person, for all numbers that are written from now on. */
+export function setNumberStyle(number: NumberFormat, energy: EnergyUnit): void {
+  Object.assign(style, { number, energy });
+}
+/** What a person typed, as the program reads it: where the comma is the decimal mark, it may stand for it. */
+export const fromStyle = (typed: string): string =>
+  marks[style.number][1] === ',' ? typed.replace(/^([^.,]*),([^.,]*)$/, '$1.$2') : typed;
+/** In which unit energy is shown; 1 Wh is so many of it. */
+export const energyUnit = (): { unit: EnergyUnit; perWh: number } => ({
+  unit: style.energy,
+  perWh: style.energy === 'J' ? 3600 : 1,
+});
+
+/** A number in British writing with the marks that the person chose. */
+export function inStyle(british: string): string {
+  if (style.number === '1,234.5') return british;
+  const [group, decimal] = marks[style.number];
+  return british.replace(/[,.]/g, (mark) => (mark === ',' ? group : decimal));
+}
 
 export type Maybe = number | null | undefined;
 const known = (value: Maybe): value is number => value != null && Number.isFinite(value);
@@ -10,14 +41,25 @@ const known = (value: Maybe): value is number => value != null && Number.isFinit
 /** Beyond this, on a scale that suits its column, a number is rounding dust. */
 const mostDecimals = 6;
 
+/** Made once: a table that scrolls writes thousands of numbers, and making one takes longer than ten uses. */
+const byDecimals = new Map<number, Intl.NumberFormat>();
+function withDecimals(digits: number): Intl.NumberFormat {
+  let format = byDecimals.get(digits);
+  if (!format) {
+    format = new Intl.NumberFormat('en-GB', {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+    byDecimals.set(digits, format);
+  }
+  return format;
+}
+
 function group(value: number, decimals: number): string {
-  const zero = Number(value.toFixed(decimals)) === 0;
+  const zero = Math.abs(value) < 1 && Number(value.toFixed(decimals)) === 0;
   const digits = zero && decimals === mostDecimals ? 0 : decimals;
   // a rounded -0.04 is no negative number
-  return (zero ? 0 : value).toLocaleString('en-GB', {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
+  return inStyle(withDecimals(digits).format(zero ? 0 : value));
 }
 
 /** Decimals that show `digits` significant digits of `value`. */
@@ -57,11 +99,14 @@ const prefixed = new Set(['Wh', 'W', 'J', 'gCO2e', 'MAC']);
 /** One prefix for all `values`, for the largest of them; tenths of a unit still go without. */
 export function siScale(values: Iterable<Maybe>, unit: string): Scale {
   if (!prefixed.has(unit)) return { factor: 1, unit };
+  // energy comes in Wh, whatever it is shown in
+  const shown = unit === 'Wh' ? energyUnit() : { unit, perWh: 1 };
   let largest = 0;
   for (const value of values) if (known(value)) largest = Math.max(largest, Math.abs(value));
-  if (largest === 0) return { factor: 1, unit };
+  if (largest === 0) return { factor: shown.perWh, unit: shown.unit };
+  largest *= shown.perWh;
   const [, factor, prefix] = prefixes.find(([from]) => largest >= from) ?? [0, 1, ''];
-  return { factor, unit: prefix + unit };
+  return { factor: factor * shown.perWh, unit: prefix + shown.unit };
 }
 
 /** The number without its unit, on a given scale; digits by the uncertainty where there is one. */
@@ -71,7 +116,7 @@ export function scaled(value: Maybe, scale: Scale, half: Maybe = null): string {
   if (!known(half) || half <= 0) return significant(shown);
   const shownHalf = half * scale.factor;
   // a band that begins with 1 would lose half of itself in one digit
-  const first = Number(shownHalf.toExponential(0)[0]);
+  const first = Number(shownHalf.toExponential()[0]);
   const decimals = decimalsFor(shownHalf, first === 1 ? 2 : 1);
   return `${group(shown, decimals)} ± ${group(shownHalf, decimals)}`;
 }
@@ -117,7 +162,7 @@ function sized(value: Maybe, base: number, units: readonly string[]): string {
   const power = value < 1 ? 0 : Math.min(most, Math.floor(Math.log(value) / Math.log(base) + 1e-9));
   const shown = value / base ** power;
   const text = shown.toLocaleString('en-GB', { maximumSignificantDigits: 3, useGrouping: false });
-  return `${text} ${units[power]}`;
+  return `${inStyle(text)} ${units[power]}`;
 }
 
 /** A difference to a baseline, signed by a word. */

@@ -34,6 +34,17 @@ export const statusWords: Record<RunStatus, { label: string; tone: '' | 'good' |
     imported: { label: 'imported', tone: '' },
   };
 
+/** A run's own state; of a trial of a sweep also what became of it there. */
+export function statusOf({
+  status,
+  paused,
+  matrix,
+}: Pick<RunSummary, 'status' | 'paused' | 'matrix'>): (typeof statusWords)[RunStatus] {
+  if (paused) return { ...statusWords[status], label: 'paused' };
+  if (status !== 'stopped' || !matrix?.rung || matrix.warmUp) return statusWords[status];
+  return { label: matrix.rung.dropped ? 'dropped' : 'at its rung', tone: '' };
+}
+
 const phaseLabels: Record<PhaseName | 'baseline', string> = {
   baseline: 'Idle baseline',
   prepare: 'Prepare data',
@@ -46,6 +57,7 @@ const phaseLabels: Record<PhaseName | 'baseline', string> = {
   finetune: 'Fine-tune',
   prune: 'Prune',
   evaluate: 'Validate',
+  pictures: 'Pictures',
   test: 'Test',
   checkpoint: 'Checkpoint',
 };

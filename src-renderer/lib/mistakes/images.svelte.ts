@@ -1,4 +1,5 @@
 /** Images of a split by their place in it, asked for as they are wanted and kept while a view is open. */
+/* eslint-disable svelte/prefer-svelte-reactivity -- what is known is replaced as a whole; what was asked for is watched by nobody */
 import { AppError, type ExperimentConfig, type ImageSamples } from '../../../src-main/contract.ts';
 import type { Session } from '../session.svelte.ts';
 

@@ -1,5 +1,12 @@
 /** What the search of runs offers while it is typed. */
-import { queryFields, queryTokens, unitsOf, type RunSummary } from '../../../src-main/contract.ts';
+import {
+  isMetricKey,
+  queryFields,
+  queryTokens,
+  unitsOf,
+  type RunSummary,
+} from '../../../src-main/contract.ts';
+import { metricHelp } from './run-columns.ts';
 
 export interface Completion {
   /** The whole token, to stand where the old one stood. */
@@ -30,7 +37,7 @@ export function completeQuery(
   const to = token ? token.at + token.source.length : caret;
   const typed = token?.source ?? '';
   const sign = typed.startsWith('-') ? '-' : '';
-  const [, key, operator, value] = /^-?([\w.-]+)(<=|>=|[:<>=])(.*)$/s.exec(typed) ?? [];
+  const [, key, operator, value] = /^-?([\w.~-]+)(<=|>=|[:<>=])(.*)$/s.exec(typed) ?? [];
   const options =
     key === undefined || operator === undefined || value === undefined
       ? keyOptions(typed.slice(sign.length).toLowerCase(), keys)
@@ -55,7 +62,7 @@ function keyOptions(start: string, keys: readonly string[]): Completion[] {
   const configs = keys.map((key) => ({
     key,
     insert: `${key}:`,
-    help: key.startsWith('metric.') ? 'metric of a command' : 'of the config',
+    help: isMetricKey(key) ? metricHelp(key) : 'of the config',
     open: true,
   }));
   const all = start.length > 1 ? [...fields, ...configs] : fields;

@@ -1,5 +1,11 @@
 /** The columns that the table of runs can have: what each holds, how it is shown, and as a mean of repeats. */
-import type { RunSummary, RunValue } from '../../../src-main/contract.ts';
+import {
+  isMetricKey,
+  parseMetricKey,
+  type MetricRule,
+  type RunSummary,
+  type RunValue,
+} from '../../../src-main/contract.ts';
 import {
   compact,
   count,
@@ -13,7 +19,7 @@ import {
   type Maybe,
 } from '../format/number.ts';
 import { duration, shortMoment } from '../format/time.ts';
-import { kindLabel, kinds, statusWords } from '../format/words.ts';
+import { kindLabel, kinds, statusOf } from '../format/words.ts';
 import type { Cell } from './sort.ts';
 
 export interface RunColumn {
@@ -32,11 +38,29 @@ export interface RunColumn {
   mean?: (mean: number, half: number | null) => string;
 }
 
-/** Leaves of configs and last values of metrics. */
+/** Leaves of configs and metrics. */
 export type ValueOf = (run: RunSummary, key: string) => RunValue;
+
+const ruleWords: Record<MetricRule, string> = {
+  last: 'Last value',
+  max: 'Largest value',
+  min: 'Smallest value',
+  mean: 'Mean of the values',
+};
+
+/** `val_acc, max`; other keys as they are. */
+export function metricTitle(key: string): string {
+  const metric = parseMetricKey(key);
+  if (!metric) return key;
+  return metric.rule === 'last' ? metric.name : `${metric.name}, ${metric.rule}`;
+}
+export const metricHelp = (key: string): string =>
+  `${ruleWords[parseMetricKey(key)?.rule ?? 'last']} that the run reported`;
 
 /** Those two are always there, at the left. */
 export const pinned = ['id', 'name'];
+/** Of the boxes before them, px. */
+export const checkWidth = 32;
 
 const words = (
   key: string,
@@ -105,7 +129,7 @@ export function runColumns(
     number(
       key,
       title,
-      unit === 'gCO2e' ? 128 : half === wattHalf ? 108 : 92,
+      unit === 'gCO2e' ? 120 : half === wattHalf ? 100 : 88,
       value,
       (own, run) => scaled(own, scale, half(run)),
       {
@@ -128,15 +152,15 @@ export function runColumns(
   const noMean = { mean: undefined } as Partial<RunColumn>;
 
   return [
-    number('id', 'Run', 72, ({ id }) => id, String, noMean),
-    words('name', 'Name', 200, ({ name }) => name),
+    number('id', 'Run', 60, ({ id }) => id, String, noMean),
+    words('name', 'Name', 180, ({ name }) => name),
     {
-      ...words('status', 'State', 92, ({ status }) => status),
-      text: (run) => statusWords[run.status].label,
+      ...words('status', 'State', 88, ({ status }) => status),
+      text: (run) => statusOf(run).label,
     },
-    words('tags', 'Tags', 120, ({ tags }) => tags.join(', ')),
+    words('tags', 'Tags', 112, ({ tags }) => tags.join(', ')),
     words('note', 'Note', 160, ({ note }) => note?.split('\n', 1)[0]),
-    words('dataset', 'Dataset', 120, ({ dataset }) => dataset),
+    words('dataset', 'Dataset', 124, ({ dataset }) => dataset),
     words('model', 'Model', 170, ({ model }) => model),
     words('method', 'Method', 140, ({ method }) => method),
     words('selection', 'Selection', 140, ({ selection }) => selection),
@@ -291,24 +315,34 @@ export function runColumns(
               : value;
       return {
         key,
-        title: key.replace(/^metric\./, ''),
-        help: key.startsWith('metric.') ? 'Last value that the command reported' : `Config: ${key}`,
+        title: metricTitle(key),
+        help: isMetricKey(key) ? metricHelp(key) : `Config: ${key}`,
         width: 110,
         numeric,
         value: (run) => own(run) ?? null,
         text: (run) => show(own(run)),
-        ...(key.startsWith('metric.') && { mean: withInterval }),
+        ...(isMetricKey(key) && { mean: withInterval }),
       };
     }),
   ];
 }
 
-/** Shown until a person chooses: what tells these runs apart, and what they cost. */
-export function usualColumns(runs: readonly RunSummary[]): string[] {
+/** Of the usual columns, what a narrow window goes without first. */
+const dispensable = ['started', 'tags', 'co2', 'method', 'selection', 'dataset'];
+
+/**
+ * Shown until a person chooses: what tells these runs apart, and what they cost.
+ * @param room pixels that they may take beside the pinned ones; what does not fit is left out
+ */
+export function usualColumns(
+  runs: readonly RunSummary[],
+  room: number,
+  widthOf: (key: string) => number,
+): string[] {
   const some = (holds: (run: RunSummary) => boolean): boolean => runs.some(holds);
   const differs = (of: (run: RunSummary) => string): boolean => new Set(runs.map(of)).size > 1;
   const onlyArms = runs.length > 0 && runs.every(({ matrix }) => matrix !== null);
-  return [
+  const keys = [
     'status',
     ...(some(({ tags }) => tags.length > 0) ? ['tags'] : []),
     ...(differs(({ dataset }) => dataset) ? ['dataset'] : []),
@@ -321,4 +355,12 @@ export function usualColumns(runs: readonly RunSummary[]): string[] {
     'time',
     'started',
   ];
+  const total = (shown: readonly string[]): number =>
+    shown.reduce((sum, key) => sum + widthOf(key), 0);
+  let shown = keys;
+  for (const least of dispensable) {
+    if (total(shown) <= room) break;
+    shown = shown.filter((key) => key !== least);
+  }
+  return shown;
 }

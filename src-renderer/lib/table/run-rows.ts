@@ -67,6 +67,15 @@ export interface GroupItem {
 }
 export type Item = RunItem | GroupItem;
 
+/** A search that changes by a letter shows mostly the lines that were there before. */
+const runItems = new WeakMap<RunSummary, RunItem>();
+function lineOf(run: RunSummary, depth: number): RunItem {
+  let item = runItems.get(run);
+  if (item?.depth !== depth)
+    runItems.set(run, (item = { kind: 'run', key: `run-${run.id}`, depth, run }));
+  return item;
+}
+
 interface Node {
   key: string;
   title: string;
@@ -85,8 +94,7 @@ export function itemsOf(
   first: { column: RunColumn; descending: boolean } | null,
 ): Item[] {
   const items: Item[] = [];
-  const line = (run: RunSummary, depth: number): void =>
-    void items.push({ kind: 'run', key: `run-${run.id}`, depth, run });
+  const line = (run: RunSummary, depth: number): void => void items.push(lineOf(run, depth));
   const lines = (nodes: Node[], depth: number): void => {
     for (const node of inOrder(nodes, first)) {
       const [only] = node.runs;

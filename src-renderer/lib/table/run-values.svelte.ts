@@ -1,9 +1,16 @@
 /** Leaves of configs and metrics of all runs, asked for when a column or a search needs them. */
-import type { RunSummary, RunValue, RunValues } from '../../../src-main/contract.ts';
+import {
+  evaluationMetrics,
+  metricKey,
+  metricRules,
+  type RunSummary,
+  type RunValue,
+  type RunValues,
+} from '../../../src-main/contract.ts';
 import type { Session } from '../session.svelte.ts';
 
 export class RunValueCache {
-  /** Names of metrics that commands reported, as keys. */
+  /** Keys of metrics: what any training is evaluated by, and what commands reported, by every rule. */
   metrics = $state.raw<string[]>([]);
   #columns = $state.raw<Record<string, ReadonlyMap<number, RunValue>>>({});
   #asked: string[] = [];
@@ -16,7 +23,9 @@ export class RunValueCache {
   async loadMetrics(): Promise<void> {
     await this.#session.attempt(async () => {
       const names = await this.#session.api.call('runs.metricNames', {});
-      this.metrics = names.map((name) => `metric.${name}`);
+      this.metrics = [...evaluationMetrics, ...names].flatMap((name) =>
+        metricRules.map((rule) => metricKey(name, rule)),
+      );
     });
   }
 

@@ -1,17 +1,21 @@
-/** Eight charts that grow by a point four times a second; `charts.ts` beside this folder drives it. */
+/** Eight charts that grow by a point at each update; `charts.ts` beside this folder drives it. */
 import { mount } from 'svelte';
-import { createState } from './state.svelte.ts';
+import { createState, type Way } from './state.svelte.ts';
 import Eight from './Eight.svelte';
 
-const points = Number(new URLSearchParams(location.search).get('points') ?? 100_000);
-const state = createState(points);
+const asked = new URLSearchParams(location.search);
+const state = createState(Number(asked.get('points')), asked.get('way') as Way);
 mount(Eight, { target: document.getElementById('charts')!, props: { get charts() { return state.charts; } } }); // prettier-ignore
 
-/** Main-thread time of every frame in which charts were drawn, of one update of them all. */
+let arrive = () => {};
+/** Makes the data of the next update, which is not measured. */
+const prepare = () => void (arrive = state.next());
+
+/** Time on the clock of every frame in which charts were drawn, of one update of them all, in ms. */
 async function update(): Promise<number[]> {
   const frames: number[] = [];
   const began = performance.now();
-  state.grow();
+  arrive();
   // effects run in a microtask, drawing in the frames that follow
   await Promise.resolve();
   await Promise.resolve();
@@ -33,4 +37,4 @@ async function update(): Promise<number[]> {
   globalThis.requestAnimationFrame = native;
   return frames;
 }
-Object.assign(globalThis, { update });
+Object.assign(globalThis, { prepare, update });

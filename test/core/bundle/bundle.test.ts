@@ -11,6 +11,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openPromise } from 'yauzl';
 import { readBundle } from '../../../src-main/core/bundle/read.ts';
 import { writeBundle } from '../../../src-main/core/bundle/write.ts';
+import { createRunLogs } from '../../../src-main/core/runs/run-log.ts';
 import { ZipWriter } from '../../../src-main/core/bundle/zip-writer.ts';
 import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
 import { importCsvText } from '../../../src-main/core/report/import-csv.ts';
@@ -89,6 +90,7 @@ const source = ({ store, runDir }: Installation, reportDir: string) => ({
   runDir,
   reportDir,
   appVersion: '1.2.3',
+  logs: createRunLogs({ runDir, hear: () => {} }),
 });
 
 let reportDir: string;
@@ -219,9 +221,12 @@ describe('a bundle', () => {
     const files = { 'last.json': '{}', 'step-12.safetensors': 'weights', 'notes.txt': 'private' };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
     await from.store.addCheckpoint(id, {
+      at: 5000,
       epoch: 1,
       step: 12,
-      path: join(dir, 'last.json'),
+      paths: [join(dir, 'last.json')],
+      file: 'step-12.safetensors',
+      sha256: 'ab',
       bytes: 2,
     });
     await fullRun(to.store, 'mine', 'a', 100);
@@ -235,6 +240,33 @@ describe('a bundle', () => {
     const without = await take(third, await bundleOf(from, [id]));
     expect((await third.store.getRun(without.ids[0]!)).checkpoints).toEqual([]);
     expect(existsSync(third.runDir(without.ids[0]!))).toBe(false);
+  });
+
+  it('takes the log of a run along where it is small', async () => {
+    const [from, to] = [await installation(), await installation()];
+    const ids = [
+      await fullRun(from.store, 'small', 'a', 100),
+      await fullRun(from.store, 'large', 'b', 300),
+    ];
+    const line = '2026-01-01T00:00:00.000Z stdout hello\n';
+    for (const [i, text] of [line, line.repeat(130_000)].entries()) {
+      mkdirSync(from.runDir(ids[i]!), { recursive: true });
+      writeFileSync(join(from.runDir(ids[i]!), 'run.log'), text);
+    }
+    const { ids: there } = await take(to, await bundleOf(from, ids));
+    expect(readFileSync(join(to.runDir(there[0]!), 'run.log'), 'utf8')).toBe(line);
+    expect(existsSync(to.runDir(there[1]!))).toBe(false);
+  });
+
+  it('leaves nothing behind where it is broken off', async () => {
+    const from = await installation();
+    const id = await fullRun(from.store, 'one', 'a', 100);
+    const path = join(folder(), 'x.hgb.zip');
+    const abort = new AbortController();
+    const written = writeBundle(source(from, reportDir), [id], path, false, abort.signal);
+    abort.abort();
+    await expect(written).rejects.toThrow(/abort/);
+    expect(readdirSync(join(path, '..'))).not.toContain('parts');
   });
 
   it('is for people too: every member is there, with its sum', async () => {
@@ -456,6 +488,7 @@ describe('what is no whole bundle of ours', () => {
       [`update segment set to_t = null`, /has no end/],
       [`update phase set segment = 77`, /points to one that is not there/],
       [`update artifact set path = '../../x'`, /none of ours/],
+      [`update artifact set file = '../../x'`, /none of ours/],
       [`update evaluation set result = '7'`, /not what it should be/],
       [`delete from run`, /points to one|no runs/],
     ];

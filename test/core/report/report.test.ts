@@ -78,7 +78,8 @@ describe('the data of a report', () => {
       'Test GPU: counted (± 5 %), energy counter',
       'Test CPU: modelled (± 10 W), model',
       'at 10 Hz',
-      'plain: 10 s, Test GPU 10 W',
+      'Before each run the idle power was measured for 10 s: Test GPU 10 W.',
+      'Its images are synthetic, drawn from seed 42: 10,000 images for training',
       '500 gCO2e/kWh (World, 2025, lifecycle; source: Ember) with a PUE of 1.4',
       'validation split of 100 images',
       'HuggingGreen 0.1.0 on Node 24.0.0',
@@ -87,7 +88,7 @@ describe('the data of a report', () => {
     const limits = data.limits.join('\n');
     expect(limits).toMatch(/Test CPU is modelled, not measured/);
     expect(limits).toMatch(/n = 1: every configuration was run once/);
-    expect(limits).toMatch(/scores of plain and dropping are of the validation split/);
+    expect(limits).toMatch(/scores of both runs are of the validation split/);
     expect(limits).not.toMatch(/only .* % of the time|No GPU power/);
     expect(methods + limits).not.toMatch(/undefined|null|NaN/);
   });
@@ -224,8 +225,10 @@ describe('the HTML', () => {
   it('is for the paper, and under the title, that was asked for', async () => {
     const { data } = await html();
     const look = { js: '', css: '' };
-    expect(reportHtml(data, look)).toContain('@page { size: A4 }');
-    expect(reportHtml({ ...data, paper: 'letter' }, look)).toContain('@page { size: letter }');
+    expect(reportHtml(data, look)).toContain('@page { size: A4; margin: 0 }');
+    expect(reportHtml({ ...data, paper: 'letter' }, look)).toContain(
+      '@page { size: letter; margin: 0 }',
+    );
     const store = await openScene();
     const id = await run(store, 'plain', 100, 'off');
     const own = await reportData(store, [id], '1', { title: 'For the board', paper: 'letter' });

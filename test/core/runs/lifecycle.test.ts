@@ -7,9 +7,9 @@ import { plainPricing } from '../../../src-main/core/energy/account.ts';
 import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
 import { worldAverage } from '../../../src-main/core/energy/regions.ts';
 import type { Metering } from '../../../src-main/core/metering.ts';
-import { createCommandLogs } from '../../../src-main/core/runs/command/logs.ts';
 import type { RunContext } from '../../../src-main/core/runs/context.ts';
 import { startRun } from '../../../src-main/core/runs/lifecycle.ts';
+import { createRunLogs } from '../../../src-main/core/runs/run-log.ts';
 import { sampleHub } from '../../../src-main/core/runs/samples.ts';
 import { spawnNode } from '../../../src-main/core/spawn.ts';
 import { openStore, type Store } from '../../../src-main/core/store/store.ts';
@@ -57,16 +57,13 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
     trainerEntry: join(import.meta.dirname, '..', '..', 'fixtures', 'workers', 'trainer.ts'),
     dataDir: home,
     runDir: (id) => join(home, String(id)),
-    commands: {
-      logs: createCommandLogs((id) => join(home, String(id))),
-      environments: new Map(),
-      echo: null,
-      stdin: 'ignore',
-    },
+    logs: createRunLogs({ runDir: (id) => join(home, String(id)), hear: () => {} }),
+    commands: { environments: new Map(), echo: null, stdin: 'ignore' },
     hz: () => 2,
     priceOf: () => ({ pricing, warning: null, hourly: null }),
     intensity: createIntensity(store),
     wall: () => null,
+    foreknown: () => Promise.resolve({ plan: null, cost: null }),
     quiet: () => Promise.resolve(),
     notice: ({ message }) => void told.push(message),
     log: (line) => void told.push(line),

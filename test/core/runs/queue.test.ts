@@ -43,7 +43,7 @@ const goOn = (id: number) => writeFile(join(home, 'runs', String(id), 'go'), '')
 test('the line is put into another order, and keeps it over a restart', async () => {
   const own = await start();
   const [a, b, c, d] = await line(own, ['slow', 'works', 'works', 'works']);
-  expect(await own.call('queue.get', {})).toEqual({
+  expect(await own.call('queue.get', {})).toMatchObject({
     active: a,
     waiting: [b, c, d],
     paused: false,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { config, newRun, openScene, utc } from './scene.ts';
+import { config, newRun, openScene, scores, utc } from './scene.ts';
 import type { Store } from '../../../src-main/core/store/store.ts';
 
 const three = async (store: Store) => {
@@ -134,6 +134,36 @@ describe('values of configs and metrics', () => {
       'metric.loss2': [null],
       'metric.none': [null],
     });
+    const ruled = ['max', 'min', 'mean'].map((rule) => `metric.val_acc~${rule}`);
+    expect((await store.runValues([...ruled, 'metric.loss2~max'])).values).toEqual({
+      'metric.val_acc~max': [0.7],
+      'metric.val_acc~min': [0.1],
+      'metric.val_acc~mean': [expect.closeTo(0.4, 12)],
+      'metric.loss2~max': [5],
+    });
+  });
+
+  it('are evaluations on validation by a rule, of any run', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('a'));
+    await store.createRun(newRun('not begun'));
+    await store.updateRun(id, { status: 'running' });
+    await store.startSegment(id, { micros: 0, utc });
+    for (const [epoch, f1] of [0.2, 0.9, 0.6].entries())
+      await store.addEvaluation(id, {
+        at: epoch,
+        epoch: epoch + 1,
+        step: epoch + 1,
+        result: scores('validation', f1),
+      });
+    await store.addEvaluation(id, { at: 3, epoch: 3, step: 3, result: scores('test', 0.95) });
+    const keys = ['', '~max', '~min', '~mean'].map((end) => `metric.validation.macroF1${end}`);
+    expect(Object.values((await store.runValues(keys)).values)).toEqual([
+      [0.6, null],
+      [0.9, null],
+      [0.2, null],
+      [expect.closeTo(1.7 / 3, 12), null],
+    ]);
   });
 });
 

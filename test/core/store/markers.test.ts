@@ -13,7 +13,15 @@ it('marks now, marks a moment of the past, and forgets a mark; resumes and check
     id,
     steps(1, 10, (n) => 100 + n),
   );
-  await store.addCheckpoint(id, { epoch: 1, step: 10, path: 'a', bytes: 1 });
+  await store.addCheckpoint(id, {
+    at: utc,
+    epoch: 1,
+    step: 10,
+    paths: ['a'],
+    file: null,
+    sha256: null,
+    bytes: 1,
+  });
   await store.addSamples(batch('a', 100, 120, { [gpu.key]: steady(50) }));
   await store.addNote(id, { at: seconds(105), level: 'info', message: 'a note' });
   const now = await store.addMarker(id, { time: null, at: seconds(107), text: 'fan on' });

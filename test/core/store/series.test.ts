@@ -16,7 +16,7 @@ function bruteForce(x: number[], y: number[], bucketOf: (x: number) => number): 
 const rough = (i: number): number => (Math.sin(i * 12.9898) * 43758.5453) % 1;
 
 describe('thinning', () => {
-  it('keeps the lowest and the highest step of every pixel column, of 100,000', async () => {
+  it('keeps the lowest and the highest step of every column, of 100,000', async () => {
     const store = await openScene();
     const id = await store.createRun(newRun('long'));
     await store.startSegment(id, { micros: 0, utc });
@@ -25,19 +25,49 @@ describe('thinning', () => {
     await store.addSteps(id, all);
     const width = 300;
     const [loss] = await store.series(id, ['loss'], 'step', width);
-    const span = 100_000 - 1;
-    const expected = bruteForce(all.step, all.loss, (x) =>
-      Math.min(width - 1, Math.floor(((x - 1) * width) / span)),
-    );
+    // the power of two above 100,000 / 300
+    const columnOf = (x: number) => Math.floor((x - 1) / 512);
+    const expected = bruteForce(all.step, all.loss, columnOf);
     expect(loss!.x.length).toBeLessThanOrEqual(2 * width);
     expect(loss!.x).toEqual([...expected].map((i) => all.step[i]!).sort((a, b) => a - b));
     expect(loss!.y).toEqual(loss!.x.map((step) => rough(step)));
     const { mean } = loss!;
-    expect(mean!.x).toHaveLength(width);
-    const first = all.step.filter((x) => Math.floor(((x - 1) * width) / span) === 0);
+    expect(mean!.x).toHaveLength(columnOf(100_000) + 1);
+    const first = all.step.filter((x) => columnOf(x) === 0);
     const average = (of: number[]) => of.reduce((a, b) => a + b) / of.length;
     expect(mean!.x[0]).toBeCloseTo(average(first), 9);
     expect(mean!.y[0]).toBeCloseTo(average(first.map(rough)), 9);
+  });
+
+  it('leaves points where they are while a run goes on, up to the column that is still open', async () => {
+    const store = await openScene();
+    await meter(store, 'a', [gpu]);
+    const id = await store.createRun(newRun('live'));
+    await store.startSegment(id, { micros: 0, utc });
+    const answer = async () => {
+      const [loss] = await store.series(id, ['loss'], 'time', 100);
+      const [power] = (await store.power(id, 100)).components;
+      return [loss!, { x: power!.x, y: power!.watts }, { x: power!.x, y: power!.wh }];
+    };
+    const go = async (from: number, to: number) => {
+      const more = steps(from + 1, to, (n) => n);
+      more.loss = more.step.map(rough);
+      await store.addSteps(id, more);
+      const readings = { joules: (s: number) => 100 * s, watts: (s: number) => rough(s * 10) };
+      await store.addSamples(batch('a', from, to, { [gpu.key]: readings }));
+    };
+    await go(0, 600);
+    const before = await answer();
+    await go(600, 700);
+    const after = await answer();
+    after.forEach(({ x, y }, i) => {
+      const old = before[i]!;
+      // 600 s in at most 100 columns: of 8 s each
+      const settled = old.x.findIndex((at) => at >= 592);
+      expect(settled).toBeGreaterThan(100);
+      expect(x.slice(0, settled)).toEqual(old.x.slice(0, settled));
+      expect(y.slice(0, settled)).toEqual(old.y.slice(0, settled));
+    });
   });
 
   it('gives few points as they are, on every axis, and nothing for an unknown name', async () => {
@@ -143,7 +173,7 @@ describe('thinning', () => {
     const width = 250;
     const [series] = (await store.power(id, width)).components;
     const x = samples.t.map((t) => t / 1e6);
-    const expected = bruteForce(x, x.map(watts), (s) => Math.floor(s / (10_000 / width)));
+    const expected = bruteForce(x, x.map(watts), (s) => Math.floor(s / 64));
     expect(series!.x.length).toBeLessThanOrEqual(2 * (width + 1));
     expect(new Set(series!.x)).toEqual(new Set([...expected].map((i) => x[i]!)));
     expect(series!.watts).toEqual(series!.x.map(watts));

@@ -17,5 +17,10 @@ export const stagedRuns = {
     train: { recipe: 'pt+ft' },
     finetune: { unfreezeLast: 1, head: 'mlp' },
   }),
+  'patches dropped, tokens pruned': tiny({
+    model: { kind: 'vit', image: 8, patch: 2, dim: 16, layers: 2, heads: 2, dimHead: 8 },
+    selection: { mode: 'drop', keep: 8, evalSelect: 'topk', schedule: 'constant' },
+    routing: { kind: 'prune', keep: 0.5, warmup: 0, shrink: 0 },
+  }),
   'a wide teacher': tiny({ train: { recipe: 'distil' }, distil: { teacher: 'vit-wide' } }),
 } satisfies Record<string, ExperimentConfigInput>;

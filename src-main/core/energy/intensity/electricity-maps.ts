@@ -2,7 +2,8 @@
  * Electricity Maps, with the user's own key. Life-cycle, flow-traced consumption mix by the hour.
  *
  * API v3 (portal.electricitymaps.com/docs): `history` has the last 24 hours and is part of the free plan,
- * `past-range` takes up to 10 days at a time, `latest` has the present hour.
+ * `past-range` takes up to 10 days at a time, `latest` has the present hour, `forecast` the next 24 or more
+ * (not in the free plan).
  */
 import { AppError } from '../../../contract.ts';
 import { baseUrl, getJson } from './http.ts';
@@ -82,13 +83,16 @@ export function electricityMaps(key: () => Promise<string | null>): IntensitySou
           : await past(zone, start, end);
       return { ...about(zone), ...steps };
     },
+    async ahead(zone) {
+      return { ...about(zone), ...stepsIn(await ask('forecast', { zone }), 'forecast') };
+    },
   };
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** @throws AppError UNAVAILABLE where not one figure can be used */
-function stepsIn(answer: unknown, list: 'history' | 'data' | null): Steps {
+function stepsIn(answer: unknown, list: 'history' | 'data' | 'forecast' | null): Steps {
   const rows: unknown = list === null ? answer : (answer as Record<string, unknown> | null)?.[list];
   if (!Array.isArray(rows))
     throw new AppError('UNAVAILABLE', `${label} answered in a form that is not known.`);

@@ -54,6 +54,8 @@ export interface IntensityService {
     choice: IntensityChoice,
     intervals: readonly { from: number; to: number }[],
   ): Promise<Hours>;
+  /** What is to come, as far as a profile or a service's forecast knows it; nothing of it is kept. */
+  ahead(choice: IntensityChoice, from: number, to: number): Promise<Hours>;
   /** The figure of this moment, asked anew. @throws AppError where there is none */
   now(choice: IntensityChoice): Promise<{ name: string; at: number; gPerKwh: number }>;
   /** Without figures yet: what a run begins with. */
@@ -74,6 +76,8 @@ type Kept = Pick<
 const keyName = 'electricityMapsKey';
 /** Figures of the last hours are forecasts and estimates: they are asked for again. */
 const settledMs = 2 * hourMs;
+/** What a service foresees changes no more often. */
+const foreseenMs = hourMs / 2;
 const profileKinds = { day: 'profile-day', hours: 'profile' } as const;
 
 export function createIntensity(store: Kept): IntensityService {
@@ -130,6 +134,8 @@ export function createIntensity(store: Kept): IntensityService {
     'electricity-maps': electricityMaps(key),
     uk: ukIntensity,
   };
+
+  const foreseen = new Map<string, { at: number; to: number; hours: Hours }>();
 
   const nothingYet = ({ provider, zone }: IntensityChoice): HourlyIntensity => ({
     ...sources[provider].about(zone),
@@ -226,6 +232,23 @@ export function createIntensity(store: Kept): IntensityService {
         }
       }
       return { hourly: { ...hourly, ...within(steps, intervals) }, problem };
+    },
+    ahead: async (choice, from, to) => {
+      const key = `${choice.provider} ${choice.zone}`;
+      const last = foreseen.get(key);
+      // a form asks whenever something is typed; a service is asked twice an hour
+      if (last && Date.now() - last.at < foreseenMs && to <= last.to) return last.hours;
+      const source = sources[choice.provider];
+      const until = to + hourMs;
+      const asked = source.ahead
+        ? source.ahead(choice.zone, from, until)
+        : source.hours(choice.zone, from, until);
+      const hours = await asked.then(
+        (hourly): Hours => ({ hourly, problem: null }),
+        (cause: unknown): Hours => ({ hourly: nothingYet(choice), problem: sentence(cause) }),
+      );
+      if (choice.provider !== 'profile') foreseen.set(key, { at: Date.now(), to: until, hours });
+      return hours;
     },
     now: async (choice) => {
       const at = Date.now();

@@ -15,6 +15,8 @@ export interface IntensitySource {
    * @throws AppError UNAVAILABLE or BAD_INPUT, with a sentence for people and without secrets
    */
   hours(zone: string, from: number, to: number): Promise<HourlyIntensity>;
+  /** The steps of an interval to come, where that is asked for in another way. */
+  ahead?(zone: string, from: number, to: number): Promise<HourlyIntensity>;
 }
 
 /** No grid emits more; what a service answers beyond is a fault. gCO2e/kWh. */

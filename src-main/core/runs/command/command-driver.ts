@@ -3,19 +3,18 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogLine, RunCommand } from '../../../contract.ts';
+import type { RunCommand } from '../../../contract.ts';
 import { monotonicMicros } from '../../../port.ts';
 import type { Course, Driver, Ending, Problem } from '../driver.ts';
 import { intake } from './intake.ts';
 import { lineSplitter } from './lines.ts';
-import type { CommandLogs, Stream } from './logs.ts';
+import { openOutput, type Stream } from './output.ts';
 import { executable, startGroup, type Environment, type Group } from './process-group.ts';
 import { longestLine, readReportLine } from './report-line.ts';
 import { watchJsonLines, watchTensorboard, type WatchedFile } from './watched-files.ts';
 
 /** What the host keeps for commands. */
 export interface CommandDesk {
-  readonly logs: CommandLogs;
   /**
    * Environments of the commands that wait, by run. They may hold passwords, so they are nowhere but in
    * memory.
@@ -77,12 +76,13 @@ export function commandDriver(course: Course, command: RunCommand): Driver {
       files.push(await watchTensorboard(resolve(cwd, watch.tensorboard), watcher));
     if (stopped.aborted) return { status: 'stopped' };
 
-    let fresh: LogLine[] = [];
-    const log = commands.logs.open(
-      id,
-      (line) => {
-        fresh.push(line);
-        if (fresh.length > mostFreshLines) fresh.shift();
+    const last: Record<Stream, string[]> = { stdout: [], stderr: [] };
+    const output = openOutput(
+      context.runDir(id),
+      (stream, line) => {
+        course.log.write(stream, line);
+        last[stream].push(line);
+        if (last[stream].length > lastWords) last[stream].shift();
       },
       (stream, why) =>
         note('warning', `What the command writes on ${stream} is not kept any more: ${why}.`),
@@ -103,7 +103,8 @@ export function commandDriver(course: Course, command: RunCommand): Driver {
     const hear = (stream: Stream, source: Readable): Promise<void> =>
       passOn(source, commands.echo?.[stream] ?? null, async (piece) => {
         if (stream === 'stdout') statements.push(piece);
-        await log.write(stream, piece);
+        await output.write(stream, piece);
+        await course.log.ready();
       });
     const heard = Promise.all([
       hear('stdout', own.child.stdout!),
@@ -112,8 +113,6 @@ export function commandDriver(course: Course, command: RunCommand): Driver {
     const turn = async (): Promise<void> => {
       for (const file of files) await file.poll();
       records.flush();
-      if (fresh.length > 0) events.emit('run.log', { id, lines: fresh });
-      fresh = [];
     };
     const over = new AbortController();
     const polling = (async () => {
@@ -144,19 +143,16 @@ export function commandDriver(course: Course, command: RunCommand): Driver {
     statements.end();
     over.abort();
     await polling;
-    await log.close();
+    await output.close();
     await turn();
     recorder.write(store.updateRun(id, { command: { ...command, exit } }));
     if ('failure' in exit) return { status: 'failed', error: notStarted(argv[0]!, exit.failure!) };
     if (stopped.aborted) return { status: 'stopped' };
-    return exit.code === 0 ? { status: 'done' } : failed(exit, log.tail());
+    return exit.code === 0 ? { status: 'done' } : failed(exit, last);
   };
 
   return { usage: null, drive, stop, kill: () => group?.signal('SIGKILL') };
 }
-
-/** Lines of one event: what a page shows at once. */
-const mostFreshLines = 300;
 
 type ExitOf = NonNullable<RunCommand['exit']> & { failure?: string };
 
@@ -223,15 +219,14 @@ async function drained(echo: Writable, source: Readable): Promise<void> {
   );
 }
 
-function failed({ code, signal }: ExitOf, tail: LogLine[]): Ending {
+function failed({ code, signal }: ExitOf, { stderr, stdout }: Record<Stream, string[]>): Ending {
   const how = signal ? `was killed by ${signal}` : `ended with exit code ${code}`;
-  const complaints = tail.filter(({ stream }) => stream === 'stderr');
-  const last = (complaints.length > 0 ? complaints : tail).slice(-lastWords);
+  const last = stderr.length > 0 ? stderr : stdout;
   return {
     status: 'failed',
     error: {
       code: 'COMMAND',
-      message: [`The command ${how}.`, ...last.map(({ text }) => text)].join('\n'),
+      message: [`The command ${how}.`, ...last].join('\n'),
       hint: signal === 'SIGKILL' ? 'The system may have run out of memory.' : null,
     },
   };

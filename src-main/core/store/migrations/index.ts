@@ -4,7 +4,12 @@ import { matrices } from './002-matrices.ts';
 import { trust } from './003-trust.ts';
 import { desk } from './004-desk.ts';
 import { totals } from './005-totals.ts';
+import { curves } from './006-curves.ts';
+import { spent } from './007-spent.ts';
+import { checkpoints } from './008-checkpoints.ts';
+import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
+import { sweeps } from './011-sweeps.ts';
 
 export const migrations: readonly string[] = [
   foundation,
@@ -12,6 +17,11 @@ export const migrations: readonly string[] = [
   trust,
   desk,
   totals,
+  curves,
+  spent,
+  checkpoints,
+  pictures,
   predictions,
+  sweeps,
 ];
 export const schemaVersion = migrations.length;

@@ -49,7 +49,7 @@ export const ecoformer: AttentionVariant<'ecoformer'> = {
   calibration: ({ hash, bits, anchors, refreshEvery }) =>
     hash === 'learned' ? hashLearning(bits, anchors, refreshEvery || null) : null,
 
-  attend({ project, parameter }, { hash, publicCode }) {
+  attend({ project, parameter, onWeights }, { hash, publicCode }) {
     const [x, v] = [unitRows(project('qk')), project('v')];
     const own = (name: string): Tensor => {
       const values = parameter(name);
@@ -63,7 +63,9 @@ export const ecoformer: AttentionVariant<'ecoformer'> = {
         ? detach(parameter('kernelMean')).expandDims(1).expandDims(0)
         : kernel.mean(-2, true);
     const projected = tf.matMul(kernel.sub(mean), own('hash'), false, true);
-    return codeAttention(signs(projected), v, publicCode);
+    const codes = signs(projected);
+    if (onWeights?.implied) onWeights(codeWeights(codes, publicCode));
+    return codeAttention(codes, v, publicCode);
   },
 };
 
@@ -126,10 +128,26 @@ export function signs(z: Tensor): Tensor {
  * @param publicCode adds (b+1) v_i instead of the sum over j, as the public code does: no weighted mean
  */
 export function codeAttention(codes: Tensor, v: Tensor, publicCode: boolean): Tensor4D {
-  const [n, bits] = [codes.shape.at(-2)!, codes.shape.at(-1)!];
-  const offset = tf.scalar(bits + 1);
+  const offset = tf.scalar(codes.shape.at(-1)! + 1);
   const products = tf.matMul(codes, tf.matMul(codes, v, true, false));
   const bias = (publicCode ? v : v.sum(-2, true)).mul(offset);
-  const mass = codes.mul(codes.sum(-2, true)).sum(-1, true);
-  return products.add(bias).div(mass.add(tf.scalar(n * (bits + 1)))) as Tensor4D;
+  return products.add(bias).div(codeMass(codes)) as Tensor4D;
+}
+
+/**
+ * The weights that `codeAttention` never forms, n² of them, for whoever wants to look at them: [B, h, n, n]. Rows
+ * sum to 1, but for those of the public code.
+ */
+export function codeWeights(codes: Tensor, publicCode: boolean): Tensor {
+  const [n, bits] = [codes.shape.at(-2)!, codes.shape.at(-1)!];
+  const ones = publicCode ? tf.eye(n) : tf.ones([n, n]);
+  const products = tf.matMul(codes, codes, false, true);
+  return products.add(ones.mul(tf.scalar(bits + 1))).div(codeMass(codes));
+}
+
+/** c_i·Σ_j c_j + n (b+1): [B, h, n, 1]. */
+function codeMass(codes: Tensor): Tensor {
+  const [n, bits] = [codes.shape.at(-2)!, codes.shape.at(-1)!];
+  const agreement = codes.mul(codes.sum(-2, true)).sum(-1, true);
+  return agreement.add(tf.scalar(n * (bits + 1)));
 }

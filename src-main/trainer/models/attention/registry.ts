@@ -25,6 +25,8 @@ export interface WeightsReader {
   (weights: Tensor): void;
   /** Whether it needs gradients to flow back through them; else they may be constants. */
   differentiable?: boolean;
+  /** Whether it also wants those of an attention that never forms them: what its output amounts to. */
+  implied?: boolean;
 }
 
 /** Both of two readers, where there are two. */
@@ -36,6 +38,7 @@ export function bothReaders(
   const read = (weights: Tensor): void => [one, other].forEach((reader) => reader(weights));
   return Object.assign(read, {
     differentiable: (one.differentiable ?? false) || (other.differentiable ?? false),
+    implied: (one.implied ?? false) || (other.implied ?? false),
   });
 }
 

@@ -149,7 +149,10 @@ test('what it writes is kept byte for byte, and told line by line', async () => 
   expect(await readFile(log!.stdout)).toEqual(Buffer.from([0, 255, 10, 13, 97, 195]));
   expect(await readFile(log!.stderr, 'utf8')).toBe('to the error output\n');
   const lines = await own.call('runs.log', { id: summary.id, lines: 10 });
-  expect(lines).toContainEqual({ stream: 'stderr', text: 'to the error output' });
+  expect(lines.map(({ kind, text }) => [kind, text])).toContainEqual([
+    'stderr',
+    'to the error output',
+  ]);
   expect(own.heard('run.log').flatMap(({ lines }) => lines)).toEqual(lines);
 });
 

@@ -1,0 +1,25 @@
+/** What a page that is served may not: a token that leaks shall be no shell, and open no dialogs of a desktop. */
+import { AppError, type Handlers } from '../contract.ts';
+
+export const restricted = (handlers: Handlers): Handlers => ({
+  ...handlers,
+  'app.info': async (input) => {
+    const info = await handlers['app.info'](input);
+    const can = { ...info.can, commands: false, chooseFolder: false, serve: false };
+    return { ...info, can };
+  },
+  'app.chooseDataDir': () => {
+    throw new AppError(
+      'UNAVAILABLE',
+      'The data folder cannot be chosen from this page.',
+      'Start the program with HUGGINGGREEN_HOME=/path/to/folder.',
+    );
+  },
+  'runs.command': () => {
+    throw new AppError(
+      'UNAVAILABLE',
+      'Commands cannot be started from this page.',
+      'Start it with hugginggreen run -- COMMAND on that computer, or the server with --allow-commands.',
+    );
+  },
+});

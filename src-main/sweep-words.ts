@@ -1,0 +1,59 @@
+/** A sweep in words, the same in the window and on the command line. */
+import type { MatrixEnergy, SweepPlan, TrialState } from './contract.ts';
+
+/** What a sweep's best trial has most of, with its unit. */
+export function objectiveWords({ objective, limitWh }: Pick<SweepPlan, 'objective' | 'limitWh'>) {
+  switch (objective) {
+    case 'f1':
+      return 'macro F1 on validation';
+    case 'f1PerWh':
+      return 'macro F1 points per Wh on validation';
+    case 'f1WithinWh':
+      return `macro F1 on validation within ${limitWh} Wh a run`;
+  }
+}
+
+export const trialStateWords: Record<TrialState, string> = {
+  planned: 'planned',
+  running: 'running',
+  queued: 'goes on',
+  waits: 'waits at its rung',
+  stopped: 'stopped',
+  dropped: 'dropped',
+  failed: 'failed',
+  done: 'done',
+};
+
+/** Figures that are read together have one unit, that of the largest; three digits, two of a half width. */
+function inUnitOf(largestWh: number): (wh: number, half?: number | null) => string {
+  const [factor, unit] =
+    largestWh >= 1000 ? [1e-3, 'kWh'] : largestWh < 0.1 ? [1e3, 'mWh'] : [1, 'Wh'];
+  const digits = (value: number, count: number): number =>
+    Number((value * factor).toPrecision(count));
+  return (wh, half = null) =>
+    `${digits(wh, 3)}${half === null || half <= 0 ? '' : ` ± ${digits(half, 2)}`} ${unit}`;
+}
+
+/**
+ * `412 ± 21 Wh spent, of which 268 ± 13 Wh (65 %) on trials that were dropped. All counted.` What was not
+ * read is said.
+ */
+export function wasteSentence(energy: MatrixEnergy): string {
+  const { wh, uncertaintyWh, droppedWh, droppedUncertaintyWh, failedWh, warmUpWh } = energy;
+  const unread = energy.unread > 0 ? ` Of ${energy.unread} of its runs no energy was read.` : '';
+  if (wh === null) return `No energy was read so far.${energy.unread > 0 ? unread : ''}`;
+  const energyOf = inUnitOf(wh);
+  const share = (part: number): string => (wh > 0 ? ` (${Math.round((part / wh) * 100)} %)` : '');
+  const parts = [
+    droppedWh !== null &&
+      droppedWh > 0 &&
+      `${energyOf(droppedWh, droppedUncertaintyWh)}${share(droppedWh)} on trials that were dropped`,
+    failedWh !== null &&
+      failedWh > 0 &&
+      `${energyOf(failedWh)}${share(failedWh)} on runs that failed`,
+    warmUpWh !== null && warmUpWh > 0 && `${energyOf(warmUpWh)}${share(warmUpWh)} on the warm-up`,
+  ].filter((part) => part !== false);
+  const of = parts.length > 0 ? `, of which ${parts.join(', ')}` : '';
+  const labels = energy.labels ? ` Energy: ${energy.labels}.` : '';
+  return `${energyOf(wh, uncertaintyWh)} spent${of}.${labels}${unread}`;
+}
