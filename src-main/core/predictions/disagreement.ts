@@ -39,11 +39,14 @@ export function whyNotComparable(one: Judged, baseline: Judged): string | null {
   if (one.classes.join('\n') !== baseline.classes.join('\n'))
     return `it has other classes than ${baseline.name}`;
   if (own !== other)
-    return `it was asked about ${own.toLocaleString('en-GB')} images, ${baseline.name} about ${other.toLocaleString('en-GB')}`;
+    return `it was asked about ${imagesOf(own)}, ${baseline.name} about ${imagesOf(other)}`;
   if (one.side !== baseline.side)
     return `its images are stored at ${one.side} px, those of ${baseline.name} at ${baseline.side} px`;
   return `its images are others than those of ${baseline.name}, or in another order`;
 }
+
+const imagesOf = (n: number): string =>
+  `${n.toLocaleString('en-GB')} ${n === 1 ? 'image' : 'images'}`;
 
 /** @param runs asked about the same images; the first is the baseline. */
 export function disagreement(

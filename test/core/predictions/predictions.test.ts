@@ -267,7 +267,7 @@ describe('runs beside each other', () => {
     expect(leftOut.map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
       'order: its images are others than those of a, or in another order',
       'side: its images are stored at 32 px, those of a at 16 px',
-      'fewer: it was asked about 1 images, a about 6',
+      'fewer: it was asked about 1 image, a about 6 images',
       'old: it is of a version that kept no single predictions',
       'untested: it kept no predictions of the test',
     ]);
