@@ -153,7 +153,7 @@ describe('where a run is wrong', () => {
         'The images are not shown: CIFAR-10 is not on this computer. Download it.',
       );
     expect(tiles(screen)).toHaveLength(24);
-    await expect.element(tiles(screen)[0]!).toHaveTextContent(/→/);
+    await expect.poll(() => tiles(screen)[0]!.textContent).toMatch(/→/);
     expect(document.querySelectorAll('.tile canvas')).toHaveLength(0);
   });
 
@@ -274,7 +274,9 @@ describe('the same images of several runs', () => {
     await onlyThis.click();
     await expect.element(screen.getByText('Half the patches is right, Example: plain ViT is wrong')).toBeVisible(); // prettier-ignore
     await expect.element(onlyThis).toHaveAttribute('aria-pressed', 'true');
-    await expect.element(screen.getByRole('status')).toHaveTextContent(new RegExp(`of ${count}$`));
+    await expect
+      .poll(() => screen.getByRole('status').element().textContent.trim())
+      .toMatch(new RegExp(`of ${count}$`));
     await screen.getByRole('button', { name: /^All wrong/ }).click();
     await expect
       .poll(() => images(screen).every(({ textContent }) => !textContent.includes('right,')))
@@ -294,7 +296,9 @@ describe('the same images of several runs', () => {
 
   it('stay without pictures where the dataset is not here', async () => {
     const screen = await beside([1, 2], missing);
-    await expect.element(screen.getByRole('note')).toHaveTextContent(/CIFAR-10 is not on this/);
+    await expect
+      .poll(() => screen.getByRole('note').element().textContent)
+      .toMatch(/CIFAR-10 is not on this/);
     await expect.poll(() => images(screen).length).toBe(24);
     expect(screen.container.querySelectorAll('canvas')).toHaveLength(0);
   });
