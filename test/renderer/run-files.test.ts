@@ -12,6 +12,7 @@ import Interrupted from '../../src-renderer/lib/shell/Interrupted.svelte';
 import Notices from '../../src-renderer/lib/ui/Notices.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
+import Live from '../../src-renderer/views/Live.svelte';
 import { mockLink } from '../mocks/link.ts';
 
 beforeEach(async () => {
@@ -74,6 +75,18 @@ describe('the log', () => {
     link.emit('run.log', { id: 3, lines: [line('c')] });
     await expect.element(screen.getByText('c', { exact: true })).toBeVisible();
     await expect.poll(fromEnd).toBeLessThan(2);
+  });
+
+  it('is asked for once, however often its run is told of', async () => {
+    localStorage.setItem('hugginggreen.log.open', 'yes');
+    const { link, session, asked, byStatus } = await ready();
+    const run = byStatus('running');
+    const screen = await render(Live, { session, route: parseRoute('#/live') });
+    await expect.element(screen.getByText(/^Nothing yet/)).toBeVisible();
+    link.emit('run', { ...run, step: (run.step ?? 0) + 1 });
+    link.emit('run.log', { id: run.id, lines: [line('after the event')] });
+    await expect.element(screen.getByText('after the event')).toBeVisible();
+    expect(asked('runs.log')).toHaveLength(1);
   });
 
   it('is searched, taken away and shown in its folder', async () => {

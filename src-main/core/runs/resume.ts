@@ -1,6 +1,6 @@
 /** Where a run goes on when it is resumed. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { AppError, type RunDetail } from '../../contract.ts';
 
 /**
@@ -13,9 +13,11 @@ export function resumePoint(
   runDir: string,
 ): string | null {
   if (summary.startedAt === null) return null;
-  const last = checkpoints
-    .filter(({ path }) => existsSync(path))
-    .reduce<RunDetail['checkpoints'][number] | null>(
+  const there = checkpoints.filter(({ path }) => existsSync(path));
+  const last =
+    // one that is kept by its step may be of a time before the run was set back
+    there.find(({ path }) => basename(path) === 'last.json') ??
+    there.reduce<RunDetail['checkpoints'][number] | null>(
       (best, next) => (best && best.step > next.step ? best : next),
       null,
     );
