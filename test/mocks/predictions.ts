@@ -37,7 +37,7 @@ export function predictionsOf({ id, accuracy, boxes, classes }: Predicted): Pred
   return Array.from({ length: images }, (_, i) => {
     const truth = i % classes.length;
     // what is hard for one run is hard for the others too
-    const hard = 0.7 * unit(i, 1) + 0.3 * unit(i, id);
+    const hard = 0.7 * unit(i, 0) + 0.3 * unit(i, id);
     const right = hard < accuracy;
     const sure = 0.4 + 0.6 * unit(i, id + 100);
     return {

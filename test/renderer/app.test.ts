@@ -44,6 +44,15 @@ describe('the frame', () => {
     expect(location.hash).toContain('filter=7');
   });
 
+  it('keeps what only screen readers see within the view: outside it would make the window longer', async () => {
+    const { screen } = await open();
+    location.hash = '#/run/1';
+    await expect.element(screen.getByRole('heading', { name: 'Where it is wrong' })).toBeVisible();
+    const hidden = [...document.querySelectorAll<HTMLElement>('.view .hidden-text')];
+    expect(hidden.length).toBeGreaterThan(0);
+    expect(hidden.filter(({ offsetParent }) => offsetParent === document.body)).toEqual([]);
+  });
+
   it('opens every view without a word of failure', async () => {
     const { screen, session } = await open();
     for (const [hash, text] of [

@@ -1,5 +1,6 @@
 /** Pages of predictions, and runs beside each other: in the store, and through a host with real runs. */
 import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
 import type { CallInput, ExperimentConfigInput } from '../../../src-main/contract.ts';
 import {
@@ -13,7 +14,7 @@ import type { Store } from '../../../src-main/core/store/store.ts';
 import { intersectionOverUnion } from '../../../src-main/trainer/metrics/detection.ts';
 import { parse } from 'csv-parse/sync';
 import { fixtureOptions, removeHome, startHost, temporaryHome } from '../../fixtures/host.ts';
-import { newRun, openScene, scores, seconds, utc } from '../store/scene.ts';
+import { folder, newRun, openScene, scores, seconds, utc, world } from '../store/scene.ts';
 
 const classes = ['cat', 'dog', 'cow'];
 /** `01 0.9 0.5`: truth 0 predicted as 1, with 0.9, and an IoU of 0.5. */
@@ -292,6 +293,49 @@ describe('runs beside each other', () => {
       boxes: false,
       differ: 0,
     });
+  });
+});
+
+describe('predictions on their way', () => {
+  const of = said('00 0.9 0.7', '01 0.8 0.2');
+  const sliced = async () => {
+    const home = await openScene();
+    const id = await ended(home, 'a', [['test', 1, 0.5, packed(of)]]);
+    const file = join(folder(), 'slice.sqlite');
+    await home.writeSlice([id], file);
+    return { home, id, file };
+  };
+
+  it('travel with their run to another store, and stay with a copy at another price', async () => {
+    const { home, id, file } = await sliced();
+    const there = await openScene();
+    const { ids } = await there.joinSlice(file);
+    const all = { show: 'all' as const, judge: 'both' as const };
+    const page = await home.predictions(query({ id, ...all }));
+    expect(page.total).toBe(2);
+    expect(await there.predictions(query({ id: ids[0]!, ...all }))).toEqual(page);
+    const pricing = { region: world, pue: 2, hourly: null, waterLPerKwh: null, embodied: null };
+    const copy = await home.copyRun(id, 'copy', pricing);
+    await home.deleteRuns([id]);
+    expect(await home.predictions(query({ id: copy, ...all }))).toEqual(page);
+  });
+
+  it.each([
+    ['bytes that are missing', `cells = x'0000'`],
+    ['images that are not there', 'images = 3'],
+    ['a split that there is none of', `split = 'train'`],
+    ['images without a side', 'side = 0'],
+    ['boxes that are neither there nor not', 'boxes = 2'],
+  ])('are refused with %s', async (_, change) => {
+    const { file } = await sliced();
+    const database = new BetterSqlite3(file);
+    database.exec(`update prediction set ${change}`);
+    database.close();
+    const there = await openScene();
+    await expect(there.joinSlice(file)).rejects.toThrow(
+      'its predictions of single images do not hold together',
+    );
+    expect(await there.listRuns()).toEqual([]);
   });
 });
 
