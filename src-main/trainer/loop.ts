@@ -316,6 +316,11 @@ class Training {
     // resumed in the test after its last epoch, a stage trains no more
     if (position.epoch < stage.end && !(await this.#derive(runner))) return false;
 
+    // the program went away after the epoch at which it pauses, before it was told
+    const { pauseAfter } = this.#run;
+    if (position.stepInEpoch === 0 && position.epoch < stage.end && pauseAfter === position.epoch)
+      return false;
+
     while (position.epoch < stage.end) {
       const { epoch } = position;
       const last = epoch === stage.end - 1;
@@ -343,7 +348,7 @@ class Training {
         improved = this.#report(result, epoch);
       }
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
-      const pauses = position.epoch === this.#run.pauseAfter && !last;
+      const pauses = position.epoch === pauseAfter && !last;
       let checkpoint: string | null = null;
       if (improved) checkpoint = await this.#checkpoint(runner, epoch, ['last', 'best']);
       else if (due(checkpointEvery) || pauses)
