@@ -28,7 +28,7 @@ export const actions = [
     title: 'New experiment',
     group: 'Go to',
     keys: '2',
-    words: 'train preset matrix',
+    words: 'train preset matrix sweep search',
   },
   { id: 'go.live', title: 'Live', group: 'Go to', keys: '3', words: 'running now' },
   { id: 'go.runs', title: 'Runs', group: 'Go to', keys: '4', words: 'history table' },

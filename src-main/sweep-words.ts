@@ -24,14 +24,17 @@ export const trialStateWords: Record<TrialState, string> = {
   done: 'done',
 };
 
-/** Figures that are read together have one unit, that of the largest; three digits, two of a half width. */
+/** Figures that are read together have one unit, that of the largest, and digits by their half width. */
 function inUnitOf(largestWh: number): (wh: number, half?: number | null) => string {
   const [factor, unit] =
     largestWh >= 1000 ? [1e-3, 'kWh'] : largestWh < 0.1 ? [1e3, 'mWh'] : [1, 'Wh'];
-  const digits = (value: number, count: number): number =>
-    Number((value * factor).toPrecision(count));
-  return (wh, half = null) =>
-    `${digits(wh, 3)}${half === null || half <= 0 ? '' : ` ± ${digits(half, 2)}`} ${unit}`;
+  return (wh, half = null) => {
+    if (half === null || half <= 0) return `${Number((wh * factor).toPrecision(3))} ${unit}`;
+    // a band that begins with 1 would lose half of itself in one digit
+    const [first, power] = (half * factor).toExponential(0).split('e') as [string, string];
+    const decimals = Math.max(0, (first === '1' ? 1 : 0) - Number(power));
+    return `${(wh * factor).toFixed(decimals)} ± ${(half * factor).toFixed(decimals)} ${unit}`;
+  };
 }
 
 /**

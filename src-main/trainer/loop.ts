@@ -324,6 +324,11 @@ class Training {
     // resumed in the test after its last epoch, a stage trains no more
     if (position.epoch < stage.end && !(await this.#derive(runner))) return false;
 
+    // the program went away after the epoch at which it pauses, before it was told
+    const { pauseAfter } = this.#run;
+    if (position.stepInEpoch === 0 && position.epoch < stage.end && pauseAfter === position.epoch)
+      return false;
+
     if (final && position.epoch < stage.end) await this.#watch(runner);
     while (position.epoch < stage.end) {
       const { epoch } = position;
@@ -357,7 +362,7 @@ class Training {
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
       if (keepCheckpoints > 0 && (epoch + 1) % keepCheckpoints === 0 && due(checkpointEvery))
         kept.push(`step-${position.step}`);
-      const pauses = position.epoch === this.#run.pauseAfter && !last;
+      const pauses = position.epoch === pauseAfter && !last;
       const checkpoint =
         kept.length > 0 || due(checkpointEvery) || pauses
           ? await this.#checkpoint(runner, epoch, ['last', ...kept])

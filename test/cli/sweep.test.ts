@@ -90,6 +90,8 @@ test('a sweep file runs to its end: half of the trials are dropped at the rung, 
   const runs = await readFile(join(home, table), 'utf8');
   expect(runs.trim().split('\n')).toHaveLength(3);
 
+  const listed = await cli('sweep', 'results');
+  expect(listed.stdout).toMatch(/^ +1 +tiny +2 +1 +1 +0$/m);
   const shown = await cli('sweep', 'results', String(state.group));
   expect(shown.code).toBe(0);
   expect(shown.stdout).toMatch(/^\* +0\.0\d+ +done +2\/2/m);

@@ -230,6 +230,10 @@ describe('stop and resume', () => {
       [1, 'validation'],
     ]);
     expect(first.all('checkpoint')).toHaveLength(1);
+    // who is started there once more, to pause there, has nothing to do
+    const idle = await runToEnd(longer, { resume: paused.checkpoint, pauseAfter: 1 });
+    expect(idle.losses).toEqual([]);
+    expect(idle.messages.at(-1)).toMatchObject({ type: 'stopped', step: paused.step });
     const second = await runToEnd(longer, { resume: paused.checkpoint, pauseAfter: 3 });
     expect(second.all('evaluation').map(({ epoch }) => epoch)).toEqual([2, 3]);
     const again = second.messages.at(-1) as Of<'stopped'>;

@@ -1,16 +1,18 @@
-import type { MatrixState, SweepOrder } from '../../contract.ts';
+import type { MatrixState, RunStatus, SweepOrder } from '../../contract.ts';
+import { sweepId } from '../../core/experiments/index.ts';
 import { exitCode, printJson, UsageError, type Command, type Line } from '../command.ts';
 import { exportTo, makeFolder } from '../files.ts';
 import { follow } from '../follow.ts';
 import { withSession } from '../session.ts';
 import { sweepOrder } from '../sweep-order.ts';
 import { previewText, stateText } from '../sweep-text.ts';
+import { table } from '../text.ts';
 import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
 
 export const sweep: Command = {
   name: 'sweep',
-  usage: '<config.json | preset | sweep.json> --set KEY=VALUES | results ID | stop ID',
+  usage: '<config.json | preset | sweep.json> --set KEY=VALUES | results [ID] | stop ID',
   summary:
     'Tries values of some keys of a config: a grid, or drawn at random, with successive halving.',
   details: `  hugginggreen sweep green-32 --set train.lr=log:1e-4..1e-2:3 --set selection.keepRatio=0.5,0.7,0.9
@@ -18,6 +20,7 @@ export const sweep: Command = {
   hugginggreen sweep green-32 --set train.lr=log:1e-4..1e-2 --trials 16 --halving 3
                                             16 trials drawn at random; at each rung one in 3 goes on
   hugginggreen sweep sweep.json             what a file says; options here stand before it
+  hugginggreen sweep results                the sweeps that were started, with their numbers
   hugginggreen sweep results 4              the trials of a started sweep, and what was spent on dropped ones
   hugginggreen sweep stop 4                 its runs leave the queue; no trial goes on
 
@@ -142,11 +145,41 @@ const goingOn = ({ trials }: MatrixState): number[] =>
     .filter(({ state }) => ['planned', 'queued', 'running'].includes(state))
     .flatMap(({ ids }) => ids);
 
-function ofStarted(
-  { json }: Line,
-  what: 'results' | 'stop',
-  id: string | undefined,
-): Promise<number> {
+/** What was started here, the latest first. */
+function listSweeps({ json }: Line): Promise<number> {
+  return withSession('sweep results', async (session) => {
+    const runs = await session.call('runs.list', {});
+    const groups = Map.groupBy(
+      runs.filter(({ matrix }) => matrix?.id === sweepId),
+      ({ matrix }) => matrix!.group,
+    );
+    const sweeps = [...groups].map(([group, own]) => ({
+      group,
+      name: own[0]!.matrix!.title,
+      runs: own.length,
+      done: own.filter(({ status }) => status === 'done').length,
+      dropped: own.filter(({ matrix }) => matrix?.rung?.dropped).length,
+      left: own.filter(({ status }) => !isOver.includes(status)).length,
+    }));
+    if (json) printJson(sweeps);
+    else if (sweeps.length === 0) console.log('No sweep was started yet.');
+    else
+      console.log(
+        table(
+          ['sweep', 'name', 'runs', 'done', 'dropped', 'left'],
+          sweeps.map((of) =>
+            [of.group, of.name, of.runs, of.done, of.dropped, of.left].map(String),
+          ),
+        ),
+      );
+    return exitCode.ok;
+  });
+}
+
+const isOver: readonly RunStatus[] = ['done', 'stopped', 'failed', 'interrupted'];
+
+function ofStarted(line: Line, what: 'results' | 'stop', id: string | undefined): Promise<number> {
+  if (id === undefined && what === 'results') return listSweeps(line);
   if (id === undefined || !/^[1-9]\d{0,8}$/.test(id))
     throw new UsageError(
       id === undefined ? 'Which sweep? Give its number.' : `"${id}" is not the number of a sweep.`,
@@ -154,7 +187,7 @@ function ofStarted(
   return withSession(`sweep ${what}`, async (session) => {
     const call = what === 'stop' ? 'matrices.stop' : 'matrices.get';
     const state = await session.call(call, { group: Number(id) });
-    if (json) printJson(state);
+    if (line.json) printJson(state);
     else if (state.plan) console.log(stateText(state));
     else throw new UsageError(`${id} is a matrix: hugginggreen matrix results ${id}`);
     return exitCode.ok;

@@ -51,24 +51,15 @@ export function expandSweep(request: SweepOrder): Expansion<SweepPlan> {
 
   const seed = request.seed ?? usualSeed;
   const values = random ? drawn(fields, request.trials!, seed) : combined(fields);
-  const trials = values.map((own, i) => trialOf(own, i));
-  const arms = trials.map((trial) => ({
-    id: trial.arm,
-    title: trial.title,
-    baseline: null,
-    config: trial.config === null ? null : { ...trial.config, name: '' },
-    issues: trial.issues,
+  const trials = values.map((own, i) => ({
+    arm: `trial-${i + 1}`,
+    title: titleOf(own),
+    values: own,
   }));
-  refuseImpossible(arms, fields);
+  const arms = armsOf(base, trials);
 
   const seeds = Array.from({ length: request.repeats ?? 1 }, (_, i) => base.train.seed + i);
   const objective = request.objective ?? 'f1';
-  const possible = arms.map(({ id, title, baseline, config }) => ({
-    id,
-    title,
-    baseline,
-    config: config!,
-  }));
   const warmUp = request.warmUp ?? true;
   const runs = trials.length * seeds.length + (warmUp ? 1 : 0);
   if (runs > mostRuns)
@@ -88,33 +79,23 @@ export function expandSweep(request: SweepOrder): Expansion<SweepPlan> {
     seeds,
     warmUp,
     epochs: base.train.epochs,
-    halving: halvingOf(request, possible),
-    trials: trials.map(({ arm, title, values }) => ({ arm, title, values })),
+    halving: halvingOf(request, arms),
+    trials,
   };
-  return { order: plan, arms: possible, runs: inTurn(plan, plan.name, possible) };
-
-  function trialOf(
-    own: Record<string, SweepValue>,
-    index: number,
-  ): SweepTrial & { config: ExperimentConfig | null; issues: ConfigIssue[] } {
-    const parsed = parseExperimentConfig(merge(base as unknown as PartOfConfig, treeOf(own)));
-    const title = titleOf(own);
-    const trial = { arm: `trial-${index + 1}`, title, values: own };
-    return parsed.ok
-      ? { ...trial, config: parsed.config, issues: [] }
-      : { ...trial, config: null, issues: parsed.issues };
-  }
+  return { order: plan, arms, runs: inTurn(plan, plan.name, arms) };
 }
 
 const refused = (message: string, hint: string | null = null): AppError =>
   new AppError('BAD_INPUT', message, hint);
 
 function refusedFor(issues: ConfigIssue[]): AppError {
-  const what = issues
-    .map(({ path, message }) => `${path.replace(/^fields\./, '')}: ${message}`)
-    .join('; ');
-  return new AppError('BAD_INPUT', `This sweep cannot be run: ${what}.`, null, issues);
+  return new AppError('BAD_INPUT', `This sweep cannot be run: ${wordsOf(issues)}.`, null, issues);
 }
+
+const wordsOf = (issues: readonly ConfigIssue[]): string =>
+  issues
+    .map(({ path, message }) => (path ? `${path.replace(/^fields\./, '')}: ${message}` : message))
+    .join('; ');
 
 // --- fields ---------------------------------------------------------------------------------------
 
@@ -243,31 +224,39 @@ function titleOf(values: Record<string, SweepValue>): string {
 
 export const show = (value: SweepValue): string => (value === null ? 'automatic' : String(value));
 
-/** @throws AppError BAD_INPUT that names the trials which are no configs */
-function refuseImpossible(
-  arms: readonly { title: string; issues: ConfigIssue[] }[],
-  fields: Fields,
-): void {
-  const bad = arms.filter(({ issues }) => issues.length > 0);
-  if (bad.length === 0) return;
+/** The base with each trial's values. @throws AppError BAD_INPUT that names the trials which are no configs */
+function armsOf(
+  base: ExperimentConfig,
+  trials: readonly SweepTrial[],
+): Expansion<SweepPlan>['arms'] {
+  const arms: Expansion<SweepPlan>['arms'] = [];
+  /** What is wrong, once each, with the first trial that it is about. */
   const said = new Map<string, ConfigIssue>();
-  for (const { title, issues } of bad)
-    for (const { path, message } of issues) {
-      const own = fields.some(([key]) => key === path);
-      const sentence = own ? message : `${path ? `${path}: ` : ''}${message}`;
-      if (said.has(sentence)) continue;
-      said.set(sentence, { path: own ? `fields.${path}` : '', message: `${sentence} (${title})` });
+  for (const { arm, title, values } of trials) {
+    const parsed = parseExperimentConfig(merge(base as unknown as PartOfConfig, treeOf(values)));
+    if (parsed.ok) {
+      arms.push({ id: arm, title, baseline: null, config: { ...parsed.config, name: '' } });
+      continue;
     }
-  const issues = [...said.values()].slice(0, 5);
+    for (const { path, message } of parsed.issues) {
+      const own = Object.hasOwn(values, path);
+      const where = own || path === '' ? '' : `${path}: `;
+      const issue = { path: own ? `fields.${path}` : '', message: `${where}${message} (${title})` };
+      if (!said.has(path + message)) said.set(path + message, issue);
+    }
+  }
+  if (arms.length === trials.length) return arms;
+  const issues = [...said.values()].slice(0, mostSaid);
   throw new AppError(
     'BAD_INPUT',
-    `${bad.length} of ${arms.length} trials cannot be run: ${issues
-      .map(({ path, message }) => (path ? `${path.slice('fields.'.length)}: ${message}` : message))
-      .join('; ')}.`,
+    `${trials.length - arms.length} of ${trials.length} trials cannot be run: ${wordsOf(issues)}.`,
     'Leave out the values that do not fit, or change the base config.',
     issues,
   );
 }
+
+/** More mistakes than these are read by nobody. */
+const mostSaid = 5;
 
 // --- objective and halving ------------------------------------------------------------------------
 

@@ -107,8 +107,11 @@ export function findFields(all: readonly Sweepable[], text: string): Sweepable[]
     .map(({ one }) => one);
 }
 
+/** Of a range in a grid. */
+export const usualSteps = '3';
+
 /** A first suggestion around what the base has. */
-export function beginField({ key, field }: Sweepable, base: unknown): FieldDraft {
+export function beginField({ key, field }: Sweepable, base: unknown, random: boolean): FieldDraft {
   const value = valueAt(base, field.path) as SweepValue | undefined;
   const around = typeof value === 'number' ? near(value, field) : [];
   const small = typeof value === 'number' && value > 0 && value < 0.02;
@@ -119,7 +122,7 @@ export function beginField({ key, field }: Sweepable, base: unknown): FieldDraft
     list: (around.length > 0 ? around : value === null ? ['automatic'] : []).join(', '),
     from: small ? written(value / 10) : around.length > 0 ? String(around[0]) : '',
     to: small ? written(value * 10) : around.length > 0 ? String(around.at(-1)) : '',
-    steps: '3',
+    steps: random ? '' : usualSteps,
     log: small,
     chosen: field.kind === 'switch' ? [false, true] : value === undefined ? [] : [value],
   };

@@ -41,7 +41,8 @@ export function statusOf({
   matrix,
 }: Pick<RunSummary, 'status' | 'paused' | 'matrix'>): (typeof statusWords)[RunStatus] {
   if (paused) return { ...statusWords[status], label: 'paused' };
-  if (status !== 'stopped' || !matrix?.rung || matrix.warmUp) return statusWords[status];
+  if (status !== 'stopped' || !matrix?.rung) return statusWords[status];
+  if (matrix.warmUp) return { label: 'ended', tone: '' };
   return { label: matrix.rung.dropped ? 'dropped' : 'at its rung', tone: '' };
 }
 

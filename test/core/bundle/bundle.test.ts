@@ -14,6 +14,7 @@ import { writeBundle } from '../../../src-main/core/bundle/write.ts';
 import { createRunLogs } from '../../../src-main/core/runs/run-log.ts';
 import { ZipWriter } from '../../../src-main/core/bundle/zip-writer.ts';
 import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
+import { expandSweep } from '../../../src-main/core/experiments/sweep.ts';
 import { importCsvText } from '../../../src-main/core/report/import-csv.ts';
 import { samplePages } from '../../../src-main/core/report/index.ts';
 import { repriceRun } from '../../../src-main/core/runs/reprice.ts';
@@ -197,6 +198,34 @@ describe('a bundle', () => {
       ],
     });
     expect(await from.store.listRuns()).toHaveLength(2);
+  });
+
+  it('brings the trials of a sweep with their rungs; there, none of them goes on', async () => {
+    const [from, to] = [await installation(), await installation()];
+    const { order } = expandSweep({
+      config: {},
+      fields: { 'train.lr': [0.01, 0.02] },
+      halving: { eta: 2, rungs: [1] },
+    });
+    const group = await from.store.createMatrix({ id: 'sweep', title: 'rates', order });
+    const place = { group, armTitle: '', baseline: null, repeat: 1, warmUp: false };
+    for (const { arm } of order.trials) {
+      const rung = { epochs: 1, dropped: false };
+      const id = await from.store.createRun(newRun(arm, { place: { ...place, arm, rung } }));
+      await from.store.startSegment(id, { micros: seconds(100 * id), utc });
+      await from.store.endRun(id, { at: seconds(100 * id + 30), status: 'stopped' });
+    }
+    await from.store.dropTrial(2);
+    expect(await from.store.openSweeps()).toEqual([group]);
+    const { ids } = await take(to, await bundleOf(from, [1, 2]));
+    const places = await Promise.all(ids.map(async (id) => (await to.store.getSummary(id)).matrix));
+    expect(places.map((own) => own?.rung)).toEqual([
+      { epochs: 1, dropped: false },
+      { epochs: 1, dropped: true },
+    ]);
+    expect(await to.store.openSweeps()).toEqual([]);
+    const there = await to.store.startedMatrix(places[0]!.group);
+    expect(there.order).toEqual((await from.store.startedMatrix(group)).order);
   });
 
   it('takes runs along that came from a CSV file', async () => {

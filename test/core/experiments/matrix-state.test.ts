@@ -138,7 +138,7 @@ describe('what a sweep took', () => {
       labels: '',
     };
     expect(wasteSentence(energy)).toBe(
-      '1.5 ± 0.075 kWh spent, of which 0.98 ± 0.049 kWh (65 %) on trials that were dropped.',
+      '1.50 ± 0.07 kWh spent, of which 0.98 ± 0.05 kWh (65 %) on trials that were dropped.',
     );
   });
 });
