@@ -483,11 +483,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
     });
     if (control) undo.unshift(() => control.close());
     if (background) {
-      engines.detect();
-      void metering.known;
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
       await servePage(settings.servePort).catch((cause: unknown) => log((cause as Error).message));
       await sweeps.takeUp();
+      // last before the queue: what goes wrong is told once, when the shell that shows it is about to listen
+      engines.detect();
+      void metering.known;
       await adoptQueue(store, queue);
       const keeper = createCurveKeeper({ store, events, busy: () => queue.active !== null, log });
       undo.unshift(() => keeper.close());

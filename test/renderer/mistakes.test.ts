@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { page, userEvent } from 'vitest/browser';
+import { page, userEvent, type Locator } from 'vitest/browser';
 import { AppError, type Handlers } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import ConfusionGrid from '../../src-renderer/lib/mistakes/ConfusionGrid.svelte';
@@ -38,6 +38,9 @@ async function gallery(id: number, replace: Partial<Handlers> = {}) {
 /** As it is read: the markup's line breaks are spaces. */
 const textOf = ({ container }: { container: Element }) =>
   container.textContent.replace(/\s+/g, ' ');
+/** As it is read out. */
+const nameOf = (tile: Locator): string =>
+  tile.element().querySelector('.hidden-text')?.textContent ?? '';
 const tiles = (screen: Awaited<ReturnType<typeof gallery>>) =>
   screen.getByRole('list', { name: 'Images' }).getByRole('button').all();
 const missing: Partial<Handlers> = {
@@ -54,14 +57,14 @@ describe('where a run is wrong', () => {
         /Where it is wrong \d+ of 1,000 test images \(\d+\.\d %\) are taken for another class/,
       );
     await expect.poll(() => tiles(screen).length).toBe(24);
-    const names = tiles(screen).map((tile) => tile.element().getAttribute('aria-label')!);
+    const names = tiles(screen).map((tile) => nameOf(tile));
     const sure = names.map((name) => Number(/, (\d+) % sure/.exec(name)![1]));
     expect(sure).toEqual(sure.toSorted((a, b) => b - a));
     for (const name of names) expect(name).toMatch(/^Image \d+: \w+ taken for \w+, \d+ % sure, \w+ \d+ %$/); // prettier-ignore
     await expect.poll(() => document.querySelectorAll('canvas').length).toBe(24);
     await screen.getByLabelText('Order').selectOptions('Least sure first');
     await expect
-      .poll(() => Number(/, (\d+) % sure/.exec(tiles(screen)[0]!.element().ariaLabel!)![1]))
+      .poll(() => Number(/, (\d+) % sure/.exec(nameOf(tiles(screen)[0]!))![1]))
       .toBeLessThan(sure.at(-1)!);
   });
 
@@ -87,16 +90,14 @@ describe('where a run is wrong', () => {
     await expect.element(screen.getByLabelText('True class')).toHaveValue('0');
     await expect.element(screen.getByLabelText('Predicted class')).toHaveValue('1');
     await expect
-      .poll(() =>
-        tiles(screen).every((tile) => /disc taken for ring/.test(tile.element().ariaLabel!)),
-      )
+      .poll(() => tiles(screen).every((tile) => /disc taken for ring/.test(nameOf(tile))))
       .toBe(true);
     // once more takes it back
     await cell.click();
     await expect.element(screen.getByLabelText('True class')).toHaveValue('');
     await screen.getByLabelText('True class').selectOptions('star');
     await expect
-      .poll(() => tiles(screen).every((tile) => /: star taken for/.test(tile.element().ariaLabel!)))
+      .poll(() => tiles(screen).every((tile) => /: star taken for/.test(nameOf(tile))))
       .toBe(true);
   });
 
