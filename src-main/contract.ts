@@ -167,6 +167,8 @@ export interface Machine {
   /** The engine that `auto` takes here; null while detection runs. */
   autoEngine: EngineName | null;
   detecting: boolean;
+  /** Why the last search for engines found nothing out; null when it went well or none has ended yet. */
+  engineFailure: string | null;
   hz: number;
   /** Last measured idle power per component, from a baseline. */
   idle: { at: number; watts: Record<string, number | null> } | null;

@@ -1,15 +1,9 @@
 /** Which engines work here: asked of a trainer process, which can afford to crash in a driver. */
-import type { EngineName, EngineStatus } from '../contract.ts';
+import type { Machine } from '../contract.ts';
 import type { FromTrainer, ToTrainer } from '../trainer/messages.ts';
 import type { Spawn } from './spawn.ts';
 
-export interface Engines {
-  engines: EngineStatus[];
-  /** What `auto` takes; null where detection failed. */
-  autoEngine: EngineName | null;
-  /** Why nothing is known; null when detection went well. */
-  failure: string | null;
-}
+export type Engines = Pick<Machine, 'engines' | 'autoEngine' | 'engineFailure'>;
 
 export async function detectEngines(
   spawn: Spawn,
@@ -19,7 +13,7 @@ export async function detectEngines(
   let found: Engines | null = null;
   const worker = spawn<ToTrainer, FromTrainer>(entry, 'detect', (message) => {
     if (message.type === 'engines')
-      found = { engines: message.engines, autoEngine: message.chosen, failure: null };
+      found = { engines: message.engines, autoEngine: message.chosen, engineFailure: null };
   });
   worker.post({ type: 'detect' });
   const timer = setTimeout(() => worker.kill(), timeoutMs);
@@ -27,6 +21,6 @@ export async function detectEngines(
   clearTimeout(timer);
   if (found) return found;
   const last = worker.lastLines().at(-1);
-  const failure = `Looking for engines ended with ${signal ?? `exit code ${code}`}${last ? `: ${last}` : '.'}`;
-  return { engines: [], autoEngine: null, failure };
+  const engineFailure = `Looking for engines ended with ${signal ?? `exit code ${code}`}${last ? `: ${last}` : '.'}`;
+  return { engines: [], autoEngine: null, engineFailure };
 }

@@ -11,8 +11,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AppInfo,
-  EngineName,
-  EngineStatus,
   Handlers,
   Machine,
   RunSummary,
@@ -27,7 +25,7 @@ import { lockHome } from './data-home.ts';
 import { createDatasets, type Datasets } from './datasets.ts';
 import { createCalibrator, type Calibrator, type LoadRuns } from './energy/calibration.ts';
 import { createIntensity, type IntensityService } from './energy/intensity/index.ts';
-import { detectEngines } from './engines.ts';
+import { detectEngines, type Engines } from './engines.ts';
 import { createDownloads, type Downloads } from './downloads.ts';
 import { createEvents, type EventBus } from './events.ts';
 import { createCosts, createRehearsals, type Costs, type Rehearsals } from './experiments/index.ts';
@@ -156,7 +154,7 @@ export interface Workshop {
   /** Where the page is served beside the window; null: nowhere. */
   servedAt(): string | null;
   changeSettings(settings: Settings): Promise<void>;
-  engines(): Pick<Machine, 'engines' | 'autoEngine' | 'detecting'>;
+  engines(): Pick<Machine, 'engines' | 'autoEngine' | 'engineFailure' | 'detecting'>;
   /** Resolves when engines and graphics cards are known, or will not be known soon. */
   hardwareKnown(): Promise<void>;
   /** Looks for sensors and engines again. */
@@ -483,12 +481,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     });
     if (control) undo.unshift(() => control.close());
     if (background) {
+      engines.detect();
+      void metering.known;
       await serveMetrics(settings.metrics).catch((cause: unknown) => log((cause as Error).message));
       await servePage(settings.servePort).catch((cause: unknown) => log((cause as Error).message));
       await sweeps.takeUp();
-      // last before the queue: what goes wrong is told once, when the shell that shows it is about to listen
-      engines.detect();
-      void metering.known;
       await adoptQueue(store, queue);
       const keeper = createCurveKeeper({ store, events, busy: () => queue.active !== null, log });
       undo.unshift(() => keeper.close());
@@ -572,13 +569,13 @@ function engineDetection(
   changed: () => void,
   failed: (message: string) => void,
 ) {
-  let found: { engines: EngineStatus[]; autoEngine: EngineName | null } | null = null;
+  let found: Engines | null = null;
   let detection: Promise<void> | null = null;
   const detect = (): void => {
-    detection ??= detectEngines(spawn, entries.trainer).then(({ engines, autoEngine, failure }) => {
+    detection ??= detectEngines(spawn, entries.trainer).then((engines) => {
       detection = null;
-      found = { engines, autoEngine };
-      if (failure) failed(failure);
+      found = engines;
+      if (engines.engineFailure) failed(engines.engineFailure);
       changed();
     });
   };
@@ -590,7 +587,8 @@ function engineDetection(
     quiet: async () => void (await detection),
     state: () => {
       if (!found) detect();
-      return { engines: [], autoEngine: null, ...found, detecting: detection !== null };
+      const none: Engines = { engines: [], autoEngine: null, engineFailure: null };
+      return { ...(found ?? none), detecting: detection !== null };
     },
   };
 }

@@ -47,6 +47,7 @@ function machine(change: Partial<Machine>): Machine {
     components: [],
     engines: [],
     autoEngine: null,
+    engineFailure: null,
     detecting: false,
     hz: 2,
     idle: null,

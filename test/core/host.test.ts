@@ -342,6 +342,15 @@ test('engines that cannot be looked for are said to be so', async () => {
   const options = fixtureOptions(home);
   const trainer = join(home, 'no-such-trainer.ts');
   witness = await startHost({ ...options, entries: { ...options.entries, trainer } });
+  await expect
+    .poll(() => witness.call('machine.get', {}))
+    .toMatchObject({
+      detecting: false,
+      engines: [],
+      engineFailure: expect.stringContaining('Looking for engines ended with exit code 1'),
+    });
+  // looked for again, it is told again to whoever listens
+  await witness.call('machine.probe', {});
   const { message } = await witness.until('notice', ({ level }) => level === 'error');
   expect(message).toContain('Looking for engines ended with exit code 1');
 });

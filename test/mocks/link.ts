@@ -206,6 +206,7 @@ export const machine: Machine = {
     },
   ],
   autoEngine: 'webgpu',
+  engineFailure: null,
   detecting: false,
   hz: 10,
   idle: { at: Date.UTC(2026, 10, 22, 20, 0), watts: { 'gpu:0': 21.4, cpu: 28.2, ram: 24 } },

@@ -118,6 +118,7 @@ function describe({ machine, energy, datasets, ...findings }: Findings): string 
     heading('Sensor paths, best first'),
     energy.sources.map(sourceText).join('\n'),
     heading('Engines'),
+    ...(machine.engineFailure ? [machine.engineFailure] : []),
     table(
       ['engine', 'works', 'auto', 'detail'],
       machine.engines.map(({ name, label, available, detail }) => [
