@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { AppError, type WireError } from '../../contract.ts';
 import type { operations } from './operations.ts';
 import type { Opened } from './open.ts';
+import { keepSqlite } from './sqlite.ts';
 
 export type { Opened } from './open.ts';
 export type { RungDecision, StartedMatrix } from './sweeps.ts';
@@ -60,11 +61,13 @@ export type StoreReply =
  * Opens the file, making it where there is none and bringing it to the present schema.
  * @throws AppError STORE when the file is of a newer program, not writable, or in use.
  */
-export function openStore({
+export async function openStore({
   file,
   threadEntry = new URL('./thread.ts', import.meta.url),
   log = (line) => console.warn(line),
 }: StoreOptions): Promise<Store> {
+  // why it cannot be loaded is told by the thread, with the file that could not be opened
+  await keepSqlite().catch(() => {});
   const worker = new Worker(threadEntry, { workerData: { file } });
   const pending = new Map<number, PromiseWithResolvers<unknown>>();
   let count = 0;

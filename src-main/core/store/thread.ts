@@ -2,24 +2,13 @@
  * The thread that owns the database file; nothing else opens it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type BetterSqlite3 from 'better-sqlite3';
-import { AppError, wireError } from '../../contract.ts';
+import { wireError } from '../../contract.ts';
 import { storeError } from './errors.ts';
 import { openDatabase } from './open.ts';
 import { operations } from './operations.ts';
 import { requestQueue } from './requests.ts';
+import { loadSqlite } from './sqlite.ts';
 import type { StoreReply, StoreRequest } from './store.ts';
-
-async function loadSqlite(): Promise<typeof BetterSqlite3> {
-  // loading the addon on an older Node ends the process without a word
-  if (Number(process.versions.napi) < 10)
-    throw new AppError(
-      'UNAVAILABLE',
-      `The database needs Node 22.18 or newer; this is Node ${process.versions.node}.`,
-      'Install a current Node, or start the program through npm, which brings its own.',
-    );
-  return (await import('better-sqlite3')).default;
-}
 
 const { file } = workerData as { file: string };
 const port = parentPort;
