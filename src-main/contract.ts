@@ -1127,6 +1127,8 @@ export interface Settings {
   energyUnit: EnergyUnit;
   /** Tells the end of a run by the system's notifications while the window is not looked at. */
   notify: boolean;
+  /** Evaluations without a better one after which it is said that a run gets no better; null: never. */
+  plateauEvaluations: number | null;
   /** Samples per second of the meter. */
   hz: number;
   cpuTdpWatts: number | null;
@@ -1445,6 +1447,9 @@ export const settingsSchema = v.strictObject({
     ),
   ),
   notify: v.boolean(),
+  plateauEvaluations: v.nullable(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)),
+  ),
   hz: v.pipe(v.number(), v.finite(), v.minValue(0.5), v.maxValue(20)),
   cpuTdpWatts: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(2000))),
   cpuCurve: v.nullable(

@@ -9,13 +9,7 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type {
-  AppInfo,
-  Handlers,
-  Machine,
-  RunSummary,
-  Settings,
-} from '../contract.ts';
+import type { AppInfo, Handlers, Machine, RunSummary, Settings } from '../contract.ts';
 import { defaultMeterSettings } from '../meter/settings.ts';
 import { monotonicMicros } from '../port.ts';
 import type { RehearsalLength } from '../trainer/messages.ts';
@@ -263,6 +257,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       hz: () => settings.hz,
       priceOf: (config) => pricingOf(config, settings),
       intensity,
+      plateauEvaluations: () => settings.plateauEvaluations,
       notice: (notice) => events.emit('notice', notice),
       log,
       quiet: engines.quiet,

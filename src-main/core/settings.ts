@@ -39,6 +39,7 @@ export const defaultSettings: Settings = {
   queueBudgetSince: 0,
   webhook: null,
   notify: true,
+  plateauEvaluations: 10,
   hz: 2,
   cpuTdpWatts: null,
   cpuCurve: null,

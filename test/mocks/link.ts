@@ -1085,6 +1085,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     numberFormat: '1,234.5',
     energyUnit: 'Wh',
     coolDownMinutes: 2,
+    plateauEvaluations: 10,
     queueBudgetWh: null,
     queueBudgetGCO2e: null,
     queueBudgetMinutes: null,

@@ -41,6 +41,8 @@ export interface RunContext {
   foreknown(detail: Pick<RunDetail, 'config' | 'cost'>): Promise<Foreknown>;
   /** Resolves when the program does nothing else that takes power. */
   quiet(): Promise<void>;
+  /** Evaluations without a better one after which a run is said to get no better; null: never. */
+  plateauEvaluations(): number | null;
   notice(notice: Events['notice']): void;
   log(line: string): void;
   /** A trainer that was asked to stop has this long to finish its step and write a checkpoint. */

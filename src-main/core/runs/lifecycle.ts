@@ -35,6 +35,7 @@ import { rememberedIdle } from './idle.ts';
 import { LiveEnergy } from './live-energy.ts';
 import { endWords, loggedEvents } from './log-words.ts';
 import { RunOutlook } from './outlook.ts';
+import { PlateauWatch } from './plateau-watch.ts';
 import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
 import { ReadingWatch } from './reading-watch.ts';
 import { recordRun } from './recorder.ts';
@@ -112,6 +113,8 @@ export function startRun(given: RunContext, id: number): ActiveRun {
   let overBudget: Problem | null = null;
   let used: UsedHere | null = null;
   let expected: Omit<Events['run.outlook'], 'id'> | null = null;
+  /** From the moment at which its earlier parts are known. */
+  let plateau: PlateauWatch | null = null;
   let outlook: RunOutlook | null = null;
 
   const recorder = recordRun(context, (cause) => {
@@ -200,6 +203,16 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     events.emit('machine', {});
   };
 
+  const watchPlateau = (evaluation: Events['run.evaluation']): void => {
+    const said = plateau?.look(evaluation, shown?.wh ?? null, context.plateauEvaluations());
+    if (!said || !shown) return;
+    note('info', said);
+    // nobody follows each run of a grid: there it stays in the run's notes
+    if (shown.matrix) return;
+    const message = `Run ${id}, ${shown.name}: ${said}`;
+    context.notice({ level: 'info', message, hint: null, title: 'No better for a while' });
+  };
+
   const course: Course = {
     id,
     // what the work tells of its progress is what the outlook goes by
@@ -209,6 +222,7 @@ export function startRun(given: RunContext, id: number): ActiveRun {
         emit: (name, data) => {
           outlook?.hear(name, data);
           events.emit(name, data);
+          if (name === 'run.evaluation') watchPlateau(data as Events['run.evaluation']);
         },
       },
     },
@@ -249,6 +263,7 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     const detail = await store.getRun(id);
     const { cards: cardsFor, terms, resumed, create } = work(detail);
     isCommand = detail.command !== null;
+    plateau = new PlateauWatch(detail.evaluations);
     log.write('info', `${resumed ? 'goes on' : 'starts'}: ${detail.summary.name}`);
     await unlessStopped(metering.known);
     if (abort.signal.aborted) return { status: 'stopped' };

@@ -65,6 +65,7 @@ function context(changes: Partial<RunContext> = {}): RunContext & { told: string
     wall: () => null,
     foreknown: () => Promise.resolve({ plan: null, cost: null }),
     quiet: () => Promise.resolve(),
+    plateauEvaluations: () => null,
     notice: ({ message }) => void told.push(message),
     log: (line) => void told.push(line),
     stopPatienceMs: 60_000,
@@ -133,6 +134,17 @@ test('a region that is not known is said in the run itself', async () => {
   await startRun(context({ priceOf: () => ({ pricing, warning, hourly: null }) }), id).ended;
   const { notes } = await store.getRun(id);
   expect(notes).toMatchObject([{ level: 'warning', message: warning }]);
+});
+
+test('a run that gets no better says so in its notes, and to whoever is told of runs', async () => {
+  const id = await queued('works');
+  const own = context({ plateauEvaluations: () => 1 });
+  await startRun(own, id).ended;
+  const { notes } = await store.getRun(id);
+  const said =
+    'Validation macro F1 is no better than the 0.800 of epoch 1 in the evaluation since.';
+  expect(notes).toMatchObject([{ level: 'info', message: said }]);
+  expect(own.told).toContain(`Run ${id}, works: ${said}`);
 });
 
 const twoCards = (['GPU-one', 'GPU-two'] as const).map((uuid): ComponentInfo => ({
