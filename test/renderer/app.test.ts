@@ -44,6 +44,18 @@ describe('the frame', () => {
     expect(location.hash).toContain('filter=7');
   });
 
+  it('begins every view at its top', async () => {
+    location.hash = '#/run/1';
+    const { screen } = await open();
+    await expect.element(screen.getByRole('heading', { name: 'Where it is wrong' })).toBeVisible();
+    const view = document.querySelector('.view')!;
+    view.scrollTop = 300;
+    expect(view.scrollTop).toBe(300);
+    location.hash = '#/settings';
+    await expect.element(screen.getByRole('heading', { name: 'Settings' })).toBeVisible();
+    await expect.poll(() => view.scrollTop).toBe(0);
+  });
+
   it('keeps what only screen readers see within the view: outside it would make the window longer', async () => {
     const { screen } = await open();
     location.hash = '#/run/1';

@@ -241,3 +241,14 @@ describe('a drawing', () => {
     expect(texts).toEqual(expect.arrayContaining(['Loss', 'A', 'B & C']));
   });
 });
+
+it('labels an axis with all digits, and what is tiny as a power', () => {
+  expect([0, 0.0015, 5e-4, -2.5e-5, 1200, 0.1 + 0.2].map(plainTick)).toEqual([
+    '0',
+    '0.0015',
+    '5e-4',
+    '-2.5e-5',
+    '1200',
+    '0.3',
+  ]);
+});

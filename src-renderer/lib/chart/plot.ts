@@ -109,7 +109,12 @@ export const yText = (value: number | null | undefined, scale: Scale) =>
   `${scaled(value, scale)} ${scale.unit}`.trim();
 
 /** Plain numbers on an axis: as many digits as there are, without the dust of binary fractions. */
-export const plainTick = (x: number): string => inStyle(String(Number(x.toPrecision(6))));
+export function plainTick(x: number): string {
+  const value = Number(x.toPrecision(6));
+  // `5e-4`: a learning rate's zeros would not fit beside its axis
+  const small = value !== 0 && Math.abs(value) < 1e-3;
+  return inStyle(small ? value.toExponential() : String(value));
+}
 
 /** The SI prefix of the y axis, chosen for the largest value in it. */
 function chartScale(memories: readonly LineMemory[], unit: string, stacked: boolean): Scale {
