@@ -48,6 +48,7 @@ describe('the frame', () => {
     location.hash = '#/run/1';
     const { screen } = await open();
     await expect.element(screen.getByRole('heading', { name: 'Where it is wrong' })).toBeVisible();
+    document.querySelector<HTMLElement>('.frame')!.style.height = '600px';
     const view = document.querySelector('.view')!;
     view.scrollTop = 300;
     expect(view.scrollTop).toBe(300);
