@@ -129,7 +129,7 @@ export function runColumns(
     number(
       key,
       title,
-      unit === 'gCO2e' ? 120 : half === wattHalf ? 100 : 88,
+      unit === 'gCO2e' ? 132 : half === wattHalf ? 100 : 88,
       value,
       (own, run) => scaled(own, scale, half(run)),
       {
@@ -155,7 +155,7 @@ export function runColumns(
     number('id', 'Run', 60, ({ id }) => id, String, noMean),
     words('name', 'Name', 180, ({ name }) => name),
     {
-      ...words('status', 'State', 88, ({ status }) => status),
+      ...words('status', 'State', 104, ({ status }) => status),
       text: (run) => statusOf(run).label,
     },
     words('tags', 'Tags', 112, ({ tags }) => tags.join(', ')),
