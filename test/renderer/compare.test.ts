@@ -97,7 +97,7 @@ describe('comparing groups of repeats', () => {
       .toHaveAttribute('href', '#/run/11');
     await screen.getByRole('button', { name: 'Energy against macro F1 as table' }).click();
     await expect
-      .element(screen.getByRole('columnheader', { name: 'F1 points per kWh' }))
+      .element(screen.getByRole('columnheader', { name: 'F1 points per Wh' }))
       .toBeVisible();
     await expect.element(screen.getByText(/Hypervolume \d+\.\d %/)).toBeVisible();
   });
@@ -318,7 +318,7 @@ describe('the chart of energy against F1', () => {
     }
   });
 
-  it('has lines of equal F1 per kWh where that is so', () => {
+  it('has lines of equal F1 per Wh where that is so', () => {
     const lines = isoLines(axes);
     expect(lines.length).toBeGreaterThan(1);
     for (const { value, points } of lines) {
@@ -326,7 +326,7 @@ describe('the chart of energy against F1', () => {
       // back from pixels
       const wh = axes.x.min * (axes.x.max / axes.x.min) ** ((x - 56) / (640 - 70));
       const f1 = axes.y.max - ((y - 18) / (320 - 58)) * (axes.y.max - axes.y.min);
-      expect((100 * f1) / (wh / 1000) / value).toBeCloseTo(1, 6);
+      expect((100 * f1) / wh / value).toBeCloseTo(1, 6);
     }
   });
 

@@ -1,4 +1,4 @@
-/** Where things are in the chart of energy against F1: axes, lines of equal F1 per kWh, labels. */
+/** Where things are in the chart of energy against F1: axes, lines of equal F1 per Wh, labels. */
 import type { TradeOff } from '../../../src-main/contract.ts';
 import { linearTicks, logTicks, niceStep } from '../../lib/chart/ticks.ts';
 
@@ -56,15 +56,15 @@ function energyTicks(min: number, max: number): number[] {
 }
 
 export interface IsoLine {
-  /** F1 points per kWh. */
+  /** F1 points per Wh. */
   value: number;
   /** In pixels. */
   points: [number, number][];
 }
 
-/** Lines of equal F1 per kWh that cross the chart: round numbers, about half a dozen. */
+/** Lines of equal F1 per Wh that cross the chart: round numbers, about half a dozen. */
 export function isoLines({ x, y, placeX, placeY }: Axes): IsoLine[] {
-  const ratio = (f1: number, wh: number) => (100 * f1) / (wh / 1000);
+  const ratio = (f1: number, wh: number) => (100 * f1) / wh;
   const [least, most] = [ratio(Math.max(y.min, 1e-3), x.max), ratio(y.max, x.min)];
   const round = logTicks(least, most).values;
   const values =
@@ -77,7 +77,7 @@ export function isoLines({ x, y, placeX, placeY }: Axes): IsoLine[] {
       value,
       points: Array.from({ length: steps + 1 }, (_, i): [number, number] => {
         const f1 = y.min + ((y.max - y.min) * i) / steps;
-        return [Math.max(f1 * 1e5, 1e-9) / value, f1];
+        return [Math.max(f1 * 100, 1e-9) / value, f1];
       })
         .filter(([wh]) => wh >= x.min && wh <= x.max)
         .map(([wh, f1]): [number, number] => [placeX(wh), placeY(f1)]),
