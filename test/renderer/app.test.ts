@@ -57,6 +57,21 @@ describe('the frame', () => {
     await expect.poll(() => view.scrollTop).toBe(0);
   });
 
+  it('shows an image of each class of a dataset that is here', async () => {
+    location.hash = '#/data';
+    const { screen, link } = await open();
+    const list = screen.getByRole('list', { name: 'Images of some classes' }).first();
+    await expect.element(list).toBeVisible();
+    const names = [...list.element().querySelectorAll('.caption')].map((one) => one.textContent);
+    expect(names.length).toBeGreaterThan(2);
+    expect(new Set(names).size).toBe(names.length);
+    const asked = link.asked.filter(({ name }) => name === 'datasets.samples');
+    // of what is drawn from a seed only as many as are looked at
+    expect(asked[0]!.input).toMatchObject({
+      config: { dataset: { kind: 'greensynth', train: 1, validation: 60, test: 1 } },
+    });
+  });
+
   it('keeps what only screen readers see within the view: outside it would make the window longer', async () => {
     const { screen } = await open();
     location.hash = '#/run/1';

@@ -14,6 +14,11 @@ export class Images {
   /** Why there are none. */
   problem = $state.raw<{ message: string; hint: string | null } | null>(null);
 
+  /** The image at that place; null: not, or not yet. */
+  at(index: number): Sample | null {
+    return this.#known.get(index) ?? null;
+  }
+
   /** The image, where it is there and shows what the run saw; null: not, or not yet. */
   of(index: number, label: string | undefined): Sample | null {
     const sample = this.#known.get(index);
