@@ -1686,6 +1686,10 @@ export const calls = {
   'machine.get': define<Machine>()(nothing),
   /** Look for sensors and engines again. */
   'machine.probe': define<Machine>()(nothing),
+  /** Idle power, measured without a run and remembered; fails while one is under way, and when the machine is busy. */
+  'machine.idle': define<Machine>()(
+    v.strictObject({ seconds: v.optional(between(5, 600), 60), job }),
+  ),
   /** The last seconds of power, kept in memory. */
   'machine.power': define<PowerTrace>()(
     v.strictObject({ seconds: v.pipe(v.number(), v.minValue(1), v.maxValue(600)) }),

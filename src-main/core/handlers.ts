@@ -424,6 +424,10 @@ export function createHandlers(shop: Workshop): Handlers {
       shop.probe();
       return machine();
     },
+    'machine.idle': async ({ seconds, job }) => {
+      await shop.jobs.run(job, (signal) => shop.measureIdle(seconds, signal));
+      return machine();
+    },
     'machine.power': ({ seconds }) => metering.trace(seconds),
 
     'calibration.get': () => calibrator.get(),

@@ -30,6 +30,7 @@ import { createJobs, type Jobs } from './jobs.ts';
 import { createMetrics, type Metrics } from './metrics/index.ts';
 import { createPreviews, type Previews } from './previews.ts';
 import type { PrintPdf } from './print.ts';
+import { measureIdle } from './runs/baseline.ts';
 import type { CommandDesk } from './runs/command/command-driver.ts';
 import type { RunContext } from './runs/context.ts';
 import { createCurveKeeper } from './runs/curve-keeper.ts';
@@ -153,6 +154,8 @@ export interface Workshop {
   hardwareKnown(): Promise<void>;
   /** Looks for sensors and engines again. */
   probe(): void;
+  /** As `runs/baseline.ts` says. */
+  measureIdle(seconds: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Looking for engines takes a second or two; a driver that hangs shall not keep a run from its queue. */
@@ -463,6 +466,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
         const patience = sleep(hardwarePatienceMs, null, { ref: false });
         await Promise.race([known, patience]);
       },
+      measureIdle: (seconds, signal) =>
+        measureIdle(
+          { store, metering, samples, events, queue, quiet: engines.quiet },
+          seconds,
+          AbortSignal.any([signal, closing.signal]),
+        ),
       probe: () => {
         metering.probe();
         // looking for engines takes the processor, and would be measured as part of the run

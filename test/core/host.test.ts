@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { AppError } from '../../src-main/contract.ts';
 import { connectControl, controlPath } from '../../src-main/core/control.ts';
@@ -353,6 +354,34 @@ test('engines that cannot be looked for are said to be so', async () => {
   await witness.call('machine.probe', {});
   const { message } = await witness.until('notice', ({ level }) => level === 'error');
   expect(message).toContain('Looking for engines ended with exit code 1');
+});
+
+test('idle power is measured by itself while no run is under way, and those that are added wait', async () => {
+  const measured = witness.call('machine.idle', { seconds: 5 });
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  await witness.until('queue', ({ waiting }) => waiting.includes(ids[0]!));
+  expect((await witness.call('queue.get', {})).active).toBeNull();
+  const { idle } = await measured;
+  expect(idle!.watts.cpu).toBeCloseTo(36, 1);
+  await witness.reached(ids[0]!, 'done');
+
+  const { ids: slow } = await witness.call('runs.start', { configs: [config('slow')] });
+  await witness.reached(slow[0]!, 'running');
+  await expect(witness.call('machine.idle', {})).rejects.toMatchObject({ code: 'CONFLICT' });
+  await witness.call('runs.stop', { id: slow[0]! });
+  await witness.reached(slow[0]!, 'stopped');
+});
+
+test('idle power that is broken off is not kept, and the queue goes on', async () => {
+  const before = (await witness.call('machine.get', {})).idle;
+  const measured = witness.call('machine.idle', { seconds: 60, job: 'idle' });
+  const refused = expect(measured).rejects.toMatchObject({ code: 'CANCELLED' });
+  await sleep(300);
+  await witness.call('jobs.cancel', { job: 'idle' });
+  await refused;
+  const { ids } = await witness.call('runs.start', { configs: [config('works')] });
+  await witness.reached(ids[0]!, 'done');
+  expect((await witness.call('machine.get', {})).idle).toEqual(before);
 });
 
 test("a price of one's own that nobody has named is the world average, and says so", async () => {

@@ -1192,6 +1192,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     },
     'machine.get': () => machine,
     'machine.probe': () => machine,
+    'machine.idle': () => machine,
     'machine.power': ({ seconds }) => powerTrace(seconds),
     'calibration.get': () => calibration,
     'calibration.start': ({ source }) =>

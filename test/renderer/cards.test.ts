@@ -62,3 +62,15 @@ it('offers the cards of this machine by name, and takes one by its UUID', async 
   await screen.rerender({ ...props, value: 'GPU-elsewhere' });
   await expect.element(box).toHaveValue('GPU-elsewhere');
 });
+
+it('measures idle power, but not while a run is under way', async () => {
+  location.hash = '#/machine';
+  const link = mockLink({ runs: [] });
+  const screen = await render(App, { session: new Session(createApi(link)) });
+  const button = screen.getByRole('button', { name: 'Measure idle power' });
+  await button.click();
+  await expect
+    .poll(() => link.asked.find(({ name }) => name === 'machine.idle')?.input)
+    .toMatchObject({ seconds: 60 });
+  await expect.element(button).toBeEnabled();
+});

@@ -24,6 +24,7 @@ import { utcOf } from '../clock.ts';
 import { besideRegion, socketWh } from '../energy/account.ts';
 import { cardsOf, countsIn, runCards, type Card, type RunCards } from '../energy/cards.ts';
 import type { RunEnd } from '../store/store.ts';
+import { measureBaseline } from './baseline.ts';
 import { BudgetWatch } from './budget-watch.ts';
 import { commandDriver } from './command/command-driver.ts';
 import type { Environment } from './command/process-group.ts';
@@ -36,7 +37,7 @@ import { LiveEnergy } from './live-energy.ts';
 import { endWords, loggedEvents } from './log-words.ts';
 import { RunOutlook } from './outlook.ts';
 import { PlateauWatch } from './plateau-watch.ts';
-import { baselineProblem, othersNote, ProcessorLoad } from './processor-load.ts';
+import { othersNote, ProcessorLoad } from './processor-load.ts';
 import { ReadingWatch } from './reading-watch.ts';
 import { recordRun } from './recorder.ts';
 import { resumePoint } from './resume.ts';
@@ -179,25 +180,25 @@ export function startRun(given: RunContext, id: number): ActiveRun {
   };
 
   /** Mean power while nothing runs, measured just before the run. */
-  const baseline = async (seconds: number, live: LiveEnergy): Promise<void> => {
-    const from = await metering.mark();
-    const load = new ProcessorLoad(from);
-    const stopListening = context.samples.listen((batch) =>
-      load.append(batch, metering.components),
-    );
-    recorder.write(store.startPhase(id, 'baseline', null, from));
-    events.emit('run.phase', { id, name: 'baseline', epoch: null, edge: 'start', time: -seconds });
-    events.emit('run.progress', { id, label: 'Measuring idle power', fraction: null });
-    await sleep(seconds * 1000, null, { signal: abort.signal }).catch(() => {});
-    const to = await metering.mark();
-    stopListening();
+  const baseline = async (seconds: number): Promise<void> => {
+    const began = (at: number): void => {
+      recorder.write(store.startPhase(id, 'baseline', null, at));
+      events.emit('run.phase', {
+        id,
+        name: 'baseline',
+        epoch: null,
+        edge: 'start',
+        time: -seconds,
+      });
+      events.emit('run.progress', { id, label: 'Measuring idle power', fraction: null });
+    };
+    const measured = await measureBaseline(context, seconds, abort.signal, began);
+    const { from, to, watts, problem } = measured;
     recorder.write(store.endPhase(id, 'baseline', null, to));
     events.emit('run.phase', { id, name: 'baseline', epoch: null, edge: 'end', time: 0 });
     // a baseline that was cut short is too short to be an idle power
     if (abort.signal.aborted) return;
-    const watts = live.meanWatts(from, to);
     recorder.write(store.setIdle(id, watts));
-    const problem = baselineProblem(watts, load.meanPercent);
     if (problem) return note('warning', problem, from);
     recorder.write(store.remember({ idle: rememberedIdle(watts, metering.components) }));
     events.emit('machine', {});
@@ -304,7 +305,7 @@ export function startRun(given: RunContext, id: number): ActiveRun {
       // looking for engines takes the processor: it would be measured as idle power, or as the run's
       await unlessStopped(context.quiet());
       if (!abort.signal.aborted && !resumed && terms.baselineSeconds > 0)
-        await baseline(terms.baselineSeconds, energy);
+        await baseline(terms.baselineSeconds);
       const from = await metering.mark();
       if (abort.signal.aborted) return { status: 'stopped' };
       const secondsBefore = await store.startSegment(id, { micros: from, utc: utcOf(from) });
