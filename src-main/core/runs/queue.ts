@@ -73,7 +73,7 @@ export function createQueue(options: QueueOptions): RunQueue {
   let current: ActiveRun | null = null;
   /** Resolves when the active run is over with all that follows from it. */
   let over: Promise<void> = Promise.resolve();
-  /** A run has ended, and what follows from it is not in the line yet. */
+  /** A run has ended, and what follows from it is neither in the budget nor in the line yet. */
   let settling = false;
   let { paused } = options;
   let closed = false;
@@ -129,11 +129,12 @@ export function createQueue(options: QueueOptions): RunQueue {
     over = run.ended.then(async () => {
       // of a command that was stopped before it started
       context.commands.environments.delete(id);
-      // the next one starts by what this one has used
-      await budget.refresh();
+      // before the ledger is read, which has this run from here on: counted as active too, it would count twice
       current = null;
       endedAt = performance.now();
       settling = true;
+      // the next one starts by what this one has used
+      await budget.refresh();
       await keep(options.settle(id));
       settling = false;
       activeChanged();
