@@ -465,7 +465,7 @@ export interface RunPlace {
   rung?: {
     /** It stops after so many epochs, and waits for the other trials; null: it was to come to its end. */
     epochs: number | null;
-    /** It does not go on: others were better, it failed, or a person stopped it. */
+    /** It does not go on: others were better, it failed, its budget was used up, or a person stopped it. */
     dropped: boolean;
   };
 }

@@ -6,7 +6,13 @@
  * Nothing is kept here: what was decided is in the store, and everything follows from that and from the runs as
  * they stand. So it may be asked at any time, and twice.
  */
-import { AppError, type MatrixState, type RunSummary, type SweepPlan } from '../../contract.ts';
+import {
+  AppError,
+  endedByBudget,
+  type MatrixState,
+  type RunSummary,
+  type SweepPlan,
+} from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import type { EventBus } from '../events.ts';
 import { projectWh, survivors } from '../experiments/halving.ts';
@@ -78,9 +84,25 @@ export function createSweeps({
     return projected;
   };
 
+  /** It does not go on: it is not waited for, and not taken up again. */
+  const drop = async (id: number): Promise<void> => {
+    await store.dropTrial(id);
+    events.emit('run', await store.getSummary(id));
+  };
+  /** The sweep as it stands, without the trials that have used up their budget. */
+  const standing = async (group: number): Promise<StartedMatrix> => {
+    const started = await store.startedMatrix(group);
+    const over = planOf(started)
+      ? started.runs.filter((run) => endedByBudget(run) && !(run.matrix?.rung?.dropped ?? false))
+      : [];
+    if (over.length === 0) return started;
+    for (const { id } of over) await drop(id);
+    return store.startedMatrix(group);
+  };
+
   const decide = async (group: number): Promise<void> => {
     for (;;) {
-      const started = await store.startedMatrix(group);
+      const started = await standing(group);
       const plan = planOf(started);
       if (!plan?.halving || started.stoppedAt !== null) return;
       const decision = decisionOf(started, plan, await projections(trialsOf(started), plan));
@@ -154,7 +176,7 @@ export function createSweeps({
     },
     takeUp: async () => {
       for (const group of await store.openSweeps()) {
-        const { runs } = await store.startedMatrix(group);
+        const { runs } = await standing(group);
         const cut = runs.filter(
           ({ status, paused, matrix }) =>
             (status === 'stopped' || status === 'interrupted') &&

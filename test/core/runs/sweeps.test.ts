@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { MatrixState, SweepOrder } from '../../../src-main/contract.ts';
 import {
@@ -168,6 +170,26 @@ test('a trial that a person stops is out; the others need not wait for it', asyn
   await own.call('runs.resume', { id: ids[0]! });
   await own.reached(ids[0]!, 'done');
   expect(statesOf(await own.call('matrices.get', { group }))[0]).toEqual([0.1, 'done', 2]);
+});
+
+test('a trial that has used up its budget is out, also after a restart', async () => {
+  const own = await start();
+  const base = { ...config('scored'), budget: { minutes: 0.01 } };
+  const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.3], { config: base }));
+  const ended = await own.reached(ids[1]!, 'stopped');
+  expect(ended.error?.code).toBe('BUDGET');
+  expect(statesOf(await over(own, group))).toEqual([
+    [0.1, 'dropped', 1],
+    [8, 'dropped', null],
+    [0.3, 'done', 2],
+  ]);
+  await close(own);
+  const again = await start();
+  expect((await again.call('matrices.get', { group })).trials[1]!.state).toBe('dropped');
+  // with a larger budget it comes to its end by itself
+  await again.call('runs.resume', { id: ids[1]!, budget: {} });
+  await writeFile(join(home, 'runs', String(ids[1]), 'go'), '');
+  expect((await again.reached(ids[1]!, 'done')).matrix).not.toHaveProperty('rung');
 });
 
 test('a trial that waits for the others is not resumed by hand; a stopped sweep lets it go', async () => {
