@@ -84,6 +84,8 @@ export function createSweeps({
     return projected;
   };
 
+  const note = (id: number, level: 'info' | 'warning', message: string): Promise<void> =>
+    store.addNote(id, { at: monotonicMicros(), level, message });
   /** It does not go on: it is not waited for, and not taken up again. */
   const drop = async (id: number): Promise<void> => {
     await store.dropTrial(id);
@@ -190,7 +192,7 @@ export function createSweeps({
     close: stopListening,
   };
 
-  /** It goes on where its checkpoint is still there; one that stands at its rung has nothing to do. */
+  /** It goes on where its checkpoint is still there, else it is dropped; one that stands at its rung has nothing to do. */
   async function goOn(id: number): Promise<void> {
     const run = await store.getRun(id);
     const { matrix } = run.summary;
@@ -203,14 +205,15 @@ export function createSweeps({
     try {
       resumePoint(run, runDir(id));
     } catch (cause) {
-      return log(`Run ${id} of a sweep does not go on: ${(cause as Error).message}`);
+      await note(id, 'warning', `Dropped: ${(cause as Error).message}`);
+      return drop(id);
     }
     await store.updateRun(id, { status: 'queued' });
-    await store.addNote(id, {
-      at: monotonicMicros(),
-      level: 'info',
-      message: 'A trial of a sweep: it goes on by itself after the restart of the program.',
-    });
+    await note(
+      id,
+      'info',
+      'A trial of a sweep: it goes on by itself after the restart of the program.',
+    );
     queue().add([id], 'first');
     events.emit('run', await store.getSummary(id));
   }
@@ -228,9 +231,7 @@ export function decisionOf(
   const { rungs } = plan.halving!;
   const rung = rungs[started.decided];
   const next = rungs[started.decided + 1]?.epochs ?? null;
-  const open = trialsOf(started).filter(({ runs }) =>
-    runs.some(({ run: { matrix } }) => matrix.rung?.epochs != null && !matrix.rung.dropped),
-  );
+  const open = trialsOf(started).filter((trial) => undecided(trial).length > 0);
   const at = ({ runs }: Trial): number =>
     Math.max(...runs.map(({ run }) => run.matrix.rung?.epochs ?? 0));
   const late = open.filter(
@@ -242,9 +243,9 @@ export function decisionOf(
       decided: started.decided,
       goOn: [],
       nextRung: null,
-      dropped: late.flatMap(({ runs }) =>
-        runs.map(({ run }) => ({
-          run: run.id,
+      dropped: late.flatMap((trial) =>
+        undecided(trial).map((run) => ({
+          run,
           why: 'Dropped: the others had gone on without it.',
         })),
       ),
@@ -264,21 +265,27 @@ export function decisionOf(
     decided: started.decided + 1,
     nextRung: next,
     goOn: best.flatMap((trial) =>
-      trial.runs.map(({ run }) => ({
-        run: run.id,
+      undecided(trial).map((run) => ({
+        run,
         why: `Goes on from epoch ${rung.epochs} to ${next ?? plan.epochs}: ${where(trial)} in the sweep.`,
       })),
     ),
     dropped: judged
       .filter(({ arm }) => !goesOn.has(arm))
       .flatMap((trial) =>
-        trial.runs.map(({ run }) => ({
-          run: run.id,
+        undecided(trial).map((run) => ({
+          run,
           why: `Dropped at epoch ${rung.epochs}: ${where(trial)} in the sweep, ${best.length} ${best.length === 1 ? 'goes' : 'go'} on.`,
         })),
       ),
   };
 }
+
+/** Its runs that go by what is decided: not those that were taken out, or let go to their end by hand. */
+const undecided = ({ runs }: Trial): number[] =>
+  runs.flatMap(({ run: { id, matrix } }) =>
+    matrix.rung?.epochs != null && !matrix.rung.dropped ? [id] : [],
+  );
 
 /** Nothing more comes of it before the next rung. One that was paused or cut short will still go on. */
 const settled = ({ runs }: Trial): boolean =>
@@ -286,5 +293,6 @@ const settled = ({ runs }: Trial): boolean =>
     (one) =>
       reached(one) ||
       ['done', 'failed'].includes(one.run.status) ||
-      (one.run.status === 'stopped' && (one.run.matrix.rung?.dropped ?? false)),
+      (['stopped', 'interrupted'].includes(one.run.status) &&
+        (one.run.matrix.rung?.dropped ?? false)),
   );

@@ -248,6 +248,21 @@ describe('a decision', () => {
     expect(outcome([stopped, at(2, 0.2), at(3, 0.4), at(4, 0.3)])).toEqual([[3, 4], [2]]);
   });
 
+  it('leaves alone the repeats that a person took out, or has brought to their end', () => {
+    const repeats = [
+      at(1, 0.1),
+      at(2, 0.4),
+      at(2, 0.5, { repeat: 2, rung: dropped }),
+      { trial: 2, status: 'done' as const, f1: 0.6, epoch: 2, repeat: 3 },
+    ];
+    expect(outcome(repeats)).toEqual([[2, 1], []]);
+    expect(outcome([...repeats, at(3, 0.8)])).toEqual([[5, 2], [1]]);
+    expect(outcome([...repeats, at(3, 0.8), at(4, 0.9)])).toEqual([
+      [6, 5],
+      [1, 2],
+    ]);
+  });
+
   it('once made is not made again: who comes late is dropped', () => {
     const scene = started([
       { trial: 2, status: 'done', epoch: 2 },

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { MatrixState, SweepOrder } from '../../../src-main/contract.ts';
@@ -137,6 +137,23 @@ test('goes on after a restart in the middle, with the trial that it cut short', 
   expect(notes.map(({ message }) => message)).toContain(
     'A trial of a sweep: it goes on by itself after the restart of the program.',
   );
+});
+
+test('a trial whose checkpoint is gone after a restart is dropped, and keeps nobody waiting', async () => {
+  const own = await start();
+  const { group, ids } = await own.call('sweeps.start', sweep([0.2, 8, 0.3]));
+  await own.until('run.steps', ({ id, steps }) => id === ids[1] && steps.step.includes(2));
+  await close(own);
+  await rm(join(home, 'runs', String(ids[1])), { recursive: true });
+
+  const again = await start();
+  expect(statesOf(await over(again, group))).toEqual([
+    [0.2, 'dropped', 1],
+    [8, 'dropped', null],
+    [0.3, 'done', 2],
+  ]);
+  const { notes } = await again.call('runs.get', { id: ids[1]! });
+  expect(notes.at(-1)!.message).toMatch(/^Dropped: .*checkpoint/);
 });
 
 test('a restart at the rung, between the last trial and the decision, decides', async () => {
