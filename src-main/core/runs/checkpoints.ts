@@ -19,10 +19,11 @@ export interface Checkpoints {
   verify(id: number): Promise<CheckpointList>;
   /**
    * Takes away all but the best; the files are deleted when the time is over, or at the next start.
-   * @throws AppError CONFLICT while the run is active, or where nothing could be taken away
+   * Where one file cannot be taken away, none is.
+   * @throws AppError CONFLICT while the run is active or waits, or where there is nothing to be taken away
    */
   free(id: number, undoSeconds: number): Promise<CheckpointList>;
-  /** @throws AppError NOT_FOUND where it is too late */
+  /** @throws AppError NOT_FOUND where it is too late, CONFLICT where the run goes on or has gone on */
   restore(id: number): Promise<CheckpointList>;
   /** Tells the store of what lies in the folder and was not recorded. */
   record(id: number): Promise<void>;
@@ -109,61 +110,97 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
     await rm(join(trash, String(id)), { recursive: true, force: true });
   };
 
-  return {
-    list: (id) => look(id, false),
-    verify: (id) => look(id, true),
-    free: async (id, undoSeconds) => {
-      const summary = await store.getSummary(id);
-      if (active(id) || summary.status === 'queued')
-        throw new AppError(
-          'CONFLICT',
-          `Run ${id} is ${summary.status}: its checkpoints are needed.`,
-          'Wait for its end or stop it first.',
-        );
-      const { checkpoints, free } = await look(id, false);
-      if (free.count === 0)
-        throw new AppError('CONFLICT', `Run ${id} has no checkpoint beside its best.`);
-      await forget(id);
-      const kept = checkpoints.filter(({ step }) => free.keeps.includes(step));
-      const keptNames = new Set(kept.flatMap(namesOf));
-      const gone = checkpoints.filter((one) => !kept.includes(one));
-      const rows = (await rowsOf(id)).filter(({ path }) => !keptNames.has(basename(path)));
-      const there = new Set(await readdir(runDir(id)));
-      const names = gone.flatMap(namesOf).filter((name) => there.has(name) && !keptNames.has(name));
-      // what stays has to be known: a run without any recorded checkpoint would begin anew
-      for (const row of (await rowsOf(id)).filter(({ path }) => keptNames.has(basename(path))))
+  const record = async (id: number, of: (path: string) => boolean = () => true): Promise<void> => {
+    const recorded = await store.checkpointsOf(id);
+    for (const row of await rowsOf(id))
+      if (
+        of(row.path) &&
+        !recorded.some(({ path, step }) => path === row.path && step === row.step)
+      )
         await store.addCheckpoint(id, { ...row, paths: [row.path] });
-      const bin = join(trash, String(id));
+  };
+
+  /** One after the other: both look first, and go by what they saw. */
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const own = turn.then(work);
+    turn = own.catch(() => {});
+    return own;
+  };
+
+  const refuseUnderWay = async (id: number): Promise<void> => {
+    const { status } = await store.getSummary(id);
+    if (active(id) || status === 'queued')
+      throw new AppError(
+        'CONFLICT',
+        `Run ${id} is ${status}: its checkpoints are needed.`,
+        'Wait for its end or stop it first.',
+      );
+  };
+
+  const free = async (id: number, undoSeconds: number): Promise<CheckpointList> => {
+    await refuseUnderWay(id);
+    const { checkpoints, free } = await look(id, false);
+    if (free.count === 0)
+      throw new AppError('CONFLICT', `Run ${id} has no checkpoint beside its best.`);
+    await forget(id);
+    const kept = checkpoints.filter(({ step }) => free.keeps.includes(step));
+    const keptNames = new Set(kept.flatMap(namesOf));
+    const gone = checkpoints.filter((one) => !kept.includes(one));
+    const rows = (await rowsOf(id)).filter(({ path }) => !keptNames.has(basename(path)));
+    const there = new Set(await readdir(runDir(id)));
+    const names = gone.flatMap(namesOf).filter((name) => there.has(name) && !keptNames.has(name));
+    // what stays has to be known: a run without any recorded checkpoint would begin anew
+    await record(id, (path) => keptNames.has(basename(path)));
+    const bin = join(trash, String(id));
+    const moved: string[] = [];
+    try {
       await mkdir(bin, { recursive: true });
-      for (const name of names) await rename(join(runDir(id), name), join(bin, name));
+      for (const name of names) {
+        await rename(join(runDir(id), name), join(bin, name));
+        moved.push(name);
+      }
       await store.removeCheckpoints(
         id,
         rows.map(({ path }) => path),
       );
-      const timer = setTimeout(() => {
-        forget(id).catch((cause: unknown) => log(`files were not deleted: ${String(cause)}`));
-      }, undoSeconds * 1000);
-      taken.set(id, { rows, names, timer });
-      if (undoSeconds === 0) await forget(id);
-      return look(id, false);
-    },
-    restore: async (id) => {
-      const own = taken.get(id);
-      if (!own)
-        throw new AppError('NOT_FOUND', `The checkpoints of run ${id} are deleted for good.`);
-      clearTimeout(own.timer);
-      taken.delete(id);
-      for (const name of own.names)
-        await rename(join(trash, String(id), name), join(runDir(id), name));
-      for (const row of own.rows) await store.addCheckpoint(id, { ...row, paths: [row.path] });
-      return look(id, false);
-    },
-    record: async (id) => {
-      const recorded = await store.checkpointsOf(id);
-      for (const row of await rowsOf(id))
-        if (!recorded.some(({ path, step }) => path === row.path && step === row.step))
-          await store.addCheckpoint(id, { ...row, paths: [row.path] });
-    },
+    } catch (cause) {
+      // all or nothing: the bin is emptied at the next start
+      for (const name of moved) await rename(join(bin, name), join(runDir(id), name));
+      throw cause;
+    }
+    const timer = setTimeout(() => {
+      forget(id).catch((cause: unknown) => log(`files were not deleted: ${String(cause)}`));
+    }, undoSeconds * 1000);
+    taken.set(id, { rows, names, timer });
+    if (undoSeconds === 0) await forget(id);
+    return look(id, false);
+  };
+
+  const restore = async (id: number): Promise<CheckpointList> => {
+    const own = taken.get(id);
+    if (!own) throw new AppError('NOT_FOUND', `The checkpoints of run ${id} are deleted for good.`);
+    await refuseUnderWay(id);
+    const there = new Set(await readdir(runDir(id)));
+    if (own.names.some((name) => there.has(name)))
+      throw new AppError(
+        'CONFLICT',
+        `Run ${id} has gone on and written others: what was deleted before cannot be brought back.`,
+      );
+    clearTimeout(own.timer);
+    taken.delete(id);
+    for (const name of own.names)
+      await rename(join(trash, String(id), name), join(runDir(id), name));
+    for (const row of own.rows) await store.addCheckpoint(id, { ...row, paths: [row.path] });
+    return look(id, false);
+  };
+
+  return {
+    list: (id) => look(id, false),
+    verify: (id) => look(id, true),
+    free: (id, undoSeconds) => inTurn(() => free(id, undoSeconds)),
+    restore: (id) => inTurn(() => restore(id)),
+    record: (id) => record(id),
     close: () => taken.forEach(({ timer }) => clearTimeout(timer)),
   };
 }
@@ -171,9 +208,13 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
 const namesOf = ({ paths, tensors }: KeptCheckpoint): string[] =>
   [...paths, ...(tensors === null ? [] : [tensors])].map((path) => basename(path));
 
-/** The best ones; where none was evaluated, the last. */
+/** Whether it can be gone on from, as far as was looked. */
+const isSound = ({ state }: Described): boolean => state === 'there' || state === 'whole';
+
+/** The best ones; where none was evaluated, the last. Those that were changed only where there are no others. */
 function survivors(all: KeptCheckpoint[]): KeptCheckpoint[] {
-  const there = all.filter(({ state }) => state !== 'missing');
+  const sound = all.filter(isSound);
+  const there = sound.length > 0 ? sound : all.filter(({ state }) => state !== 'missing');
   const best = there.filter((one) => one.best || one.roles.includes('best-per-kwh'));
   return best.length > 0 ? best : there.slice(0, 1);
 }
@@ -185,7 +226,7 @@ function leader(
 ): Described | null {
   let most: Described | null = null;
   for (const one of all) {
-    if (one.state === 'missing' || of(one) === null) continue;
+    if (!isSound(one) || of(one) === null) continue;
     if (most === null || of(one)! >= of(most)!) most = one;
   }
   return most;

@@ -184,3 +184,44 @@ test('the last checkpoint of a trainer whose program was killed is found and rec
   await checkpoints.record(id);
   expect((await store.getRun(id)).checkpoints.at(-1)!.step).toBe(40);
 });
+
+test('a best one that was cut short does not outlive the others', async () => {
+  const best = join(dir(), 'step-20.safetensors');
+  await writeFile(best, (await readFile(best)).subarray(4));
+  const freed = await checkpoints.free(id, 60);
+  // what can still be used stays: of 10 and 30 that with the higher F1
+  expect(freed.checkpoints.map(({ step, best, state }) => [step, best, state])).toEqual([
+    [30, true, 'there'],
+    [10, false, 'there'],
+  ]);
+  expect(resumePoint(await store.getRun(id), dir())).toBe(join(dir(), 'last.json'));
+});
+
+test('where a file cannot be taken away, all stay where they were and as they were recorded', async () => {
+  const before = (await readdir(dir())).sort();
+  const recorded = await store.checkpointsOf(id);
+  // what lies in the way of a file cannot be replaced by it
+  await mkdir(join(home, 'trash', String(id), 'step-30.safetensors', 'x'), { recursive: true });
+  await expect(checkpoints.free(id, 60)).rejects.toThrow();
+  expect((await readdir(dir())).sort()).toEqual(before);
+  expect(await store.checkpointsOf(id)).toEqual(recorded);
+  await expect(checkpoints.restore(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('two that ask at once take away once, and it can be undone', async () => {
+  const before = (await readdir(dir())).sort();
+  const both = await Promise.allSettled([checkpoints.free(id, 60), checkpoints.free(id, 60)]);
+  expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  await checkpoints.restore(id);
+  expect((await readdir(dir())).sort()).toEqual(before);
+});
+
+test('what a run has written since is not overwritten by what was taken away before', async () => {
+  await checkpoints.free(id, 60);
+  await write(4, []);
+  await expect(checkpoints.restore(id)).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect((await store.getRun(id)).checkpoints.at(-1)!.step).toBe(40);
+  expect(resumePoint(await store.getRun(id), dir())).toBe(join(dir(), 'last.json'));
+  const { checkpoints: read } = await checkpoints.verify(id);
+  expect(read[0]).toMatchObject({ step: 40, state: 'whole' });
+});
