@@ -20,8 +20,18 @@ import {
  * Over the active time of a run, pauses left out. Null before its first start.
  * @param now monotonic µs up to which a running run counts; its last reading where not given.
  */
-export function energyOf(db: ReadableDb, run: number, now?: number): Energy | null {
-  const segments = segmentsOf(db, run, now);
+export const energyOf = (db: ReadableDb, run: number, now?: number): Energy | null =>
+  energyOver(db, run, segmentsOf(db, run, now));
+
+/** Of one stretch of activity alone. */
+export const energyOfSegment = (db: ReadableDb, run: number, id: number): Energy | null =>
+  energyOver(
+    db,
+    run,
+    segmentsOf(db, run).filter((segment) => segment.id === id),
+  );
+
+function energyOver(db: ReadableDb, run: number, segments: readonly Segment[]): Energy | null {
   const pricing = pricingOf(db, run);
   if (segments.length === 0 || !pricing) return null;
   const known = db.get<{

@@ -1,6 +1,6 @@
 /** What runs of this computer have taken, by when: the ledger behind the queue's budget. */
 import type { ReadableDb, WritableDb } from './database.ts';
-import { energyOf } from './run-energy.ts';
+import { energyOfSegment } from './run-energy.ts';
 
 export interface Spent {
   /** Active time. */
@@ -26,13 +26,19 @@ export function spentSince(db: ReadableDb, since: number): Spent {
   )!;
 }
 
-/** Enters the stretch of a run that has just ended: its energy until now without what is entered already. */
-export function enterSpent(db: WritableDb, run: number, from: number, to: number): void {
-  const energy = energyOf(db, run);
+/** Enters the stretch of a run that has just ended, from one moment to another, ms since 1970. */
+export function enterSpent(
+  db: WritableDb,
+  run: number,
+  { segment, from, to }: { segment: number; from: number; to: number },
+): void {
+  const energy = energyOfSegment(db, run, segment);
   db.run(
-    `insert into spent (run, from_ms, to_ms, wh, g_co2e)
-     select @run, @from, @to, max(0, @wh - coalesce(sum(wh), 0)), max(0, @g - coalesce(sum(g_co2e), 0))
-     from spent where run = @run`,
-    { run, from, to, wh: energy?.wh ?? null, g: energy?.emissions.gCO2e ?? null },
+    'insert into spent (run, from_ms, to_ms, wh, g_co2e) values (?, ?, ?, ?, ?)',
+    run,
+    from,
+    to,
+    energy?.wh ?? null,
+    energy?.emissions.gCO2e ?? null,
   );
 }

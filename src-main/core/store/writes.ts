@@ -224,7 +224,8 @@ export function endRun(db: WritableDb, id: number, end: RunEnd): void {
     imagesSeen: end.imagesSeen,
   });
   storeTotals(db, id);
-  if (segment && ended !== null) enterSpent(db, id, segment.utc_ms, ended);
+  if (segment && ended !== null)
+    enterSpent(db, id, { segment: segment.id, from: segment.utc_ms, to: ended });
 }
 
 /**

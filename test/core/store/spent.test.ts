@@ -4,7 +4,18 @@ import { describe, expect, it } from 'vitest';
 import { migrations } from '../../../src-main/core/store/migrations/index.ts';
 import { spent } from '../../../src-main/core/store/migrations/007-spent.ts';
 import { openDatabase } from '../../../src-main/core/store/open.ts';
-import { batch, cpu, folder, meter, newRun, openScene, seconds, steady, utc } from './scene.ts';
+import {
+  batch,
+  cpu,
+  folder,
+  meter,
+  newRun,
+  openScene,
+  seconds,
+  steady,
+  utc,
+  world,
+} from './scene.ts';
 
 /** A machine of 36 W: 10 mWh a second. */
 async function machine() {
@@ -57,6 +68,26 @@ describe('what was spent', () => {
       seconds: 40,
       wh: expect.closeTo(0.1, 6),
       gCO2e: expect.closeTo(0.05, 6),
+      unreadSeconds: 30,
+    });
+  });
+
+  it('is of each stretch alone: its own price, and nothing known where nothing was read', async () => {
+    const { store, stretch } = await machine();
+    const id = await store.createRun(newRun('x'));
+    await stretch(id, 10, 20);
+    // what runs where the current is ten times as clean, or dirty, takes from the budget by that
+    await store.updateRun(id, { intensity: { ...world, gPerKwh: 50 } });
+    await stretch(id, 30, 40);
+    expect((await store.spentSince(utc + 20_000)).gCO2e).toBeCloseTo(0.005, 6);
+    await store.updateRun(id, { intensity: { ...world, gPerKwh: 5000 } });
+    await stretch(id, 50, 60);
+    expect((await store.spentSince(utc + 40_000)).gCO2e).toBeCloseTo(0.5, 6);
+    await stretch(id, 300, 330);
+    expect(await store.spentSince(utc + 60_000)).toEqual({
+      seconds: 30,
+      wh: null,
+      gCO2e: null,
       unreadSeconds: 30,
     });
   });
