@@ -356,11 +356,10 @@ class Training {
         if (!evaluated) return false;
         if (this.#report(evaluated, epoch)) kept.push('best');
         if (await this.#leadsPerEnergy(evaluated.result, epoch)) kept.push('best-per-kwh');
-        if (runner.picturesDue(epoch - stage.first))
-          await this.#takePictures(runner, epoch, epoch + 1);
+        if (runner.picturesDue(epoch)) await this.#takePictures(runner, epoch, epoch + 1);
       }
       Object.assign(position, { epoch: epoch + 1, stepInEpoch: 0 });
-      if (keepCheckpoints > 0 && (epoch + 1) % keepCheckpoints === 0 && due(checkpointEvery))
+      if (keepCheckpoints > 0 && (epoch + 1) % keepCheckpoints === 0)
         kept.push(`step-${position.step}`);
       const pauses = position.epoch === pauseAfter && !last;
       const checkpoint =

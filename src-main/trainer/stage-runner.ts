@@ -513,11 +513,16 @@ export class StageRunner {
     return (this.#watcher ??= new Watcher(engine, this.prepared, config));
   }
 
-  /** Whether pictures are taken after an epoch. @param epoch 0-based, of the stage */
+  /** Whether pictures are taken after an epoch. @param epoch 0-based, of the run */
   picturesDue(epoch: number): boolean {
     const { train, watch } = this.#run.config;
-    const { evalEvery } = train;
-    return pictureDue(epoch, { epochs: this.#epochs, evalEvery, snapshots: watch.snapshots });
+    const { first, end } = this.prepared.stage;
+    return pictureDue(epoch, {
+      first,
+      end,
+      evalEvery: train.evalEvery,
+      snapshots: watch.snapshots,
+    });
   }
 
   /**

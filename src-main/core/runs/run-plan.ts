@@ -76,13 +76,15 @@ export function planOf(config: ExperimentConfig, measured: MeasuredCost | null):
     validationSeconds: evaluation
       ? Math.ceil(validation / evaluation.batch) * evaluation.batchSeconds
       : null,
-    validations: every(train.evalEvery, final),
-    checkpoints: stages.flatMap((stage) => every(train.checkpointEvery, stage)),
+    validations: every([train.evalEvery], final),
+    checkpoints: stages.flatMap((stage) =>
+      every([train.checkpointEvery, train.keepCheckpoints || Infinity], stage),
+    ),
   };
 }
 
-/** Epochs of a stage that are a multiple of `step`, and its last. */
-function every(step: number, { first, last }: StagePlan): number[] {
+/** Epochs of a stage that are a multiple of one of these steps, and its last. */
+function every(steps: readonly number[], { first, last }: StagePlan): number[] {
   const all = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  return all.filter((epoch) => epoch === last || epoch % step === 0);
+  return all.filter((epoch) => epoch === last || steps.some((step) => epoch % step === 0));
 }

@@ -34,16 +34,22 @@ const evenly = (all: number, wanted: number): number[] =>
 /**
  * Whether pictures are taken after an epoch: after every evaluation, or where there are more than so many snapshots
  * shall be, evenly among them, the last included. One comes before the first epoch.
- * @param epoch 0-based, of the stage
+ * @param epoch 0-based, of the run, as evaluations count: `first` is the first of the stage, `end` the one after its last
  */
 export function pictureDue(
   epoch: number,
-  { epochs, evalEvery, snapshots }: { epochs: number; evalEvery: number; snapshots: number },
+  {
+    first,
+    end,
+    evalEvery,
+    snapshots,
+  }: { first: number; end: number; evalEvery: number; snapshots: number },
 ): boolean {
-  const evaluations = Math.ceil(epochs / evalEvery);
-  const last = epoch === epochs - 1;
+  const before = Math.floor(first / evalEvery);
+  const evaluations = Math.ceil(end / evalEvery) - before;
+  const last = epoch === end - 1;
   if (!last && (epoch + 1) % evalEvery !== 0) return false;
-  const place = last ? evaluations : (epoch + 1) / evalEvery;
+  const place = last ? evaluations : (epoch + 1) / evalEvery - before;
   const most = Math.max(1, Math.min(evaluations, snapshots - 1));
   const taken = (until: number): number => Math.floor((until * most) / evaluations);
   return taken(place) > taken(place - 1);

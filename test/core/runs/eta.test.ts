@@ -107,6 +107,8 @@ describe('what a training has before it', () => {
     expect(stages[1]!.units[0]).toBeLessThan(stages[0]!.units[0]! / 2);
     expect(validations).toEqual([8, 10]);
     expect(checkpoints).toEqual([3, 6, 9, 10]);
+    const kept = plan({ train: { epochs: 10, checkpointEvery: 3, keepCheckpoints: 4 } });
+    expect(kept.checkpoints).toEqual([3, 4, 6, 8, 9, 10]);
   });
 
   it('has steps that cost what the schedules make of them', () => {

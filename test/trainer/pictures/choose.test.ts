@@ -21,14 +21,26 @@ describe('the watched images', () => {
 });
 
 describe('pictures', () => {
-  const epochs = (of: { epochs: number; evalEvery?: number; snapshots?: number }) =>
-    Array.from({ length: of.epochs }, (_, epoch) => epoch).filter((epoch) =>
-      pictureDue(epoch, { evalEvery: 1, snapshots: 24, ...of }),
+  const epochs = ({
+    epochs,
+    first = 0,
+    ...of
+  }: {
+    epochs: number;
+    first?: number;
+    evalEvery?: number;
+    snapshots?: number;
+  }) =>
+    Array.from({ length: epochs }, (_, epoch) => first + epoch).filter((epoch) =>
+      pictureDue(epoch, { evalEvery: 1, snapshots: 24, ...of, first, end: first + epochs }),
     );
 
   it('are taken after every evaluation while these are few', () => {
     expect(epochs({ epochs: 5 })).toEqual([0, 1, 2, 3, 4]);
     expect(epochs({ epochs: 7, evalEvery: 3 })).toEqual([2, 5, 6]);
+    // evaluations count the epochs of the run, whatever stage it is in
+    expect(epochs({ first: 5, epochs: 6, evalEvery: 2 })).toEqual([5, 7, 9, 10]);
+    expect(epochs({ first: 1, epochs: 8, evalEvery: 1, snapshots: 5 })).toEqual([2, 4, 6, 8]);
   });
 
   it.each([30, 100, 301, 10_000])(

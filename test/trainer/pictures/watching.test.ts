@@ -253,4 +253,13 @@ describe('pictures of what a model does', () => {
     );
     expect(last.pictures[0]!.trueProbability).not.toBe(first.pictures[0]!.trueProbability);
   });
+
+  it('come with the evaluations of a stage that begins between two of them', async () => {
+    const run = await trainSmall(
+      small({ train: { epochs: 5, evalEvery: 2, recipe: 'pt+ft' }, finetune: { share: 0.8 } }),
+    );
+    const evaluated = run.all('evaluation').filter(({ result }) => result.split === 'validation');
+    expect(evaluated.map(({ epoch }) => epoch)).toEqual([2, 4, 5]);
+    expect(snapshots(run).map(({ epoch }) => epoch)).toEqual([1, 2, 4, 5]);
+  });
 });
