@@ -111,6 +111,8 @@ function issuesOf(key: string, field: SweepField, request: SweepOrder): ConfigIs
   }
   const { from, to, steps, scale } = field;
   if (from >= to) return say('a range begins below its end');
+  if (wholeKeys.has(key) && !(Number.isInteger(from) && Number.isInteger(to)))
+    return say('holds whole numbers, so its range begins and ends with one');
   if (scale === 'log' && from <= 0) return say('a logarithmic range begins above 0');
   if (steps === undefined && request.trials === undefined)
     return say('a grid needs values, or a range with a number of steps');

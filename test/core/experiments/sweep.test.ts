@@ -166,6 +166,12 @@ describe('what cannot be meant', () => {
       'fields.train.lr',
     ],
     [
+      'a range of whole numbers between two of them',
+      { fields: { 'model.layers': { from: 1.2, to: 1.8 } }, trials: 1 },
+      /model.layers: holds whole numbers, so its range begins and ends with one/,
+      'fields.model.layers',
+    ],
+    [
       'log from 0',
       { fields: { 'train.lr': { from: 0, to: 1, steps: 2, scale: 'log' } } },
       /begins above 0/,
