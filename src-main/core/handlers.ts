@@ -621,8 +621,8 @@ export function createHandlers(shop: Workshop): Handlers {
           'Resume it with a larger budget.',
         );
       refuseOverBudget();
-      if (budget) await store.setBudget(id, budget);
       await shop.sweeps.release(run.summary);
+      if (budget) await store.setBudget(id, budget);
       await store.updateRun(id, { status: 'queued' });
       queue.add([id], run.summary.paused ? 'first' : 'last');
       events.emit('run', await store.getSummary(id));

@@ -213,10 +213,14 @@ test('a trial that waits for the others is not resumed by hand; a stopped sweep 
   const own = await start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.05]));
   await own.until('run.steps', ({ id }) => id === ids[1]);
-  await expect(own.call('runs.resume', { id: ids[0]! })).rejects.toMatchObject({
+  const resumed = own.call('runs.resume', { id: ids[0]!, budget: { minutes: 7 } });
+  await expect(resumed).rejects.toMatchObject({
     code: 'CONFLICT',
     message: `Run ${ids[0]} waits at epoch 1 for the other trials of its sweep.`,
   });
+  // what is refused has changed nothing
+  const { config: unchanged } = await own.call('runs.get', { id: ids[0]! });
+  expect(unchanged!.budget.minutes).toBeNull();
   await own.call('matrices.stop', { group });
   await own.reached(ids[1]!, 'stopped');
   const state = await over(own, group);
