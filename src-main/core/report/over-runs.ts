@@ -21,7 +21,8 @@ export function named(names: readonly string[], all: number): string {
   );
 }
 
-const number = /\d+(?:,\d{3})*(?:\.\d+)?/g;
+/** A quantity: not a part of a name, such as `RTX 3090`, `i7-9700` or `A100`, of which there is no range. */
+const number = /(?<![\w.,-])(?<!\p{Lu}[\w-]*\s)\d+(?:,\d{3})*(?:\.\d+)?(?![\w-])/gu;
 
 /**
  * Texts that are alike but for their numbers as one, with the range of each number that differs:

@@ -213,6 +213,12 @@ describe('what is said of many runs', () => {
       { text: 'busy (41 to 1000 %), 2 times', of: ['a', 'b', 'c'] },
       { text: 'virtual', of: ['a'] },
     ]);
+    // names with numbers are no quantities
+    const lost = (card: string) => ({
+      text: `No power is read of NVIDIA ${card} any more.`,
+      of: card,
+    });
+    expect(merged([lost('RTX 3090'), lost('RTX 4090'), lost('A100'), lost('A30')])).toHaveLength(4);
     expect(spread([6.04, 2.75], 'W')).toBe('2.75 to 6.04 W');
     expect(spread([20, 20], 'W')).toBe('20 W');
   });
