@@ -203,7 +203,7 @@ function shown(text: string): string {
 const asText = ({ at, kind, text }: LogLine): string =>
   `${new Date(at).toISOString()} ${kind} ${text}`;
 
-const form = new RegExp(`^(\\d{4}-\\S{1,20}Z) (${logKinds.join('|')}) (.*)$`);
+const form = new RegExp(`^(\\d{4}-\\S{1,20}Z) (${logKinds.join('|')}) (.*)$`, 's');
 
 /** Null for what is no line of a log. */
 function readLine(line: string): LogLine | null {

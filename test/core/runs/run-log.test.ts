@@ -62,6 +62,13 @@ test('a terminal’s control sequences do not come through, whether written here
   expect(texts(await logsOf().tail(1, 10))).toEqual(['red and\ttab', 'gone']);
 });
 
+test('a line may hold any sign that ends none', async () => {
+  const log = logsOf().open(1, neverBroken);
+  log.write('stdout', 'a\u2028b\u2029c\u0085d');
+  await log.close();
+  expect(texts(await logsOf().tail(1, 5))).toEqual(['a\u2028b\u2029cd']);
+});
+
 test('a run that goes on goes on with its log; half a line of a killed program is no line', async () => {
   await mkdir(join(home, '1'));
   await writeFile(
