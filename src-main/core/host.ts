@@ -265,11 +265,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
       quiet: engines.quiet,
       wall: () => calibrator.present(),
-      foreknown: async ({ config, cost }) => {
+      foreknown: async ({ config, cost, summary }) => {
         if (!config) return { plan: null, cost: null };
         const known = await costs.known();
         return {
-          plan: planOf(config, known.measured(config)),
+          plan: planOf(config, known.measured(config), summary.matrix?.rung?.epochs ?? null),
           cost: cost && known.cost(config, cost),
         };
       },

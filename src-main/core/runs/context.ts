@@ -37,8 +37,8 @@ export interface RunContext {
   intensity: Pick<IntensityService, 'hours' | 'nothingYet'>;
   /** The calibration of the whole machine that holds now; null without one. */
   wall(): WallCalibration | null;
-  /** What is known of a training before it begins. */
-  foreknown(detail: Pick<RunDetail, 'config' | 'cost'>): Promise<Foreknown>;
+  /** What is known of a training before it begins: until it pauses, where it does. */
+  foreknown(detail: Pick<RunDetail, 'config' | 'cost' | 'summary'>): Promise<Foreknown>;
   /** Resolves when the program does nothing else that takes power. */
   quiet(): Promise<void>;
   /** Evaluations without a better one after which a run is said to get no better; null: never. */

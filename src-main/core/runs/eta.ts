@@ -10,7 +10,7 @@
  */
 import type { Estimate, Events } from '../../contract.ts';
 import type { Range } from '../../figures.ts';
-import type { RunPlan, StagePlan } from './run-plan.ts';
+import { stepsOf, type RunPlan, type StagePlan } from './run-plan.ts';
 
 /** Active seconds of the run, as `time` of the events. */
 type Seconds = number;
@@ -84,6 +84,7 @@ export class Eta {
   readonly #end = new Gliding(glide.least);
 
   /**
+   * @param plan as far as it goes; what is told is the time until there
    * @param prior time of the whole run as it was expected; null: nothing is known
    * @param from where it begins or goes on
    */
@@ -104,8 +105,7 @@ export class Eta {
   total(steps: number | null): void {
     if (steps === null || steps === this.#steps) return;
     this.#steps = steps;
-    const planned = this.#plan?.stages.reduce((sum, stage) => sum + stepsOf(stage), 0) ?? 0;
-    if (planned > 0) this.#scale = steps / planned;
+    if (this.#plan && this.#plan.steps > 0) this.#scale = steps / this.#plan.steps;
   }
 
   phase({ name, epoch, edge, time }: Omit<Events['run.phase'], 'id'>): void {
@@ -188,8 +188,10 @@ export class Eta {
     const prior = this.#prior;
     if (!prior) return null;
     const done = this.#steps && this.#firstStep === null ? this.#step / this.#steps : 0;
+    // one that pauses takes so much of the whole
+    const due = this.#plan?.share ?? 1;
     const left = (whole: number): number =>
-      done > 0 ? whole * (1 - done) : Math.max(whole - now, whole / 2);
+      done > 0 ? whole * Math.max(0, due - done) : Math.max(due * whole - now, (due * whole) / 2);
     return [left(prior.low), left(prior.high)];
   }
 
@@ -396,9 +398,6 @@ export class Gliding {
     return this.#end && [Math.max(0, this.#end[0] - now), Math.max(0, this.#end[1] - now)];
   }
 }
-
-const stepsOf = ({ stepsPerEpoch, first, last }: StagePlan): number =>
-  stepsPerEpoch * (last - first + 1);
 
 /** Cost of one step of an epoch (from 1, over the run). */
 const unitsOf = ({ units, first }: StagePlan, epoch: number): number =>

@@ -45,7 +45,7 @@ export function queueOutlook({
           });
           const whole = alike.get(key) ?? withBaseline(cost(run.config, run.forecast));
           alike.set(key, whole);
-          return [run.id, part(whole, 1 - doneOf(run))];
+          return [run.id, part(whole, Math.max(0, dueOf(run) - doneOf(run)))];
         }),
       );
     } catch (cause) {
@@ -70,6 +70,10 @@ export function queueOutlook({
 
 const doneOf = ({ step, steps }: QueuedRun): number =>
   step === null || !steps ? 0 : Math.min(1, step / steps);
+
+/** Share of the whole run at which it ends or pauses. */
+const dueOf = ({ rung, config }: QueuedRun): number =>
+  rung === null ? 1 : Math.min(1, rung / config.train.epochs);
 
 function withBaseline({
   seconds,

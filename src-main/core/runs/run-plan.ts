@@ -25,7 +25,11 @@ export interface StagePlan {
 }
 
 export interface RunPlan {
+  /** As far as it goes: one that pauses ends there, and has no test. */
   stages: StagePlan[];
+  /** Of the whole run, and which share of them is done where it pauses; 1: it comes to its end. */
+  steps: number;
+  share: number;
   batch: number;
   validationImages: number;
   testImages: number;
@@ -36,7 +40,12 @@ export interface RunPlan {
   checkpoints: number[];
 }
 
-export function planOf(config: ExperimentConfig, measured: MeasuredCost | null): RunPlan {
+/** @param until the epoch after which it pauses, from 1 over the whole run; null: it comes to its end */
+export function planOf(
+  config: ExperimentConfig,
+  measured: MeasuredCost | null,
+  until: number | null = null,
+): RunPlan {
   const { train, dataset } = config;
   const { train: images, validation, test, classes } = describeDataset(dataset);
   const supervised = epochCosts(config, classes).map(
@@ -44,7 +53,7 @@ export function planOf(config: ExperimentConfig, measured: MeasuredCost | null):
   );
   const mean = supervised.reduce((sum, macs) => sum + macs, 0) / supervised.length;
   let first = 1;
-  const stages = stageCosts(config, classes, mean).map((stage, index): StagePlan => {
+  const whole = stageCosts(config, classes, mean).map((stage, index): StagePlan => {
     const own = describeDataset(datasetOf(config, stage.phase));
     const batch = Math.min(train.batch, own.train);
     const steps = measured?.stages[index]?.steps ?? [];
@@ -66,22 +75,36 @@ export function planOf(config: ExperimentConfig, measured: MeasuredCost | null):
     first = plan.last + 1;
     return plan;
   });
+  const stages = until === null ? whole : upTo(whole, until);
   const final = stages.at(-1)!;
+  const steps = sumOfSteps(whole);
   const evaluation = measured?.evaluation;
   return {
     stages,
+    steps,
+    share: sumOfSteps(stages) / steps,
     batch: Math.min(train.batch, images),
     validationImages: validation,
-    testImages: test,
+    testImages: final.last < whole.at(-1)!.last ? 0 : test,
     validationSeconds: evaluation
       ? Math.ceil(validation / evaluation.batch) * evaluation.batchSeconds
       : null,
-    validations: every([train.evalEvery], final),
+    validations: final.phase === whole.at(-1)!.phase ? every([train.evalEvery], final) : [],
     checkpoints: stages.flatMap((stage) =>
       every([train.checkpointEvery, train.keepCheckpoints || Infinity], stage),
     ),
   };
 }
+
+const upTo = (stages: readonly StagePlan[], until: number): StagePlan[] =>
+  stages
+    .filter(({ first }) => first <= until)
+    .map((stage) => ({ ...stage, last: Math.min(stage.last, until) }));
+
+export const stepsOf = ({ stepsPerEpoch, first, last }: StagePlan): number =>
+  stepsPerEpoch * (last - first + 1);
+const sumOfSteps = (stages: readonly StagePlan[]): number =>
+  stages.reduce((sum, stage) => sum + stepsOf(stage), 0);
 
 /** Epochs of a stage that are a multiple of one of these steps, and its last. */
 function every(steps: readonly number[], { first, last }: StagePlan): number[] {

@@ -18,6 +18,8 @@ export interface QueuedRun {
   /** Where it goes on; null: at the beginning. */
   step: number | null;
   steps: number | null;
+  /** Epoch after which it pauses; null: it comes to its end. */
+  rung: number | null;
 }
 
 /** Trainings that wait, with what is known of them by formula. */
@@ -29,8 +31,9 @@ export const queuedRuns = (db: ReadableDb): QueuedRun[] =>
       forecast: string;
       step: number | null;
       steps: number | null;
+      rung: number | null;
     }>(
-      `select id, config, forecast, step, steps from run
+      `select id, config, forecast, step, steps, rung from run
        where status = 'queued' and removed_ms is null and config is not null
          and forecast is not null`,
     )

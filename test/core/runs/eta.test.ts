@@ -67,14 +67,14 @@ describe('the time that is left, of recorded runs', () => {
   });
 });
 
-function plan(more: ExperimentConfigInput = {}) {
+function plan(more: ExperimentConfigInput = {}, until: number | null = null) {
   const parsed = parseExperimentConfig({
     dataset: { kind: 'greensynth', train: 256, validation: 64, test: 64 },
     ...more,
     train: { epochs: 10, batch: 64, ...more.train },
   });
   if (!parsed.ok) throw new Error(parsed.issues[0]!.message);
-  return planOf(parsed.config, null);
+  return planOf(parsed.config, null, until);
 }
 
 const step = (step: number, epoch: number, time: number, ms: number | null = 1000) => ({
@@ -111,6 +111,24 @@ describe('what a training has before it', () => {
     expect(kept.checkpoints).toEqual([3, 4, 6, 8, 9, 10]);
   });
 
+  it('ends where it pauses, without a test', () => {
+    const staged: ExperimentConfigInput = {
+      train: { epochs: 10, batch: 64, evalEvery: 4, checkpointEvery: 3, recipe: 'pt+ft' },
+      finetune: { share: 0.4 },
+    };
+    const { stages, validations, checkpoints, testImages, share } = plan(staged, 8);
+    expect(stages.map(({ first, last }) => [first, last])).toEqual([
+      [1, 6],
+      [7, 8],
+    ]);
+    expect({ validations, checkpoints, testImages, share }).toEqual({
+      validations: [8],
+      checkpoints: [3, 6, 8],
+      testImages: 0,
+      share: 0.8,
+    });
+  });
+
   it('has steps that cost what the schedules make of them', () => {
     const units = plan({
       selection: { mode: 'drop', keepRatio: 0.25, schedule: 'anneal' },
@@ -135,6 +153,22 @@ describe('reckoning', () => {
     const [low, high] = eta.reckon(30)!;
     expect(within(20 + 10 + 2, [low, high])).toBe(true);
     expect((high - low) / 32).toBeLessThan(0.35);
+  });
+
+  it('of a run that pauses is the time until there, before its first steps and after', () => {
+    const prior = { low: 100, value: 100, high: 100 };
+    const of = (time: number, step: number) =>
+      new Eta(plan({}, 5), prior, { time, step, steps: 40 });
+    expect(of(0, 0).remaining(0)).toEqual([50, 50]);
+    // from its fourth of ten epochs on
+    const resumed = of(40, 16);
+    expect(resumed.remaining(40)![1]).toBeCloseTo(10, 6);
+    const eta = new Eta(plan({}, 5), null, { time: 0, step: 0, steps: 40 });
+    for (let i = 1; i <= 12; i++) eta.steps(step(i, Math.ceil(i / 4), i));
+    // two epochs of four steps of a second, and two validations of a quarter of that
+    const [low, high] = eta.reckon(12)!;
+    expect(low).toBeGreaterThan(6);
+    expect(high).toBeLessThan(16);
   });
 
   it('of a resumed run takes what is done from the forecast, and its own pace from then on', () => {
