@@ -107,8 +107,9 @@ export function createSweeps({
       const started = await standing(group);
       const plan = planOf(started);
       if (!plan?.halving || started.stoppedAt !== null) return;
-      const decision = decisionOf(started, plan, await projections(trialsOf(started), plan));
-      if (!decision) return;
+      // whether it can be decided does not hang on the projections, which are read run by run
+      if (!decisionOf(started, plan, new Map())) return;
+      const decision = decisionOf(started, plan, await projections(trialsOf(started), plan))!;
       await store.decideRung(decision, monotonicMicros());
       const changed = [...decision.goOn, ...decision.dropped].map(({ run }) => run);
       events.emit('runs', await store.summariesOf(changed));

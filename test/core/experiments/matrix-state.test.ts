@@ -2,14 +2,15 @@ import { describe, expect, it } from 'vitest';
 import {
   wasteSentence,
   type MatrixEnergy,
+  type RunDetail,
   type RunStatus,
   type RunSummary,
   type SweepOrder,
 } from '../../../src-main/contract.ts';
 import { matrixState } from '../../../src-main/core/experiments/matrix-state.ts';
 import { expandSweep } from '../../../src-main/core/experiments/sweep.ts';
-import { decisionOf } from '../../../src-main/core/runs/sweeps.ts';
-import type { StartedMatrix } from '../../../src-main/core/store/store.ts';
+import { createSweeps, decisionOf } from '../../../src-main/core/runs/sweeps.ts';
+import type { StartedMatrix, Store } from '../../../src-main/core/store/store.ts';
 import { config } from '../../fixtures/host.ts';
 
 interface Scene {
@@ -274,5 +275,34 @@ describe('a decision', () => {
       goOn: [],
       dropped: [{ run: 2, why: 'Dropped: the others had gone on without it.' }],
     });
+  });
+
+  it('reads what trials will take only when it is made', async () => {
+    const asked: number[] = [];
+    const sweep = (scenes: Scene[]) =>
+      createSweeps({
+        store: {
+          getSummary: () => Promise.resolve({ matrix: { id: 'sweep', group: 1 } } as RunSummary),
+          startedMatrix: () =>
+            Promise.resolve(started(scenes, { objective: 'f1WithinWh', limitWh: 9 })),
+          getRun: (id: number) => {
+            asked.push(id);
+            return Promise.resolve({ phases: [], config: null } as unknown as RunDetail);
+          },
+          decideRung: () => Promise.reject(new Error('decided')),
+        } as Partial<Store> as Store,
+        events: { listen: () => () => {}, emit: () => {} } as never,
+        queue: () => ({ active: null }) as never,
+        runDir: String,
+        log: (line) => told.push(line),
+      });
+    const told: string[] = [];
+    const rest = [at(1, 0.1), at(2, 0.2), at(3, 0.3)];
+    await sweep([...rest, at(4, null, { status: 'queued', epoch: 0 })]).settle(1);
+    expect(asked).toEqual([]);
+    expect(told).toEqual([]);
+    await sweep([...rest, at(4, 0.4)]).settle(1);
+    expect(asked).toEqual([1, 2, 3, 4]);
+    expect(told).toEqual(['Sweep 1 could not go on: Error: decided']);
   });
 });
