@@ -12,7 +12,7 @@ import type { Axis } from './series.ts';
 export type KeptAxis = Axis | 'power';
 
 /** Changed with every change of how curves are thinned. */
-const form = 1;
+const form = 2;
 
 /** Those of these curves that are kept and still right, by name. */
 export function keptCurves<Content>(

@@ -117,14 +117,26 @@ export function curvesOf(
   const curves = names.map(
     (name) => steps[ofSteps.indexOf(name)] ?? rowsCurve(db, run, name, x, width),
   );
-  if (x === 'wh') {
-    const all = curves.flatMap(({ points, means }) => [...points, ...(means ?? [])]);
-    const wh = whAt(db, run, all);
-    all.forEach((point, i) => (point.x = toNano(wh[i] ?? 0)));
-  }
-  return curves.map(({ points, means }) => ({
+  const placed = x === 'wh' ? overEnergy(db, run, curves) : curves;
+  return placed.map(({ points, means }) => ({
     ...columnsOf(points),
     ...(means && { mean: columnsOf(means) }),
+  }));
+}
+
+/** What came before anything was read has no place over energy: it is left out, and not at 0. */
+function overEnergy(db: ReadableDb, run: number, curves: readonly Curve[]): Curve[] {
+  const all = curves.flatMap(({ points, means }) => [...points, ...(means ?? [])]);
+  const wh = whAt(db, run, all);
+  let next = 0;
+  const place = (points: readonly Point[]): Point[] =>
+    points.flatMap((point) => {
+      const own = wh[next++] ?? null;
+      return own === null ? [] : [{ ...point, x: toNano(own) }];
+    });
+  return curves.map(({ points, means }) => ({
+    points: place(points),
+    means: means && place(means),
   }));
 }
 

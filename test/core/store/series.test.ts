@@ -107,6 +107,26 @@ describe('thinning', () => {
     expect(await store.getSummary(id)).toMatchObject({ macroF1: 0.6, f1Split: 'test' });
   });
 
+  it('has no place over energy for what came before the first reading', async () => {
+    const store = await openScene();
+    const id = await store.createRun(newRun('late'));
+    await meter(store, 'a', [gpu]);
+    await store.startSegment(id, { micros: 0, utc });
+    await store.addSteps(
+      id,
+      steps(1, 40, (n) => n),
+    );
+    for (const x of ['wh', 'co2'] as const)
+      expect(await store.series(id, ['loss'], x, 300)).toEqual([{ name: 'loss', x: [], y: [] }]);
+    await store.addSamples(
+      batch('a', 20, 60, { [gpu.key]: { joules: (s) => 36 * s, watts: () => 36 } }),
+    );
+    const [loss] = await store.series(id, ['loss'], 'wh', 300);
+    // behind the 20th second
+    expect(loss!.x).toHaveLength(20);
+    expect(loss!.x[0]).toBeCloseTo(0.01, 6);
+  });
+
   it('has what later versions measure, and nulls for evaluations from before', async () => {
     const store = await openScene();
     const id = await store.createRun(newRun('boxes'));
