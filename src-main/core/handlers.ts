@@ -70,7 +70,7 @@ import { folderBytes } from './runs/removal.ts';
 import { moved } from './runs/queue.ts';
 import { fetchHours, repriceRun } from './runs/reprice.ts';
 import { resumePoint } from './runs/resume.ts';
-import { checkSettings, pricingOf } from './settings.ts';
+import { pricingOf } from './settings.ts';
 import { describeCommand } from './store/describe.ts';
 import type { NewMatrix } from './store/store.ts';
 
@@ -440,12 +440,7 @@ export function createHandlers(shop: Workshop): Handlers {
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),
-    'settings.set': async (changes) => {
-      const next = { ...shop.settings(), ...changes };
-      checkSettings(next);
-      await shop.changeSettings(next);
-      return next;
-    },
+    'settings.set': (changes) => shop.changeSettings(changes),
     'webhook.test': () => shop.webhook.test(),
 
     'intensity.get': () => intensity.state(),

@@ -41,7 +41,7 @@ import { createRemoval, type Removal } from './runs/removal.ts';
 import { createRunLogs, type RunLogs } from './runs/run-log.ts';
 import { createSweeps, type Sweeps } from './runs/sweeps.ts';
 import { sampleHub } from './runs/samples.ts';
-import { loadSettings, pricingOf } from './settings.ts';
+import { checkSettings, loadSettings, pricingOf } from './settings.ts';
 import type { Spawn } from './spawn.ts';
 import { createWebhook, type Webhook } from './webhook.ts';
 import { createUploads, type Uploads } from './uploads.ts';
@@ -148,7 +148,8 @@ export interface Workshop {
   settings(): Settings;
   /** Where the page is served beside the window; null: nowhere. */
   servedAt(): string | null;
-  changeSettings(settings: Settings): Promise<void>;
+  /** One change after the other: each is of what the one before it left. @throws AppError BAD_INPUT */
+  changeSettings(changes: Partial<Settings>): Promise<Settings>;
   engines(): Pick<Machine, 'engines' | 'autoEngine' | 'engineFailure' | 'detecting'>;
   /** Resolves when engines and graphics cards are known, or will not be known soon. */
   hardwareKnown(): Promise<void>;
@@ -422,6 +423,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
     };
     undo.unshift(async () => pageServer?.close());
 
+    const changeSettings = async (changes: Partial<Settings>): Promise<Settings> => {
+      const next = { ...settings, ...changes };
+      checkSettings(next);
+      // a port that is taken is no setting
+      if (next.metrics !== settings.metrics) await serveMetrics(next.metrics);
+      if (next.servePort !== settings.servePort) await servePage(next.servePort);
+      await store.remember({ settings: next });
+      settings = next;
+      metering.configure(meterSettings());
+      await queue.settingsChanged();
+      changed();
+      return next;
+    };
+    let changing: Promise<unknown> = Promise.resolve();
+
     const handlers = createHandlers({
       options,
       calibrator,
@@ -449,15 +465,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
       metering,
       settings: () => settings,
       servedAt: () => pageServer?.url ?? null,
-      changeSettings: async (next) => {
-        // a port that is taken is no setting
-        if (next.metrics !== settings.metrics) await serveMetrics(next.metrics);
-        if (next.servePort !== settings.servePort) await servePage(next.servePort);
-        await store.remember({ settings: next });
-        settings = next;
-        metering.configure(meterSettings());
-        await queue.settingsChanged();
-        changed();
+      changeSettings: (changes) => {
+        const own = changing.then(() => changeSettings(changes));
+        changing = own.catch(() => {});
+        return own;
       },
       engines: engines.state,
       hardwareKnown: async () => {

@@ -547,6 +547,19 @@ test('an export that is broken off leaves no file, and the next one is made', as
   expect(log.bytes).toBeGreaterThan(100);
 });
 
+test('settings that are changed at once are all changed', async () => {
+  await Promise.all([
+    witness.call('settings.set', { hz: 4 }),
+    witness.call('settings.set', { theme: 'dark' }),
+    witness.call('settings.set', { notify: false }),
+  ]);
+  expect(await witness.call('settings.get', {})).toMatchObject({
+    hz: 4,
+    theme: 'dark',
+    notify: false,
+  });
+});
+
 test('a folder is shown where the program can, and a run only counts as failed when it was cut short', async () => {
   const { ids } = await witness.call('runs.start', { configs: [config('works')] });
   const id = ids[0]!;
