@@ -53,11 +53,16 @@ interface Pace {
   units: number;
   seconds: number;
   steps: number;
-  /** The latest, for the recent pace. */
-  recent: { units: number; seconds: number }[];
+  recent: RecentSteps;
 }
 
-const freshPace = (): Pace => ({ begun: false, units: 0, seconds: 0, steps: 0, recent: [] });
+const freshPace = (): Pace => ({
+  begun: false,
+  units: 0,
+  seconds: 0,
+  steps: 0,
+  recent: new RecentSteps(),
+});
 
 export class Eta {
   readonly #plan: RunPlan | null;
@@ -154,10 +159,7 @@ export class Eta {
     pace.units += units;
     pace.seconds += seconds;
     pace.steps++;
-    pace.recent.push({ units, seconds });
-    let span = pace.recent.reduce((sum, one) => sum + one.seconds, 0);
-    while (pace.recent.length > provenSteps && span - pace.recent[0]!.seconds > recentSeconds)
-      span -= pace.recent.shift()!.seconds;
+    pace.recent.add(units, seconds);
   }
 
   /** Two epochs of the present stage are done. */
@@ -272,11 +274,7 @@ export class Eta {
   #perUnit(): Range | null {
     const { units, seconds, steps, recent } = this.#pace;
     if (steps === 0 || units <= 0 || seconds <= 0) return null;
-    const late = recent.reduce(
-      (sum, one) => ({ units: sum.units + one.units, seconds: sum.seconds + one.seconds }),
-      { units: 0, seconds: 0 },
-    );
-    const rates = [seconds / units, late.seconds / late.units];
+    const rates = [seconds / units, recent.seconds / recent.units];
     const half = this.settled
       ? settled + (unsettled - settled) / (this.#stageEpochs.size - settledEpochs + 1)
       : Math.max(unsettled, ofOne / Math.sqrt(steps));
@@ -345,6 +343,44 @@ export class Eta {
   #behindFirst(from: Seconds, to: Seconds): number {
     const first = this.#track[0];
     return first ? Math.max(0, to - Math.max(from, first.time)) : 0;
+  }
+}
+
+/**
+ * The steps of the last half minute, and what they come to. A step of a small model takes a millisecond: what is
+ * done for each must not grow with their number.
+ */
+class RecentSteps {
+  units = 0;
+  seconds = 0;
+  readonly #steps: { units: number; seconds: number }[] = [];
+  /** Those before are over. */
+  #first = 0;
+
+  add(units: number, seconds: number): void {
+    this.#steps.push({ units, seconds });
+    this.units += units;
+    this.seconds += seconds;
+    while (
+      this.#steps.length - this.#first > provenSteps &&
+      this.seconds - this.#steps[this.#first]!.seconds > recentSeconds
+    ) {
+      const over = this.#steps[this.#first++]!;
+      this.units -= over.units;
+      this.seconds -= over.seconds;
+    }
+    if (this.#first > 1000) this.#tidy();
+  }
+
+  /** Lets go of what is over, and of what differences have lost in digits. */
+  #tidy(): void {
+    this.#steps.splice(0, this.#first);
+    this.#first = 0;
+    [this.units, this.seconds] = [0, 0];
+    for (const { units, seconds } of this.#steps) {
+      this.units += units;
+      this.seconds += seconds;
+    }
   }
 }
 

@@ -188,6 +188,22 @@ describe('reckoning', () => {
     expect(within(30, eta.reckon(30)!)).toBe(true);
   });
 
+  it('takes no longer for a step because many were quick', () => {
+    const took = (ms: number): number => {
+      const eta = new Eta(plan({ train: { epochs: 10_000, batch: 64 } }), null, {
+        time: 0,
+        step: 0,
+        steps: 40_000,
+      });
+      const began = performance.now();
+      for (let i = 1; i < 20_000; i++) eta.steps(step(i, Math.ceil(i / 4), (i * ms) / 1000, ms));
+      return performance.now() - began;
+    };
+    took(100);
+    // of these, 20,000 are of the last half minute, of those 300
+    expect(took(1)).toBeLessThan(5 * took(100));
+  });
+
   it('knows how many steps there really are', () => {
     const eta = new Eta(plan(), null, { time: 0, step: 0, steps: null });
     const twice = new Eta(plan(), null, { time: 0, step: 0, steps: null });
