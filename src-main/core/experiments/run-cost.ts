@@ -78,8 +78,20 @@ const assumed = {
   throughput: 3,
 };
 
+/** Of configs as they are held, by their place: each of a long queue is set against each run of the past. */
+const shapes = new WeakMap<ExperimentConfig, Map<string, string>>();
+
 /** Everything that a step's time depends on; epochs and seed are left out. */
 export function shapeOf(config: ExperimentConfig, place: Place): string {
+  const known = shapes.get(config) ?? new Map<string, string>();
+  shapes.set(config, known);
+  const where = `${place.engine} ${place.cpu}`;
+  const shape = known.get(where) ?? shapeAt(config, place);
+  known.set(where, shape);
+  return shape;
+}
+
+function shapeAt(config: ExperimentConfig, place: Place): string {
   const { gpu, threads } = config.compute;
   const same = {
     ...config,

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { createCosts, expandSweep, forecast } from '../../../src-main/core/experiments/index.ts';
+import type { PastRun } from '../../../src-main/core/experiments/run-cost.ts';
+import { defaultSettings } from '../../../src-main/core/settings.ts';
 import { queueOutlook } from '../../../src-main/core/runs/queue-outlook.ts';
 import type { QueuedRun } from '../../../src-main/core/store/queue.ts';
 import { config } from '../store/scene.ts';
@@ -6,7 +9,7 @@ import { config } from '../store/scene.ts';
 const run = (id: number, more: Partial<QueuedRun> = {}): QueuedRun => ({
   id,
   config: config({ train: { epochs: 10 } }),
-  forecast: {} as QueuedRun['forecast'],
+  forecast: forecast(config({})),
   step: null,
   steps: null,
   rung: null,
@@ -37,4 +40,42 @@ test('a run that waits takes what is left of it, or left until it pauses', async
   const wh = (id: number) => outlook.of([id], null).waiting.wh!.value;
   expect(runs.map(({ id }) => wh(id))).toEqual([10, 2.5, 3, 3]);
   expect(outlook.of([1, 2, 3, 4], null).all.seconds!.value).toBeCloseTo(185, 6);
+});
+
+test('a long queue is set against the runs of the past without reading them for each', async () => {
+  const { runs } = expandSweep({
+    config: {},
+    fields: { 'train.lr': { from: 1e-4, to: 1e-2, scale: 'log' } },
+    trials: 200,
+    warmUp: false,
+  });
+  const cost = forecast(runs[0]!.config);
+  const past = (count: number) =>
+    runs.slice(0, count).map(
+      ({ config }, id) =>
+        ({ id, config: structuredClone(config), forecast: cost, engine: 'cpu', cpu: 'x', seconds: 100, wh: 1, phases: {} }) as PastRun, // prettier-ignore
+    );
+  const took = async (count: number): Promise<number> => {
+    const known = past(count);
+    const { refresh, of } = queueOutlook({
+      store: {
+        queuedRuns: () =>
+          Promise.resolve(runs.map((_, id) => run(id, { config: structuredClone(runs[id]!.config) }))), // prettier-ignore
+      },
+      costs: createCosts({
+        store: { pastRuns: () => Promise.resolve(known), recall: () => Promise.resolve({}) },
+        autoEngine: () => 'cpu',
+        cpu: () => 'x',
+        settings: () => defaultSettings,
+      }),
+      log: (line) => expect.unreachable(line),
+    });
+    const began = performance.now();
+    await refresh();
+    const passed = performance.now() - began;
+    expect(of([0], null).waiting.seconds).not.toBeNull();
+    return passed;
+  };
+  await took(1);
+  expect(await took(60)).toBeLessThan(4 * (await took(1)));
 });
