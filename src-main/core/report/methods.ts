@@ -263,7 +263,7 @@ function baseline(runs: readonly RunDetail[]): string {
       idleWatts === null ? [] : { name, watts: idleWatts },
     );
     if (!phase || phase.to === null || idle.length === 0) return [];
-    return { run: summary.name, seconds: phase.to - phase.from, idle };
+    return { id: summary.id, run: summary.name, seconds: phase.to - phase.from, idle };
   });
   if (measured.length === 0)
     return 'No idle baseline was measured: all energies are gross, the idle power of the machine included.';
@@ -275,9 +275,17 @@ function baseline(runs: readonly RunDetail[]): string {
   ].map(
     ([name, all]) => `${name} ${spread(all.map(({ watts }) => watts), 'W')}`, // prettier-ignore
   );
-  const without = runs.filter(({ summary }) => !measured.some(({ run }) => run === summary.name));
+  const without = runs.filter(({ summary }) => !measured.some(({ id }) => id === summary.id));
+  const before =
+    measured.length === 1
+      ? runs.length > 1
+        ? measured[0]!.run
+        : 'the run'
+      : without.length === 0
+        ? 'each run'
+        : `${measured.length} of the runs`;
   return [
-    `Before ${measured.length > 1 ? 'each run' : runs.length > 1 ? measured[0]!.run : 'the run'} the idle power was ` +
+    `Before ${before} the idle power was ` +
       `measured for ${spread(measured.map(({ seconds }) => Number(seconds.toPrecision(2))), 's')}: ${list(idle)}.`, // prettier-ignore
     without.length > 0
       ? `Not before ${named(distinct(without.map(({ summary }) => summary.name)), runs.length)}.`

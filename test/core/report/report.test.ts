@@ -172,6 +172,13 @@ describe('the data of a report', () => {
     await store.endRun(blind, { at: seconds(520), status: 'stopped' });
     const repeats = await reportData(store, ids, '1');
     expect(repeats.limits.join()).not.toContain('n = 1');
+    // of another run of the same name it was not measured
+    await store.renameRun(blind, 'b');
+    const mixed = await reportData(store, [...ids, blind], '1');
+    expect(mixed.methods.join('\n')).toContain(
+      'Before 2 of the runs the idle power was measured for 10 s: Test GPU 10 W. Not before b.',
+    );
+    await store.renameRun(blind, 'half blind');
     const one = await reportData(store, [blind], '1');
     expect(one.comparison).toBeNull();
     expect(one.methods.join()).toContain('No idle baseline was measured');
