@@ -213,6 +213,27 @@ describe('Electricity Maps', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('foretells as soon as there is a key, though it was asked without one before', async () => {
+    const now = Date.now();
+    const hour = Math.floor(now / hourMs) * hourMs;
+    await serve(
+      json({
+        zone: 'DK-DK1',
+        forecast: [0, 1, 2].map((n) => ({
+          datetime: new Date(hour + n * hourMs).toISOString(),
+          carbonIntensity: 50 + n,
+        })),
+      }),
+    );
+    const intensity = createIntensity(await openScene());
+    const ahead = () => intensity.ahead(dk, now, now + hourMs);
+    expect((await ahead()).problem).not.toBeNull();
+    await intensity.setKey('secret-key-123');
+    expect(await ahead()).toMatchObject({ problem: null, hourly: { gPerKwh: [50, 51, 52] } });
+    await ahead();
+    expect(asked).toHaveLength(1);
+  });
+
   it('is asked for the last day by the part that every plan has, and for this hour if it lacks', async () => {
     const hour = Math.floor(Date.now() / hourMs) * hourMs;
     const at = (datetime: number, carbonIntensity: number) => ({

@@ -203,7 +203,11 @@ export function createIntensity(store: Kept): IntensityService {
         profiles: await profiles(),
       };
     },
-    setKey: (value) => store.remember({ [keyName]: value }),
+    setKey: async (value) => {
+      await store.remember({ [keyName]: value });
+      // what was refused without it, or with another one
+      foreseen.clear();
+    },
     importProfile: async (name, csv) => {
       const { kind, steps, taken, refused } = readProfile(csv);
       for (const provider of Object.values(profileKinds))
