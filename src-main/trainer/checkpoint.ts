@@ -327,6 +327,8 @@ export function refuseChangedConfig(
     compute: __,
     energy: ___,
     budget: ____,
+    // it is looked at, and no more
+    watch: _____,
     ...rest
   }: ExperimentConfig) => ({
     ...rest,

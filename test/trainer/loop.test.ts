@@ -321,5 +321,8 @@ describe('stop and resume', () => {
     await expect(runToEnd(small({ train: { batch: 20 } }), { resume })).rejects.toThrow(
       /it was made with train.batch = 16, not 20/,
     );
+    // nor how it is watched is a part of what it learns
+    const other = small({ watch: { images: 2 }, budget: { minutes: 60 }, train: { epochs: 4 } });
+    expect((await runToEnd(other, { resume })).messages.at(-1)).toMatchObject({ type: 'done' });
   });
 });
