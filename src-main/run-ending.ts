@@ -16,11 +16,11 @@ export function runEnding(
     stopped: 'was stopped',
     interrupted: 'was interrupted',
   };
+  const overBudget = endedByBudget(run);
   // a trial that waits for the others of its sweep has not come to its end
-  if (run.status === 'stopped' && run.matrix?.rung) return null;
+  if (run.status === 'stopped' && run.matrix?.rung && !overBudget) return null;
   const word = words[run.status];
   if (word === undefined) return null;
-  const overBudget = endedByBudget(run);
   const figures = [
     run.macroF1 !== null && `macro F1 ${run.macroF1.toPrecision(3)}`,
     run.wh !== null && `${Number(run.wh.toPrecision(3))} Wh`,

@@ -123,4 +123,8 @@ test('an end by budget is told as such', () => {
     body: 'The energy budget is used up: 0.51 of 0.5 Wh.',
   });
   expect(runEnding('running', { ...run, error: null })?.title).toBe('small was stopped');
+  // a trial that waits at its rung has not ended; one whose budget is used up has
+  const trial = { ...run, matrix: { rung: { epochs: 3, dropped: false } } } as RunSummary;
+  expect(runEnding('running', { ...trial, error: null })).toBeNull();
+  expect(runEnding('running', trial)?.title).toBe('small was stopped by its budget');
 });
