@@ -72,10 +72,15 @@ export function startedMatrix(db: ReadableDb, group: number): StartedMatrix {
   };
 }
 
-/** Sweeps whose trials may still go on. */
+/** Sweeps that nobody ended and of which a trial may still go on: not those that came to their end long ago. */
 export const openSweeps = (db: ReadableDb): number[] =>
   db
-    .rows<[number]>(`select id from matrix where key = 'sweep' and stopped_ms is null order by id`)
+    .rows<[number]>(
+      `select id from matrix where key = 'sweep' and stopped_ms is null and exists
+         (select 1 from run where matrix = matrix.id and removed_ms is null and warm_up = 0 and dropped = 0
+            and status not in ('done', 'failed'))
+       order by id`,
+    )
     .map(([id]) => id);
 
 /** What is decided at a rung, with the sentence that each run keeps of it. */

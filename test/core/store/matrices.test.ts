@@ -50,6 +50,30 @@ describe('runs of a matrix', () => {
     expect(listed.find(({ id }) => id === alone)?.matrix).toBeNull();
   });
 
+  it('keep their sweep open while one of them may go on', async () => {
+    const store = await openScene();
+    const sweep = { id: 'sweep', title: 'x', order: {} as never };
+    const [group, ended, other] = [
+      await store.createMatrix(sweep),
+      await store.createMatrix(sweep),
+      await store.createMatrix({ ...sweep, id: 'rq2' }),
+    ];
+    const rung = { epochs: 1, dropped: false };
+    const run = (of: number, more: object = {}) =>
+      store.createRun(newRun('x', { place: { ...place, group: of, rung, ...more } }));
+    const warmUp = await run(group, { warmUp: true });
+    const [first, second] = [await run(group), await run(group)];
+    await run(ended);
+    await run(other);
+    await store.endMatrix(ended, 1);
+    expect(await store.openSweeps()).toEqual([group]);
+    await store.updateRun(first, { status: 'done' });
+    for (const id of [second, warmUp]) await store.updateRun(id, { status: 'stopped' });
+    expect(await store.openSweeps()).toEqual([group]);
+    await store.dropTrial(second);
+    expect(await store.openSweeps()).toEqual([]);
+  });
+
   it('take their matrix with them when the last is deleted, not before', async () => {
     const file = join(folder(), 'data.sqlite');
     const store = await openScene(file);
