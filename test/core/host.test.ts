@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import type { AppError } from '../../src-main/contract.ts';
+import type { AppError, RunSummary } from '../../src-main/contract.ts';
 import { connectControl, controlPath } from '../../src-main/core/control.ts';
 import {
   config,
@@ -545,6 +545,21 @@ test('an export that is broken off leaves no file, and the next one is made', as
   const log = await witness.call('runs.exportLog', { id: ids[0]! });
   expect(log).toMatchObject({ name: `run-${ids[0]}.log`, mime: 'text/plain' });
   expect(log.bytes).toBeGreaterThan(100);
+});
+
+test('a stop that comes while the end of a run is stored changes nothing of it', async () => {
+  const stops: Promise<unknown>[] = [];
+  witness.host.events.listen(({ event, data }) => {
+    const { id, status } = data as RunSummary;
+    if (event === 'run' && status === 'done') stops.push(witness.call('runs.stop', { id }).catch(() => {})); // prettier-ignore
+  });
+  const { ids } = await witness.call('runs.start', { configs: [config('works'), config('works')] });
+  await witness.reached(ids[1]!, 'done');
+  await expect.poll(async () => (await witness.call('queue.get', {})).active).toBeNull();
+  await Promise.all(stops);
+  expect(stops.length).toBeGreaterThan(1);
+  for (const id of ids)
+    expect((await witness.call('runs.get', { id })).summary.status).toBe('done');
 });
 
 test('settings that are changed at once are all changed', async () => {

@@ -154,8 +154,10 @@ export function startRun(given: RunContext, id: number): ActiveRun {
   };
 
   let stoppingSince: number | null = null;
+  /** Its end is being stored, or was: nothing is left to stop, and its status is told. */
+  let isOver = false;
   const stop = (why?: string): void => {
-    if (stoppingSince !== null) return;
+    if (stoppingSince !== null || isOver) return;
     stoppingSince = performance.now();
     abort.abort();
     log.write('info', 'a stop was asked for');
@@ -476,6 +478,7 @@ export function startRun(given: RunContext, id: number): ActiveRun {
         message: `Run ${id} failed: ${problem.error.message}`,
         hint: problem.error.hint,
       });
+    isOver = true;
     await storeEnd({ at, ...problem });
     // what a process wrote last is part of its error, and stands in the log already
     const [why] = problem.error?.message.split('\n', 1) ?? [];

@@ -107,6 +107,8 @@ export function createSweeps({
       const started = await standing(group);
       const plan = planOf(started);
       if (!plan?.halving || started.stoppedAt !== null) return;
+      // the line takes no run that has not left it: it is settled a moment later
+      if (started.runs.some(({ id }) => id === queue().active)) return;
       // whether it can be decided does not hang on the projections, which are read run by run
       if (!decisionOf(started, plan, new Map())) return;
       const decision = decisionOf(started, plan, await projections(trialsOf(started), plan))!;

@@ -277,9 +277,9 @@ describe('a decision', () => {
     });
   });
 
-  it('reads what trials will take only when it is made', async () => {
+  it('is made once its runs have left the line, and reads what trials will take only then', async () => {
     const asked: number[] = [];
-    const sweep = (scenes: Scene[]) =>
+    const sweep = (scenes: Scene[], active: number | null = null) =>
       createSweeps({
         store: {
           getSummary: () => Promise.resolve({ matrix: { id: 'sweep', group: 1 } } as RunSummary),
@@ -292,13 +292,17 @@ describe('a decision', () => {
           decideRung: () => Promise.reject(new Error('decided')),
         } as Partial<Store> as Store,
         events: { listen: () => () => {}, emit: () => {} } as never,
-        queue: () => ({ active: null }) as never,
+        queue: () => ({ active }) as never,
         runDir: String,
         log: (line) => told.push(line),
       });
     const told: string[] = [];
     const rest = [at(1, 0.1), at(2, 0.2), at(3, 0.3)];
     await sweep([...rest, at(4, null, { status: 'queued', epoch: 0 })]).settle(1);
+    expect(asked).toEqual([]);
+    expect(told).toEqual([]);
+    // the last has come there, and is on its way out of the line: it could not join it again
+    await sweep([...rest, at(4, 0.4)], 4).settle(1);
     expect(asked).toEqual([]);
     expect(told).toEqual([]);
     await sweep([...rest, at(4, 0.4)]).settle(1);
