@@ -58,6 +58,8 @@ export interface ActiveRun {
   soFar(): { wh: number | null; gCO2e: number | null };
   /** What is expected of it; null while nothing is. */
   expected(): Omit<Events['run.outlook'], 'id'> | null;
+  /** Its end is told, or about to be: it can be resumed, though it has not left the line yet. */
+  readonly isOver: boolean;
   /** Resolves when the run has ended and all is stored; never rejects. */
   readonly ended: Promise<void>;
 }
@@ -508,6 +510,9 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     used: () => used,
     soFar: () => ({ wh: shown?.wh ?? null, gCO2e: shown?.gCO2e ?? null }),
     expected: () => expected,
+    get isOver() {
+      return isOver;
+    },
     ended,
   };
 }

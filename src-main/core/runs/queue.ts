@@ -73,6 +73,8 @@ export function createQueue(options: QueueOptions): RunQueue {
   let current: ActiveRun | null = null;
   /** Resolves when the active run is over with all that follows from it. */
   let over: Promise<void> = Promise.resolve();
+  /** Where the active run, which is over, is to join the line again. */
+  let rejoins: Parameters<RunQueue['add']>[1] | null = null;
   /** A run has ended, and what follows from it is neither in the budget nor in the line yet. */
   let settling = false;
   let { paused } = options;
@@ -133,6 +135,8 @@ export function createQueue(options: QueueOptions): RunQueue {
       current = null;
       endedAt = performance.now();
       settling = true;
+      if (rejoins) add([id], rejoins);
+      rejoins = null;
       // the next one starts by what this one has used
       await budget.refresh();
       await keep(options.settle(id));
@@ -203,6 +207,18 @@ export function createQueue(options: QueueOptions): RunQueue {
     });
   };
 
+  const add: RunQueue['add'] = (ids, where = 'last') => {
+    if (current?.isOver && ids.includes(current.id)) rejoins = where;
+    const fresh = ids.filter((id) => id !== current?.id && !waiting.includes(id));
+    if (where === 'last') waiting.push(...fresh);
+    else waiting.unshift(...fresh);
+    if (where === 'now') for (const id of fresh) urgent.add(id);
+    void changed();
+    if (where === 'now') endCoolDown();
+    next();
+    if (waiting.length > 0) void reckon();
+  };
+
   /** What was waited for is not to start any more, or at once. */
   const endCoolDown = (): void => cooling?.abort.abort();
 
@@ -211,16 +227,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       return current?.id ?? null;
     },
     state,
-    add: (ids, where = 'last') => {
-      const fresh = ids.filter((id) => id !== current?.id && !waiting.includes(id));
-      if (where === 'last') waiting.push(...fresh);
-      else waiting.unshift(...fresh);
-      if (where === 'now') for (const id of fresh) urgent.add(id);
-      void changed();
-      if (where === 'now') endCoolDown();
-      next();
-      if (waiting.length > 0) void reckon();
-    },
+    add,
     remove: (id) => {
       const place = waiting.indexOf(id);
       if (place < 0) return false;
