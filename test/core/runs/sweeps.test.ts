@@ -1,34 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { MatrixState, SweepOrder } from '../../../src-main/contract.ts';
-import {
-  config,
-  fixtureOptions,
-  removeHome,
-  startHost,
-  temporaryHome,
-  type Witness,
-} from '../../fixtures/host.ts';
+import { config, type Witness } from '../../fixtures/host.ts';
+import { hostsOfTest } from '../../fixtures/hosts.ts';
 
-let home: string;
-let open: Witness[] = [];
-beforeEach(async () => {
-  home = await temporaryHome();
-});
-afterEach(async () => {
-  for (const { host } of open) await host.close();
-  open = [];
-  await removeHome(home);
-});
-
-async function start(): Promise<Witness> {
-  const own = await startHost(fixtureOptions(home));
-  open.push(own);
-  return own;
-}
-async function close(own: Witness): Promise<void> {
-  open = open.filter((one) => one !== own);
-  await own.host.close();
-}
+const hosts = hostsOfTest();
 
 /** The fixture's trials have their learning rate as macro F1: 7 none, 8 waits to be let go, 9 fails. */
 const sweep = (rates: number[], more: Partial<SweepOrder> = {}): SweepOrder => ({
@@ -53,7 +28,7 @@ const statesOf = ({ trials }: MatrixState) =>
   trials.map(({ values, state, epochs }) => [values['train.lr'], state, epochs]);
 
 test('the best go on from their checkpoints, each trial one run; the others are dropped', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 0.4, 0.1, 0.3]));
   // what was in the line before the decision comes after it
   const behind = await own.call('runs.start', { configs: [config('works')] });
@@ -89,7 +64,7 @@ test('the best go on from their checkpoints, each trial one run; the others are 
 });
 
 test('trials without a score do not go on, be it that they failed or that there is no F1', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group } = await own.call(
     'sweeps.start',
     sweep([7, 9, 0.1, 9.5, 7.5], { halving: { eta: 2, rungs: [1] } }),
@@ -106,7 +81,7 @@ test('trials without a score do not go on, be it that they failed or that there 
 });
 
 test('a sweep in which nothing can be chosen by ends, and says so', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group } = await own.call('sweeps.start', sweep([7, 9]));
   expect(statesOf(await over(own, group))).toEqual([
     [7, 'dropped', 1],
@@ -118,12 +93,12 @@ test('a sweep in which nothing can be chosen by ends, and says so', async () => 
 });
 
 test('goes on after a restart in the middle, with the trial that it cut short', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 8, 0.3, 0.1]));
   await own.until('run.steps', ({ id, steps }) => id === ids[1] && steps.step.includes(2));
-  await close(own);
+  await hosts.close(own);
 
-  const again = await start();
+  const again = await hosts.start();
   const state = await over(again, group);
   expect(statesOf(state)).toEqual([
     [0.2, 'dropped', 1],
@@ -138,13 +113,13 @@ test('goes on after a restart in the middle, with the trial that it cut short', 
 });
 
 test('a restart at the rung, between the last trial and the decision, decides', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await own.call('queue.pause', {});
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 0.3]));
   await own.call('queue.resume', {});
   await own.reached(ids[0]!, 'stopped');
-  await close(own);
-  const again = await start();
+  await hosts.close(own);
+  const again = await hosts.start();
   expect(statesOf(await over(again, group))).toEqual([
     [0.2, 'dropped', 1],
     [0.3, 'done', 2],
@@ -152,7 +127,7 @@ test('a restart at the rung, between the last trial and the decision, decides', 
 });
 
 test('a trial that a person stops is out; the others need not wait for it', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.3]));
   await own.call('queue.pause', {});
   await own.reached(ids[0]!, 'stopped');
@@ -171,7 +146,7 @@ test('a trial that a person stops is out; the others need not wait for it', asyn
 });
 
 test('a trial that waits for the others is not resumed by hand; a stopped sweep lets it go', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.05]));
   await own.until('run.steps', ({ id }) => id === ids[1]);
   await expect(own.call('runs.resume', { id: ids[0]! })).rejects.toMatchObject({
@@ -188,7 +163,7 @@ test('a trial that waits for the others is not resumed by hand; a stopped sweep 
 });
 
 test('a trial that is deleted keeps nobody waiting', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await own.call('queue.pause', {});
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 0.2, 0.3]));
   await own.call('runs.delete', { ids: [ids[1]!] });
@@ -200,7 +175,7 @@ test('a trial that is deleted keeps nobody waiting', async () => {
 });
 
 test('a grid without halving runs to its end, repeats and warm-up included', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const order = sweep([0.2, 0.4], { repeats: 2, warmUp: true });
   delete order.halving;
   const preview = await own.call('sweeps.preview', order);
@@ -219,7 +194,7 @@ test('a grid without halving runs to its end, repeats and warm-up included', asy
 });
 
 test('a warm-up with halving ends at the first rung, and is no trial', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 0.4], { warmUp: true }));
   const state = await over(own, group);
   expect(statesOf(state)).toEqual([
@@ -233,7 +208,7 @@ test('a warm-up with halving ends at the first rung, and is no trial', async () 
 });
 
 test('there is no state of what was never started', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await expect(own.call('matrices.get', { group: 9 })).rejects.toMatchObject({
     code: 'NOT_FOUND',
     message: 'There is no matrix or sweep 9.',
