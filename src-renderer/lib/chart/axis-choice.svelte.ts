@@ -16,7 +16,9 @@ export class AxisChoice {
     return this.#offered.filter((x) => !(uncounted && x === 'macs'));
   });
   /** Derived, so that what is drawn over it is not begun anew with every step of the run. */
-  readonly #shown = $derived(this.axes.includes(this.#chosen) ? this.#chosen : this.#offered[0]!);
+  readonly #shown = $derived.by((): XAxis =>
+    this.axes.includes(this.#chosen) ? this.#chosen : this.#offered[0]!,
+  );
 
   /** @param offered in the order of the switch; the first is the usual one */
   constructor(view: 'live' | 'run', offered: readonly XAxis[], run: () => RunSummary | null) {
