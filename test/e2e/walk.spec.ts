@@ -281,6 +281,7 @@ test('the settings have their parts, each where it is asked for', async () => {
   await page.getByLabel('Carbon intensity').fill('120');
   await page.keyboard.press('Tab');
   await expect(page.getByText('Your own figure below is used.')).toBeVisible();
+  await expect(page.getByLabel('Region', { exact: true })).toHaveValue('Own figure');
   await page.getByLabel('By the hour').selectOption('profile');
   await page.getByLabel('Import CSV').setInputFiles({
     name: 'roof.csv',
@@ -360,8 +361,9 @@ test('an experiment of one’s own: a bad value is refused in the form, a good o
   // beside a field stands the button that sets it back
   const field = (name: string) => page.getByRole('textbox', { name, exact: true });
   await page.locator('body').press('2');
-  await page.getByRole('button', { name: 'One run' }).click();
-  await page.getByRole('button', { name: /^Quick demo/ }).click();
+  const begin = page.getByRole('region', { name: 'What to begin with' });
+  await begin.getByRole('button', { name: 'One run' }).click();
+  await begin.getByRole('button', { name: /^Quick demo/ }).click();
   await field('Patch side').fill('5');
   await expect(page.getByText('a patch of 5 does not divide an image of 32 pixels')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Start 1 run' })).toBeDisabled();
@@ -398,6 +400,7 @@ test('an experiment of one’s own: a bad value is refused in the form, a good o
   await page.locator('body').press('3');
   await page.getByRole('button', { name: 'Stop with a checkpoint' }).click();
   await expect(status).toContainText('Idle', { timeout: 60_000 });
+  expect(refused).toEqual([]);
 });
 
 /** No serious or critical violation by axe, in both themes. */
