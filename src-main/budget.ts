@@ -68,9 +68,10 @@ export function budgetRemarks(budget: BudgetConfig, cost: Cost): string[] {
   });
 }
 
-/** The same of the arms of a matrix, said once for those that have it in common. */
+/** The same of the arms of a matrix or the trials of a sweep, said once for those that have it in common. */
 export function matrixBudgetRemarks(
   arms: readonly { title: string; config: { budget: BudgetConfig }; cost: Cost }[],
+  noun = 'arm',
 ): string[] {
   const beyond = arms.filter(({ config, cost }) => budgetRemarks(config.budget, cost).length > 0);
   if (beyond.length === 0) return [];
@@ -78,7 +79,7 @@ export function matrixBudgetRemarks(
   return beyond.length === 1
     ? budgetRemarks(first!.config.budget, first!.cost).map((words) => `“${first!.title}”: ${words}`)
     : [
-        `${beyond.length} of ${arms.length} arms may go beyond their budget: ${beyond.map(({ title }) => title).join('; ')}.`,
+        `${beyond.length} of ${arms.length} ${noun}s may go beyond their budget: ${beyond.map(({ title }) => title).join('; ')}.`,
       ];
 }
 

@@ -31,8 +31,8 @@ function inUnitOf(largestWh: number): (wh: number, half?: number | null) => stri
   return (wh, half = null) => {
     if (half === null || half <= 0) return `${Number((wh * factor).toPrecision(3))} ${unit}`;
     // a band that begins with 1 would lose half of itself in one digit
-    const [first, power] = (half * factor).toExponential(0).split('e') as [string, string];
-    const decimals = Math.max(0, (first === '1' ? 1 : 0) - Number(power));
+    const [first, power] = (half * factor).toExponential().split('e') as [string, string];
+    const decimals = Math.max(0, (first.startsWith('1') ? 1 : 0) - Number(power));
     return `${(wh * factor).toFixed(decimals)} ± ${(half * factor).toFixed(decimals)} ${unit}`;
   };
 }

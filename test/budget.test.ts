@@ -73,6 +73,9 @@ test('of a matrix, the arms that go beyond', () => {
   expect(matrixBudgetRemarks([arm('A', 5), arm('B', 5), arm('C', 50)])).toEqual([
     '2 of 3 arms may go beyond their budget: A; B.',
   ]);
+  expect(matrixBudgetRemarks([arm('1', 5), arm('2', 5)], 'trial')).toEqual([
+    '2 of 2 trials may go beyond their budget: 1; 2.',
+  ]);
 });
 
 const queue = (used: number | null, usedUp = false): QueueBudget => ({

@@ -9,10 +9,11 @@ import {
   type TrialRow,
 } from '../contract.ts';
 import { gigabytes } from '../core/experiments/index.ts';
-import { range, timeRange } from './commands/forecast.ts';
+import { orderText } from './order-text.ts';
 import { count, duration, missing, number, table } from './text.ts';
 
-export function previewText({ order: plan, arms, total, warnings, refusal }: SweepPreview): string {
+export function previewText(found: SweepPreview, remarks: readonly string[]): string {
+  const { order: plan, arms, total } = found;
   const { seeds, halving, trials } = plan;
   return [
     `${plan.name}: ${trials.length} trials, ${plan.seed === null ? 'every combination' : `drawn with seed ${plan.seed}`}.`,
@@ -31,15 +32,7 @@ export function previewText({ order: plan, arms, total, warnings, refusal }: Swe
     '',
     `${total.runs} runs of ${plan.epochs} epochs: ${plan.warmUp ? 'one warm-up that counts for nothing, then ' : ''}${trials.length} trials${seeds.length > 1 ? ` x ${seeds.length} seeds (${seeds.join(', ')})` : ` with seed ${seeds[0]}`}.`,
     ...(halving ? [halvingText(plan)] : []),
-    `${count(total.steps)} steps, ${count(total.trainMacs)} MACs, ${gigabytes(total.memoryBytes)} of memory at most (modelled).`,
-    `Time: ${timeRange(total.seconds)}; energy: ${range(total.wh, 'Wh')}; emissions: ${range(total.gCO2e, 'gCO2e')}. ${total.how}`,
-    ...warnings.map(
-      ({ message, arms: some }) =>
-        `Note: ${message}${some.length > 0 ? ` (${some.join('; ')})` : ''}`,
-    ),
-    ...(refusal
-      ? ['', refusal.message, `${refusal.hint} With --force it is started all the same.`]
-      : []),
+    ...orderText(found, remarks),
   ].join('\n');
 }
 

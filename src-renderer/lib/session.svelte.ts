@@ -256,10 +256,15 @@ export class Session {
       await action();
       return true;
     } catch (cause) {
-      const hint = cause instanceof AppError ? cause.hint : null;
-      this.notify('error', cause instanceof Error ? cause.message : String(cause), hint);
+      this.tell(cause);
       return false;
     }
+  }
+
+  /** A failure as a notice. */
+  tell(cause: unknown) {
+    const hint = cause instanceof AppError ? cause.hint : null;
+    this.notify('error', cause instanceof Error ? cause.message : String(cause), hint);
   }
 
   /**

@@ -1,8 +1,10 @@
 /**
  * A new user's walk, from `npm start` on: this machine, the example live, its end on the comparison,
- * the exports, a run's page, an experiment of one's own, and every other view, with screenshots.
+ * the exports, a run's page, a matrix and a sweep, all settings, an experiment of one's own, what another
+ * computer takes in of it, and every other view, with screenshots.
  */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type BrowserContext, type Page } from '@playwright/test';
 import { startProgram, type Program } from './program.ts';
@@ -14,43 +16,49 @@ let context: BrowserContext;
 let page: Page;
 const refused: string[] = [];
 
-const shot = (name: string) =>
-  page.screenshot({ path: `test-results/screens/${name}.png`, animations: 'disabled' });
+const shot = (name: string, of = page) =>
+  of.screenshot({ path: `test-results/screens/${name}.png`, animations: 'disabled' });
 
 /** Both themes at both sizes of the look page. */
-async function shots(name: string) {
+async function shots(name: string, of = page) {
   for (const scheme of ['light', 'dark'] as const)
     for (const size of [
       { width: 1280, height: 800 },
       { width: 1920, height: 1080 },
     ]) {
-      await page.emulateMedia({ colorScheme: scheme });
-      await page.setViewportSize(size);
-      await page.waitForTimeout(300);
-      await shot(`${name}-${scheme}-${size.width}`);
+      await of.emulateMedia({ colorScheme: scheme });
+      await of.setViewportSize(size);
+      await of.waitForTimeout(300);
+      await shot(`${name}-${scheme}-${size.width}`, of);
     }
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize({ width: 1280, height: 800 });
+  await of.emulateMedia({ colorScheme: 'light' });
+  await of.setViewportSize({ width: 1280, height: 800 });
 }
 
-/** Downloads one format of the export menu; resolves with its text. */
-async function download(format: string): Promise<Buffer> {
+/** Takes one format of the export menu; resolves with the path of the file. */
+async function downloadFile(format: string): Promise<string> {
   await page.getByRole('button', { name: 'Export' }).click();
   const [file] = await Promise.all([
     page.waitForEvent('download', { timeout: 60_000 }),
     page.getByRole('button', { name: format }).click(),
   ]);
-  return readFile(await file.path());
+  return file.path();
+}
+const download = async (format: string): Promise<Buffer> => readFile(await downloadFile(format));
+
+/** Errors of the console and of the page are kept for the end of the walk. */
+function listen(to: Page) {
+  to.on('console', (message) => {
+    if (message.type() === 'error') refused.push(message.text());
+  });
+  to.on('pageerror', (error) => refused.push(error.message));
 }
 
 test.beforeAll(async ({ browser }) => {
   program = await startProgram();
   context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   page = await context.newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error') refused.push(message.text());
-  });
-  page.on('pageerror', (error) => refused.push(error.message));
+  listen(page);
 });
 
 test.afterAll(async () => {
@@ -221,8 +229,131 @@ test('a matrix says what it would run before it is queued', async () => {
   await expect(page.getByText('−22 % MACs').first()).toBeVisible();
   await shots('matrix');
   await accessible('Matrix');
+  await page.getByRole('button', { name: 'Your own command' }).click();
+  await page.getByLabel('Command', { exact: true }).fill('python train.py | tee log');
+  await expect(page.getByText('"|" needs a shell', { exact: false })).toBeVisible();
+  await shots('command');
+  await accessible('Command');
   await page.getByRole('button', { name: 'One run' }).click();
   await expect(page.getByLabel('Patch side')).toBeVisible();
+});
+
+/** So small that a few of them train in seconds. */
+const tiny = {
+  name: 'Tiny',
+  dataset: { kind: 'greensynth', train: 128, validation: 32, test: 32 },
+  model: { patch: 16, dim: 8, layers: 1, heads: 1, dimHead: 8 },
+  train: { epochs: 2, batch: 32 },
+  energy: { baselineSeconds: 0 },
+};
+
+test('a sweep is set up and started by keyboard', async () => {
+  await page.locator('body').press('2');
+  await page.getByRole('button', { name: 'Edit as JSON' }).press('Enter');
+  await page.getByLabel('Config as JSON').fill(JSON.stringify(tiny));
+  await page.getByRole('button', { name: 'Back to the form' }).press('Enter');
+  await page.getByRole('button', { name: 'Sweep of what stands in the form' }).press('Enter');
+  await page.getByLabel('Add a field').fill('learning rate');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Add a field').fill('keep ratio');
+  await page.keyboard.press('Enter');
+  await page.getByLabel(/^Values of Keep ratio/).fill('0.5, 2');
+  await expect(page.getByText('2 is above 1')).toBeVisible();
+  await page.getByRole('button', { name: 'Vary Keep ratio no more' }).press('Enter');
+  await page.getByLabel('Successive halving').press('Space');
+  await page.getByLabel('Warm-up run').press('Space');
+  await expect(page.getByRole('button', { name: /^Queue 3 trials/ })).toBeEnabled();
+  await shots('sweep');
+  await accessible('Sweep');
+  await page.keyboard.press('Control+Enter');
+  await expect(page).toHaveURL(/#\/matrix\/\d+$/);
+});
+
+test('the settings have their parts, each where it is asked for', async () => {
+  test.setTimeout(240_000);
+  // meanwhile the sweep trains
+  const started = page.url();
+  await page.locator('body').press('7');
+  await page.getByRole('button', { name: 'Own figure', exact: true }).press('Enter');
+  await page.getByLabel('Carbon intensity').fill('-1');
+  await page.keyboard.press('Tab');
+  await expect(page.getByText('must be a number from 0 to 5000')).toBeVisible();
+  await page.getByLabel('Carbon intensity').fill('120');
+  await page.keyboard.press('Tab');
+  await expect(page.getByText('Your own figure below is used.')).toBeVisible();
+  await expect(page.getByLabel('Region', { exact: true })).toHaveValue('Own figure');
+  await page.getByLabel('By the hour').selectOption('profile');
+  await page.getByLabel('Import CSV').setInputFiles({
+    name: 'roof.csv',
+    mimeType: 'text/csv',
+    buffer: Buffer.from(
+      `hour,gCO2e/kWh\n${Array.from({ length: 24 }, (_, hour) => `${hour},${hour > 7 && hour < 19 ? 90 : 310}`).join('\n')}\n`,
+    ),
+  });
+  await expect(page.getByText(/^roof: 24 values/)).toBeVisible();
+  await page.getByRole('button', { name: 'since a reset' }).press('Enter');
+  await expect(page.getByText(/^Counts since/)).toBeVisible();
+  const memory = page.getByRole('group', { name: 'Memory' });
+  await memory.getByRole('button', { name: 'own figure' }).press('Enter');
+  await page.getByLabel('Webhook').fill('example.org');
+  await page.keyboard.press('Tab');
+  await expect(page.getByText('must begin with http:// or https://')).toBeVisible();
+  await page.getByRole('heading', { name: 'Emissions' }).evaluate((top) => top.scrollIntoView());
+  await shots('settings-parts');
+  await page.getByRole('link', { name: 'About HuggingGreen' }).focus();
+  await shots('settings-end');
+  await accessible('Settings, all parts');
+
+  // as they were
+  await page.getByLabel('Webhook').fill('');
+  await memory.getByRole('button', { name: 'per module' }).press('Enter');
+  await page.getByRole('button', { name: 'a month' }).press('Enter');
+  await page.getByLabel('By the hour').selectOption('');
+  await page.getByRole('button', { name: 'Use a preset' }).press('Enter');
+  await expect(page.getByText(/the world average stands in/)).toBeVisible();
+
+  await page.goto(started);
+  await expect(page.getByRole('contentinfo')).toContainText('Idle', { timeout: 180_000 });
+});
+
+test('the page of a sweep tells what it found, and its bundle comes whole to another computer', async () => {
+  test.setTimeout(240_000);
+  await expect(page.getByText('Best', { exact: true })).toBeVisible();
+  await expect(page.getByRole('row', { name: /dropped/ })).toHaveCount(2);
+  await shots('sweep-page');
+  await accessible('Page of a sweep');
+  const bundle = await downloadFile('Bundle');
+
+  const other = await startProgram();
+  try {
+    const there = await context.newPage();
+    listen(there);
+    await there.goto(other.url);
+    await there.getByRole('button', { name: 'Skip' }).press('Enter');
+    await there.locator('body').press('4');
+    await expect(there.getByText('No runs yet')).toBeVisible();
+    await there.getByRole('button', { name: 'Import' }).press('Enter');
+    const [chooser] = await Promise.all([
+      there.waitForEvent('filechooser'),
+      there.getByLabel('Files…').press('Enter'),
+    ]);
+    const csv = join(import.meta.dirname, '..', 'fixtures', 'csv', 'codecarbon-3.3.0.csv');
+    await chooser.setFiles([
+      { name: 'emissions.csv', mimeType: 'text/csv', buffer: await readFile(csv) },
+      { name: 'sweep.zip', mimeType: 'application/zip', buffer: await readFile(bundle) },
+      { name: 'broken.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip') },
+    ]);
+    const result = there.getByRole('status', { name: 'Result of the import' });
+    await expect(result).toContainText('4 rows of 3 files taken, 1 file not usable.');
+    await shots('import', there);
+    await accessible('Import', there);
+    await there.getByRole('link', { name: /^Tiny/ }).first().press('Enter');
+    await there.getByRole('link', { name: 'Tiny', exact: true }).press('Enter');
+    await expect(there.getByText('Best', { exact: true })).toBeVisible();
+    await there.close();
+  } finally {
+    await other.close();
+  }
 });
 
 test('an experiment of one’s own: a bad value is refused in the form, a good one trains', async () => {
@@ -230,6 +361,9 @@ test('an experiment of one’s own: a bad value is refused in the form, a good o
   // beside a field stands the button that sets it back
   const field = (name: string) => page.getByRole('textbox', { name, exact: true });
   await page.locator('body').press('2');
+  const begin = page.getByRole('region', { name: 'What to begin with' });
+  await begin.getByRole('button', { name: 'One run' }).click();
+  await begin.getByRole('button', { name: /^Quick demo/ }).click();
   await field('Patch side').fill('5');
   await expect(page.getByText('a patch of 5 does not divide an image of 32 pixels')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Start 1 run' })).toBeDisabled();
@@ -244,26 +378,40 @@ test('an experiment of one’s own: a bad value is refused in the form, a good o
   await expect(status).toContainText(/My own\s*step \d+\/[\d,]+/, { timeout: 240_000 });
 
   await page.locator('body').press('3');
+  await page.locator('body').press('j');
+  const log = page.getByRole('log', { name: 'Lines of the log' });
+  await expect(log).toContainText('train, epoch');
+  await shots('live-log');
+  await accessible('Live, log');
   await page.getByRole('button', { name: 'Stop with a checkpoint' }).click();
   await expect(status).toContainText('Idle', { timeout: 60_000 });
   await page.locator('body').press('4');
   await page.getByRole('link', { name: 'My own' }).click();
+  // open there, it is open here
+  await page.getByLabel('Search the log').fill('epoch 1 ');
+  await expect(page.getByText(/^\d+ of \d+$/)).toBeVisible();
+  await expect(log).toContainText('train, epoch 1 ');
+  await shots('run-log');
+  await accessible('Run, log');
+  await page.getByRole('button', { name: 'Log', exact: true }).press('Enter');
+  await expect(log).toBeHidden();
   await page.getByRole('button', { name: /^Resume/ }).click();
   await expect(status).toContainText(/My own\s*step \d+\/[\d,]+/, { timeout: 240_000 });
   await page.locator('body').press('3');
   await page.getByRole('button', { name: 'Stop with a checkpoint' }).click();
   await expect(status).toContainText('Idle', { timeout: 60_000 });
+  expect(refused).toEqual([]);
 });
 
 /** No serious or critical violation by axe, in both themes. */
-async function accessible(view: string) {
+async function accessible(view: string, of = page) {
   for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await new AxeBuilder({ page }).analyze();
+    await of.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page: of }).analyze();
     const bad = violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${view}, ${colorScheme}: ${id} at ${nodes[0]?.target.join(' ')}`);
     expect(bad).toEqual([]);
   }
-  await page.emulateMedia({ colorScheme: 'light' });
+  await of.emulateMedia({ colorScheme: 'light' });
 }

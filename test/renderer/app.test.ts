@@ -34,6 +34,23 @@ describe('the frame', () => {
     await expect.poll(() => location.hash).toBe('#/live');
   });
 
+  it.each([
+    [/^Queue 1 run/, null, 'runs.start'],
+    ['Queue 16 runs', 'Matrix of runs', 'matrices.start'],
+    ['Queue the command', 'Your own command', 'runs.command'],
+  ] as const)('starts by a key what the button says: %s', async (label, form, call) => {
+    location.hash = '#/new';
+    const { screen, link } = await open();
+    if (form) await screen.getByRole('button', { name: form }).click();
+    if (call === 'runs.command') {
+      await screen.getByLabelText('Command', { exact: true }).fill('python train.py');
+      await screen.getByLabelText('Working folder').fill('/home/ada');
+    }
+    await expect.element(screen.getByRole('button', { name: label })).toBeEnabled();
+    await userEvent.keyboard('{Control>}{Enter}{/Control}');
+    await expect.poll(() => link.asked.some(({ name }) => name === call)).toBe(true);
+  });
+
   it('switches views by number, and not while a person types', async () => {
     const { screen } = await open();
     await userEvent.keyboard('4');

@@ -29,10 +29,10 @@ describe('the form of a command', () => {
     await screen.getByLabelText('Metrics').selectOptions('tensorboard');
     await expect.element(start).toBeDisabled();
     await screen.getByLabelText('Folder', { exact: true }).fill('runs');
-    await screen.getByLabelText('Idle baseline (s)').fill('3');
-    await screen.getByLabelText('Energy (Wh)').fill('-2');
+    await screen.getByLabelText('Idle baseline').fill('3');
+    await screen.getByLabelText('Energy', { exact: true }).fill('-2');
     await expect.element(screen.getByText('A number above 0, or empty.')).toBeVisible();
-    await screen.getByLabelText('Energy (Wh)').fill('20');
+    await screen.getByLabelText('Energy', { exact: true }).fill('20');
     await start.click();
     await expect.poll(started).toEqual({
       command: ['python', 'train.py', '--note', 'a b'],

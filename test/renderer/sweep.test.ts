@@ -173,6 +173,25 @@ describe('the form of a sweep', () => {
     await expect.poll(() => location.hash).toBe('#/matrix/4');
   });
 
+  it('says that the budget of the queue will not do for all of it', async () => {
+    const { link, session, add, screen } = await show();
+    const nothing = { seconds: null, wh: null, gCO2e: null };
+    await expect.poll(() => session.queue).not.toBeNull();
+    link.emit('queue', {
+      ...session.queue!,
+      budget: {
+        period: 'month',
+        since: 0,
+        unreadSeconds: 0,
+        usedUp: false,
+        parts: [{ what: 'energy', unit: 'Wh', limit: 100, used: 0 }],
+      },
+      outlook: { waiting: nothing, all: nothing, unknown: 0 },
+    });
+    await add('learning rate');
+    await expect.element(screen.getByText(/350 of 100 Wh this month/)).toBeVisible();
+  });
+
   it('draws at random, halves, and says what of it cannot be', async () => {
     const { screen, add, started } = await show();
     await add('learning rate');

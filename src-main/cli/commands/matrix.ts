@@ -1,10 +1,8 @@
 import {
   AppError,
   endedByBudget,
-  matrixBudgetRemarks,
   matrixDatasets,
   matrixGeometries,
-  queueBudgetRemarks,
   repeatChoices,
   type CallInput,
   type Matrix,
@@ -17,9 +15,9 @@ import { readJson } from '../config-file.ts';
 import { exportTo, makeFolder } from '../files.ts';
 import { follow } from '../follow.ts';
 import { matrixResults, resultsText } from '../matrix-results.ts';
+import { orderRemarks, orderText } from '../order-text.ts';
 import { withSession, type Session } from '../session.ts';
 import { count, runsTable, table } from '../text.ts';
-import { range, timeRange } from './forecast.ts';
 import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
 
@@ -106,31 +104,16 @@ async function preview({ json }: Line, order: Order): Promise<number> {
     const found = await session.call('matrices.preview', order);
     if (json) printJson(found);
     else {
-      const [all, { budget, outlook }] = await Promise.all([
-        session.call('matrices.list', {}),
-        session.call('queue.get', {}),
-      ]);
-      const remarks = [
-        ...matrixBudgetRemarks(found.arms),
-        ...queueBudgetRemarks(budget, outlook.all, found.total),
-      ];
-      console.log(
-        previewText(
-          found,
-          all.find(({ id }) => id === found.order.id)!,
-          remarks,
-        ),
-      );
+      const all = await session.call('matrices.list', {});
+      const of = all.find(({ id }) => id === found.order.id)!;
+      console.log(previewText(found, of, await orderRemarks(session, found, 'arm')));
     }
     return exitCode.ok;
   });
 }
 
-function previewText(
-  { order, arms, runs, total, warnings, refusal }: MatrixPreview,
-  of: Matrix,
-  remarks: readonly string[],
-) {
+function previewText(found: MatrixPreview, of: Matrix, remarks: readonly string[]): string {
+  const { order, arms, runs, total } = found;
   const baseline = (id: string | null) => arms.find((arm) => arm.id === (id ?? ''));
   const rows = arms.map(({ id, title, baseline: versus, forecast }) => {
     const base = baseline(versus)?.forecast.trainMacs;
@@ -156,16 +139,7 @@ function previewText(
       .slice(0, 4)
       .map(({ arm }) => arm)
       .join(', ')}${turn.length > 4 ? ', ...' : ''}).`,
-    `${count(total.steps)} steps, ${count(total.trainMacs)} MACs, ${gigabytes(total.memoryBytes)} of memory at most (modelled).`,
-    `Time: ${timeRange(total.seconds)}; energy: ${range(total.wh, 'Wh')}; emissions: ${range(total.gCO2e, 'gCO2e')}. ${total.how}`,
-    ...remarks,
-    ...warnings.map(
-      ({ message, arms: some }) =>
-        `Note: ${message}${some.length > 0 ? ` (${some.join('; ')})` : ''}`,
-    ),
-    ...(refusal
-      ? ['', refusal.message, `${refusal.hint} With --force it is started all the same.`]
-      : []),
+    ...orderText(found, remarks),
   ].join('\n');
 }
 

@@ -3,6 +3,7 @@ import { sweepId } from '../../core/experiments/index.ts';
 import { exitCode, printJson, UsageError, type Command, type Line } from '../command.ts';
 import { exportTo, makeFolder } from '../files.ts';
 import { follow } from '../follow.ts';
+import { orderRemarks } from '../order-text.ts';
 import { withSession } from '../session.ts';
 import { sweepOrder } from '../sweep-order.ts';
 import { previewText, stateText } from '../sweep-text.ts';
@@ -86,7 +87,7 @@ function preview({ json }: Line, order: SweepOrder): Promise<number> {
   return withSession('sweep --dry-run', async (session) => {
     const found = await session.call('sweeps.preview', order);
     if (json) printJson(found);
-    else console.log(previewText(found));
+    else console.log(previewText(found, await orderRemarks(session, found, 'trial')));
     return exitCode.ok;
   });
 }

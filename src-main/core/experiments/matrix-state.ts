@@ -106,13 +106,16 @@ export function matrixState(
     ({ status }) => status === 'queued' || active.includes(status),
   );
   const undecided = rows.some(({ row }) => row.state === 'waits');
+  // one that had come to its end before, such as in a bundle, was not stopped
+  const cut =
+    started.stoppedAt !== null && (undecided || rows.some(({ row }) => row.state === 'stopped'));
   return {
     group: started.group,
     id: started.id,
     title: started.title,
     createdAt: started.createdAt,
     plan,
-    state: started.stoppedAt !== null && !busy ? 'stopped' : busy || undecided ? 'running' : 'over',
+    state: busy || (undecided && !cut) ? 'running' : cut ? 'stopped' : 'over',
     trials: rows.map(({ row }) => row),
     warmUps: warmUps.map(({ id }) => id),
     decided: started.decided,

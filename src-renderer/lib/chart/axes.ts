@@ -1,5 +1,5 @@
 /** The x axes that curves can be drawn over, and how their values are written. */
-import { xAxisNames, type RunSummary, type XAxis } from '../../../src-main/contract.ts';
+import type { XAxis } from '../../../src-main/contract.ts';
 import { compact, energyUnit } from '../format/number.ts';
 import { plainTick } from './plot.ts';
 import { niceStep } from './ticks.ts';
@@ -60,19 +60,3 @@ const niceSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 export function clockStep(span: number): number {
   return niceSeconds.find((step) => span / step <= 8) ?? Math.ceil(span / 8 / 86_400) * 86_400;
 }
-
-/** Those of the axes that a run has: what an import or a command computed is not known. */
-export const axesOf = (axes: readonly XAxis[], run: RunSummary | null): XAxis[] =>
-  run !== null && (run.status === 'imported' || run.command !== null)
-    ? axes.filter((x) => x !== 'macs')
-    : [...axes];
-
-const rememberedKey = (view: string) => `hugginggreen.axis.${view}`;
-
-/** The axis that a view had last; `usual` where it had none. */
-export function rememberedAxis(view: string, usual: XAxis): XAxis {
-  const kept = localStorage.getItem(rememberedKey(view));
-  return xAxisNames.find((name) => name === kept) ?? usual;
-}
-export const rememberAxis = (view: string, x: XAxis) =>
-  localStorage.setItem(rememberedKey(view), x);

@@ -118,6 +118,9 @@ describe('what a sweep took', () => {
       ]),
     ).energy;
     expect(some).toMatchObject({ wh: 50, droppedWh: null, unread: 1 });
+    expect(wasteSentence({ ...some, wh: 0.25, uncertaintyWh: 0.19 })).toMatch(
+      /^0\.25 ± 0\.19 Wh spent/,
+    );
     expect(wasteSentence(some)).toContain('Of 1 of its runs no energy was read.');
     const none = matrixState(started([{ trial: 1, wh: null }])).energy;
     expect(none).toMatchObject({ wh: null, labels: '' });
@@ -201,6 +204,23 @@ describe('the trials of a sweep', () => {
     );
     const { trials } = matrixState(scene, new Map([[1, 10]]));
     expect(trials.map(({ overLimit }) => overLimit)).toEqual([true, false]);
+  });
+});
+
+describe('a sweep that does not go on', () => {
+  const over: Scene[] = [
+    { trial: 1, status: 'stopped', rung: dropped },
+    { trial: 2, status: 'done', epoch: 2 },
+  ];
+  const stateOf = (scenes: Scene[], stoppedAt: number | null) =>
+    matrixState({ ...started(scenes), stoppedAt }).state;
+
+  it('was stopped where something was left to do, else it is over', () => {
+    expect(stateOf(over, null)).toBe('over');
+    expect(stateOf(over, 1)).toBe('over');
+    expect(stateOf([...over, { trial: 3, status: 'stopped', epoch: 0 }], 1)).toBe('stopped');
+    expect(stateOf([...over, { trial: 3, status: 'stopped', rung: waits }], 1)).toBe('stopped');
+    expect(stateOf([...over, { trial: 3, status: 'queued', epoch: 0 }], 1)).toBe('running');
   });
 });
 

@@ -1,37 +1,12 @@
 /** Budgets with a whole host: the fixture meter reads 36 W, which is 10 mWh a second. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import {
-  config,
-  fixtureOptions,
-  removeHome,
-  startHost,
-  temporaryHome,
-  type Witness,
-} from '../../fixtures/host.ts';
-import type { HostOptions } from '../../../src-main/core/host.ts';
+import { expect, test } from 'vitest';
+import { config } from '../../fixtures/host.ts';
+import { hostsOfTest } from '../../fixtures/hosts.ts';
 
-let home: string;
-let open: Witness[] = [];
-beforeEach(async () => {
-  home = await temporaryHome();
-});
-afterEach(async () => {
-  for (const { host } of open) await host.close();
-  open = [];
-  await removeHome(home);
-});
-
-async function start(more: Partial<HostOptions> = {}): Promise<Witness> {
-  const own = await startHost({ ...fixtureOptions(home), ...more });
-  open.push(own);
-  return own;
-}
-const goOn = (id: number) => writeFile(join(home, 'runs', String(id), 'go'), '');
+const hosts = hostsOfTest();
 
 test('a run ends with a checkpoint when its energy is used up, and goes on with more', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { ids } = await own.call('runs.start', {
     configs: [{ ...config('slow again'), budget: { wh: 0.005 } }],
   });
@@ -75,21 +50,21 @@ test('a run ends with a checkpoint when its energy is used up, and goes on with 
 });
 
 test('a run that may only be warned of goes on to its end', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { ids } = await own.call('runs.start', {
     configs: [{ ...config('slow'), budget: { wh: 0.005, atLimit: 'warn' } }],
   });
   const { title, message } = await own.until('notice', ({ title }) => title === 'Budget');
   expect([title, message]).toEqual(['Budget', expect.stringContaining('The run goes on.')]);
-  await goOn(ids[0]!);
+  await hosts.goOn(ids[0]!);
   expect((await own.reached(ids[0]!, 'done')).error).toBeNull();
 });
 
 test('a command ends at its budget like any run', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { ids } = await own.call('runs.command', {
     command: [process.execPath, '-e', 'setInterval(() => {}, 1000)'],
-    cwd: home,
+    cwd: hosts.home,
     energy: { baselineSeconds: 0 },
     budget: { minutes: 0.01 },
   });
@@ -104,7 +79,7 @@ test('a command ends at its budget like any run', async () => {
 });
 
 test('what is expected is told every second, in a run whose like has run before', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const first = await own.call('runs.start', { configs: [config('works')] });
   await own.reached(first.ids[0]!, 'done');
   const { ids } = await own.call('runs.start', { configs: [config('slow'), config('works')] });
@@ -120,17 +95,17 @@ test('what is expected is told every second, in a run whose like has run before'
   );
   expect(queue.unknown).toBe(0);
   expect(queue.all.seconds!.high).toBeGreaterThanOrEqual(queue.waiting.seconds!.high);
-  await goOn(id);
+  await hosts.goOn(id);
   await own.reached(ids[1]!, 'done');
 });
 
 test('the queue pauses when its budget is used up, and goes on when there is more', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await own.call('settings.set', { queueBudgetWh: 0.008, queueBudgetPeriod: 'day' });
   const { ids } = await own.call('runs.start', { configs: [config('slow'), config('works')] });
   const [a, b] = ids as [number, number];
   await own.until('run', ({ id, wh }) => id === a && (wh ?? 0) > 0.008);
-  await goOn(a);
+  await hosts.goOn(a);
   await own.reached(a, 'done');
   const state = await own.until(
     'queue',
@@ -174,15 +149,15 @@ test('what a run took is counted once in the moment of its end', async () => {
 });
 
 test('a short command says that the budget of the queue is used up instead of waiting', async () => {
-  const first = await start();
+  const first = await hosts.start();
   const { ids } = await first.call('runs.start', { configs: [config('slow')] });
   await first.until('run', ({ wh }) => (wh ?? 0) > 0.001);
-  await goOn(ids[0]!);
+  await hosts.goOn(ids[0]!);
   await first.reached(ids[0]!, 'done');
   await first.call('settings.set', { queueBudgetWh: 0.001 });
-  await first.host.close();
+  await hosts.close(first);
 
-  const own = await start({ background: false });
+  const own = await hosts.start({ background: false });
   await expect(own.call('runs.start', { configs: [config('works')] })).rejects.toMatchObject({
     code: 'CONFLICT',
     message: expect.stringContaining('of 1 mWh used this month'),

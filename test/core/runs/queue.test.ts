@@ -1,35 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { PowerTrace } from '../../../src-main/contract.ts';
 import { coolDown, meanWatts } from '../../../src-main/core/runs/cool-down.ts';
-import {
-  config,
-  fixtureOptions,
-  removeHome,
-  startHost,
-  temporaryHome,
-  type Witness,
-} from '../../fixtures/host.ts';
+import { config, type Witness } from '../../fixtures/host.ts';
+import { hostsOfTest } from '../../fixtures/hosts.ts';
 
-let home: string;
-let open: Witness[] = [];
-beforeEach(async () => {
-  home = await temporaryHome();
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  for (const { host } of open) await host.close();
-  open = [];
-  await removeHome(home);
-});
-
-async function start(timing: object = {}): Promise<Witness> {
-  const options = fixtureOptions(home);
-  const own = await startHost({ ...options, timing: { ...options.timing, ...timing } });
-  open.push(own);
-  return own;
-}
+const hosts = hostsOfTest();
+afterEach(() => vi.unstubAllEnvs());
 
 /** One that runs until it is told to go on, and more behind it. */
 async function line(own: Witness, names: string[], baselineSeconds = 0): Promise<number[]> {
@@ -38,10 +16,9 @@ async function line(own: Witness, names: string[], baselineSeconds = 0): Promise
   await own.until('run.steps', ({ id, steps }) => id === ids[0] && steps.step.includes(5));
   return ids;
 }
-const goOn = (id: number) => writeFile(join(home, 'runs', String(id), 'go'), '');
 
 test('the line is put into another order, and keeps it over a restart', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const [a, b, c, d] = await line(own, ['slow', 'works', 'works', 'works']);
   expect(await own.call('queue.get', {})).toMatchObject({
     active: a,
@@ -63,7 +40,7 @@ test('the line is put into another order, and keeps it over a restart', async ()
   await own.call('queue.pause', {});
   await own.host.close();
 
-  const again = await start();
+  const again = await hosts.start();
   expect(await again.call('queue.get', {})).toMatchObject({
     active: null,
     waiting: [c, d, b],
@@ -76,10 +53,10 @@ test('the line is put into another order, and keeps it over a restart', async ()
 });
 
 test('a paused queue starts nothing; the active run goes on', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const [a, b] = await line(own, ['slow', 'works']);
   expect(await own.call('queue.pause', {})).toMatchObject({ active: a, paused: true });
-  await goOn(a!);
+  await hosts.goOn(a!);
   await own.reached(a!, 'done');
   await own.until('queue', ({ active, paused }) => paused && active === null);
   expect((await own.call('runs.get', { id: b! })).summary.status).toBe('queued');
@@ -88,7 +65,7 @@ test('a paused queue starts nothing; the active run goes on', async () => {
 });
 
 test('a run that is paused writes a checkpoint, and is first in the line when it is resumed', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const [a, b, c] = await line(own, ['slow', 'slow', 'works']);
   await expect(own.call('runs.pause', { id: c! })).rejects.toMatchObject({ code: 'CONFLICT' });
   await own.call('runs.pause', { id: a! });
@@ -104,7 +81,7 @@ test('a run that is paused writes a checkpoint, and is first in the line when it
 });
 
 test('a run is trained anew with the same config; what was imported cannot be', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { ids } = await own.call('runs.start', { configs: [config('works')] });
   const before = await own.reached(ids[0]!, 'done');
   const { ids: copies } = await own.call('runs.clone', { id: ids[0]! });
@@ -121,13 +98,13 @@ test('a run is trained anew with the same config; what was imported cannot be', 
 });
 
 test('between two runs the machine comes back to idle power, and the second says so', async () => {
-  const watts = join(home, 'watts');
+  const watts = join(hosts.home, 'watts');
   await writeFile(watts, '36');
   vi.stubEnv('HUGGINGGREEN_PROC_STAT', watts);
-  const own = await start({ coolDownWindowSeconds: 0.4 });
+  const own = await hosts.start({ timing: { coolDownWindowSeconds: 0.4 } });
   const [a, b] = await line(own, ['slow', 'works'], 1);
   await writeFile(watts, '90');
-  await goOn(a!);
+  await hosts.goOn(a!);
   const { coolDown } = await own.until('queue', ({ coolDown }) => (coolDown?.watts ?? 0) > 60);
   expect(coolDown?.targetWatts).toBeCloseTo(1.1 * 36, 0);
   expect(own.host.activeRun).toBeNull();
@@ -144,13 +121,13 @@ test('between two runs the machine comes back to idle power, and the second says
 });
 
 test('a run that is wanted now does not wait for idle power', async () => {
-  const watts = join(home, 'watts');
+  const watts = join(hosts.home, 'watts');
   await writeFile(watts, '36');
   vi.stubEnv('HUGGINGGREEN_PROC_STAT', watts);
-  const own = await start({ coolDownWindowSeconds: 0.4 });
+  const own = await hosts.start({ timing: { coolDownWindowSeconds: 0.4 } });
   const [a, b] = await line(own, ['slow', 'works'], 1);
   await writeFile(watts, '90');
-  await goOn(a!);
+  await hosts.goOn(a!);
   await own.until('queue', ({ coolDown }) => coolDown !== null);
   await own.call('queue.skipCoolDown', {});
   await own.reached(b!, 'done');

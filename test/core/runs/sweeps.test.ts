@@ -1,36 +1,11 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { MatrixState, SweepOrder } from '../../../src-main/contract.ts';
-import {
-  config,
-  fixtureOptions,
-  removeHome,
-  startHost,
-  temporaryHome,
-  type Witness,
-} from '../../fixtures/host.ts';
+import { config, type Witness } from '../../fixtures/host.ts';
+import { hostsOfTest } from '../../fixtures/hosts.ts';
 
-let home: string;
-let open: Witness[] = [];
-beforeEach(async () => {
-  home = await temporaryHome();
-});
-afterEach(async () => {
-  for (const { host } of open) await host.close();
-  open = [];
-  await removeHome(home);
-});
-
-async function start(): Promise<Witness> {
-  const own = await startHost(fixtureOptions(home));
-  open.push(own);
-  return own;
-}
-async function close(own: Witness): Promise<void> {
-  open = open.filter((one) => one !== own);
-  await own.host.close();
-}
+const hosts = hostsOfTest();
 
 /** The fixture's trials have their learning rate as macro F1: 7 none, 8 waits to be let go, 9 fails. */
 const sweep = (rates: number[], more: Partial<SweepOrder> = {}): SweepOrder => ({
@@ -55,7 +30,7 @@ const statesOf = ({ trials }: MatrixState) =>
   trials.map(({ values, state, epochs }) => [values['train.lr'], state, epochs]);
 
 test('the best go on from their checkpoints, each trial one run; the others are dropped', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 0.4, 0.1, 0.3]));
   // what was in the line before the decision comes after it
   const behind = await own.call('runs.start', { configs: [config('works')] });
@@ -91,7 +66,7 @@ test('the best go on from their checkpoints, each trial one run; the others are 
 });
 
 test('trials without a score do not go on, be it that they failed or that there is no F1', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group } = await own.call(
     'sweeps.start',
     sweep([7, 9, 0.1, 9.5, 7.5], { halving: { eta: 2, rungs: [1] } }),
@@ -108,7 +83,7 @@ test('trials without a score do not go on, be it that they failed or that there 
 });
 
 test('a sweep in which nothing can be chosen by ends, and says so', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group } = await own.call('sweeps.start', sweep([7, 9]));
   expect(statesOf(await over(own, group))).toEqual([
     [7, 'dropped', 1],
@@ -120,12 +95,12 @@ test('a sweep in which nothing can be chosen by ends, and says so', async () => 
 });
 
 test('goes on after a restart in the middle, with the trial that it cut short', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 8, 0.3, 0.1]));
   await own.until('run.steps', ({ id, steps }) => id === ids[1] && steps.step.includes(2));
-  await close(own);
+  await hosts.close(own);
 
-  const again = await start();
+  const again = await hosts.start();
   const state = await over(again, group);
   expect(statesOf(state)).toEqual([
     [0.2, 'dropped', 1],
@@ -140,13 +115,13 @@ test('goes on after a restart in the middle, with the trial that it cut short', 
 });
 
 test('a trial whose checkpoint is gone after a restart is dropped, and keeps nobody waiting', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 8, 0.3]));
   await own.until('run.steps', ({ id, steps }) => id === ids[1] && steps.step.includes(2));
-  await close(own);
-  await rm(join(home, 'runs', String(ids[1])), { recursive: true });
+  await hosts.close(own);
+  await rm(join(hosts.home, 'runs', String(ids[1])), { recursive: true });
 
-  const again = await start();
+  const again = await hosts.start();
   expect(statesOf(await over(again, group))).toEqual([
     [0.2, 'dropped', 1],
     [8, 'dropped', null],
@@ -157,13 +132,13 @@ test('a trial whose checkpoint is gone after a restart is dropped, and keeps nob
 });
 
 test('a restart at the rung, between the last trial and the decision, decides', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await own.call('queue.pause', {});
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 0.3]));
   await own.call('queue.resume', {});
   await own.reached(ids[0]!, 'stopped');
-  await close(own);
-  const again = await start();
+  await hosts.close(own);
+  const again = await hosts.start();
   expect(statesOf(await over(again, group))).toEqual([
     [0.2, 'dropped', 1],
     [0.3, 'done', 2],
@@ -171,7 +146,7 @@ test('a restart at the rung, between the last trial and the decision, decides', 
 });
 
 test('a trial that a person stops is out; the others need not wait for it', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.3]));
   await own.call('queue.pause', {});
   await own.reached(ids[0]!, 'stopped');
@@ -190,7 +165,7 @@ test('a trial that a person stops is out; the others need not wait for it', asyn
 });
 
 test('a trial that has used up its budget is out, also after a restart', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const base = { ...config('scored'), budget: { minutes: 0.01 } };
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.3], { config: base }));
   const ended = await own.reached(ids[1]!, 'stopped');
@@ -200,17 +175,17 @@ test('a trial that has used up its budget is out, also after a restart', async (
     [8, 'dropped', null],
     [0.3, 'done', 2],
   ]);
-  await close(own);
-  const again = await start();
+  await hosts.close(own);
+  const again = await hosts.start();
   expect((await again.call('matrices.get', { group })).trials[1]!.state).toBe('dropped');
   // with a larger budget it comes to its end by itself
   await again.call('runs.resume', { id: ids[1]!, budget: {} });
-  await writeFile(join(home, 'runs', String(ids[1]), 'go'), '');
+  await hosts.goOn(ids[1]!);
   expect((await again.reached(ids[1]!, 'done')).matrix).not.toHaveProperty('rung');
 });
 
 test('a trial that waits for the others is not resumed by hand; a stopped sweep lets it go', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 8, 0.05]));
   await own.until('run.steps', ({ id }) => id === ids[1]);
   const resumed = own.call('runs.resume', { id: ids[0]!, budget: { minutes: 7 } });
@@ -231,7 +206,7 @@ test('a trial that waits for the others is not resumed by hand; a stopped sweep 
 });
 
 test('a trial that is deleted keeps nobody waiting', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await own.call('queue.pause', {});
   const { group, ids } = await own.call('sweeps.start', sweep([0.1, 0.2, 0.3]));
   await own.call('runs.delete', { ids: [ids[1]!] });
@@ -243,7 +218,7 @@ test('a trial that is deleted keeps nobody waiting', async () => {
 });
 
 test('a grid without halving runs to its end, repeats and warm-up included', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const order = sweep([0.2, 0.4], { repeats: 2, warmUp: true });
   delete order.halving;
   const preview = await own.call('sweeps.preview', order);
@@ -262,7 +237,7 @@ test('a grid without halving runs to its end, repeats and warm-up included', asy
 });
 
 test('a warm-up with halving ends at the first rung, and is no trial', async () => {
-  const own = await start();
+  const own = await hosts.start();
   const { group, ids } = await own.call('sweeps.start', sweep([0.2, 0.4], { warmUp: true }));
   const state = await over(own, group);
   expect(statesOf(state)).toEqual([
@@ -276,7 +251,7 @@ test('a warm-up with halving ends at the first rung, and is no trial', async () 
 });
 
 test('there is no state of what was never started', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await expect(own.call('matrices.get', { group: 9 })).rejects.toMatchObject({
     code: 'NOT_FOUND',
     message: 'There is no matrix or sweep 9.',

@@ -1,0 +1,32 @@
+/** Questions that a later one makes void. */
+
+/**
+ * Asks, for an `$effect`: an answer that comes after the effect has begun anew, or is over, is nobody's.
+ * @param take what is done with the answer
+ * @param refuse what is done with the error in its place
+ * @param pauseMs how long it waits for another change first, such as the next letter that is typed. What the
+ * question reads then brings no new one: the effect has to read it before.
+ * @returns drops the question, and what it is answered
+ */
+export function askAnew<T>(
+  question: () => Promise<T>,
+  take: (answer: T) => void,
+  refuse: (cause: unknown) => void,
+  pauseMs = 0,
+): () => void {
+  let dropped = false;
+  const ask = () =>
+    question().then(
+      (answer) => {
+        if (!dropped) take(answer);
+      },
+      (cause: unknown) => {
+        if (!dropped) refuse(cause);
+      },
+    );
+  const timer = pauseMs > 0 ? setTimeout(() => void ask(), pauseMs) : void ask();
+  return () => {
+    dropped = true;
+    clearTimeout(timer);
+  };
+}
