@@ -136,11 +136,11 @@ test('the queue pauses when its budget is used up, and goes on when there is mor
 });
 
 test('what a run took is counted once in the moment of its end', async () => {
-  const own = await start();
+  const own = await hosts.start();
   await own.call('settings.set', { queueBudgetWh: 0.05, queueBudgetPeriod: 'day' });
   const { ids } = await own.call('runs.start', { configs: [config('slow'), config('works')] });
   await own.until('run', ({ id, wh }) => id === ids[0] && (wh ?? 0) > 0.027);
-  await goOn(ids[0]!);
+  await hosts.goOn(ids[0]!);
   await own.reached(ids[1]!, 'done');
   const used = own.heard('queue').map(({ budget }) => budget?.parts[0]?.used ?? 0);
   expect(Math.max(...used)).toBeGreaterThan(0.027);
