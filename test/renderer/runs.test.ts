@@ -310,6 +310,25 @@ describe('the table of runs', () => {
     await expect.element(screen.getByText(/ended without a word/).last()).toBeVisible();
   });
 
+  it('opens the whole of a matrix from its line, by keyboard too', async () => {
+    const one = summaryOfStory(stories()[0]!);
+    const matrix = { group: 3, id: 'rq2', title: 'RQ2', baseline: null, repeat: 1, warmUp: false };
+    const arms = ['a', 'b'].map((arm, i) => ({
+      ...one,
+      id: i + 1,
+      matrix: { ...matrix, arm, armTitle: arm },
+    }));
+    location.hash = '#/runs?group=matrix';
+    const link = mockLink({ replace: { 'runs.list': () => arms } });
+    const screen = await render(App, { session: new Session(createApi(link)) });
+    const whole = screen.getByRole('link', { name: 'as a whole' });
+    await expect.element(whole).toHaveAttribute('href', '#/matrix/3');
+    const line = whole.element().closest('tr')!;
+    line.querySelector<HTMLElement>('td[data-key="status"]')!.click();
+    await userEvent.keyboard('{Control>}{Enter}{/Control}');
+    await expect.poll(() => location.hash).toBe('#/matrix/3');
+  });
+
   it('says so of its own run, also where the row was another one’s', async () => {
     const link = mockLink({
       replace: {
