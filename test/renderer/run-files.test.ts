@@ -193,6 +193,25 @@ describe('a run that did not come to its end', () => {
   });
 });
 
+it('an end that the page tells of already has no banner there', async () => {
+  const { session, link, byStatus } = await ready();
+  const run = byStatus('interrupted');
+  // nothing else runs or waits: this is what Live shows
+  const others = session.runs!.filter(({ status }) => status === 'running' || status === 'queued');
+  link.emit('run.removed', { ids: others.map(({ id }) => id) });
+  const screen = await render(Interrupted, { session, route: parseRoute('#/data') });
+  await expect.element(screen.getByText(/was interrupted/)).toBeVisible();
+  await screen.rerender({ route: parseRoute(`#/run/${run.id}`) });
+  await expect.element(screen.getByText(/was interrupted/)).not.toBeInTheDocument();
+  await screen.rerender({ route: parseRoute('#/data') });
+  await expect.element(screen.getByText(/was interrupted/)).toBeVisible();
+  const later = session.runs!.filter(({ id }) => id > run.id);
+  link.emit('run.removed', { ids: later.map(({ id }) => id) });
+  await expect.poll(() => session.current?.id).toBe(run.id);
+  await screen.rerender({ route: parseRoute('#/live') });
+  await expect.element(screen.getByText(/was interrupted/)).not.toBeInTheDocument();
+});
+
 it('copies at another price say nothing of an end that is not theirs, nor does a broken memory', async () => {
   localStorage.setItem('hugginggreen.interrupted.seen', '{');
   const { link, session, byStatus } = await ready();
