@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { userEvent } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import { Chart as ChartJs } from 'chart.js';
 import App from '../../src-renderer/App.svelte';
 import { createApi, type Connection } from '../../src-renderer/api.ts';
@@ -115,6 +115,27 @@ describe('the frame', () => {
     await expect.poll(() => title().title.text).toBe('Energy used (Wh)');
     expect(before.map((one) => one?.isConnected)).toEqual([true, true, true]);
     expect(document.activeElement?.textContent?.trim()).toBe('Energy');
+  });
+
+  it('leaves nothing that gets the focus below what stays at the edges of a view', async () => {
+    await page.viewport(1280, 700);
+    document.head.insertAdjacentHTML('beforeend', '<style>body > div:has(main) { height: 100vh }</style>'); // prettier-ignore
+    const { screen } = await open();
+    location.hash = '#/run/1';
+    await expect.element(screen.getByRole('heading', { name: 'Where it is wrong' })).toBeVisible();
+    await expect.element(screen.getByRole('button', { name: 'Log', exact: true })).toBeVisible();
+    const view = document.querySelector<HTMLElement>('.view')!;
+    const field = screen.getByLabelText('True class').element() as HTMLElement;
+    // below the head of the view, and below the drawer of the log
+    for (const edge of ['top', 'bottom'] as const) {
+      const [own, whole] = [field.getBoundingClientRect(), view.getBoundingClientRect()];
+      view.scrollTop += own[edge] - whole[edge];
+      field.focus();
+      const { left, top, width, height } = field.getBoundingClientRect();
+      for (const y of [top + 2, top + height - 2])
+        expect(document.elementFromPoint(left + width / 2, y)).toBe(field);
+      field.blur();
+    }
   });
 
   it('keeps the place of a person who changes how numbers are written', async () => {
