@@ -150,6 +150,21 @@ describe('the frame', () => {
     setNumberStyle('1,234.5', 'Wh');
   });
 
+  it('forgets at the end of a run what was told along the way: its own figures count from there', async () => {
+    const { link, session } = await open();
+    await expect.poll(() => session.runs?.some(({ status }) => status === 'running')).toBe(true);
+    const run = session.runs!.find(({ status }) => status === 'running')!;
+    const outlook = { id: run.id, seconds: [60, 90], wh: null, gCO2e: null, share: null } as const;
+    link.emit('run.outlook', outlook);
+    link.emit('run.outlook', { ...outlook, id: 999 });
+    link.emit('run.progress', { id: run.id, label: 'Compiling', fraction: 0.5 });
+    expect(session.outlook[run.id]).toEqual(outlook);
+    link.emit('run', { ...run, status: 'stopped' });
+    expect(session.outlook[run.id]).toBeUndefined();
+    expect(session.activity[run.id]).toBeUndefined();
+    expect(session.outlook[999]).toBeDefined();
+  });
+
   it('ends the example on its comparison', async () => {
     const runs = stories();
     const [plain, drop] = runs.map(summaryOfStory);

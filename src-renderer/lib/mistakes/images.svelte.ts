@@ -12,6 +12,8 @@ export class Images {
   #key = '';
   #asked = new Set<number>();
   #known = $state.raw<ReadonlyMap<number, Sample>>(new Map());
+  /** Side of the images in pixels; null before the first came. */
+  size = $state<number | null>(null);
   /** Why there are none. */
   problem = $state.raw<{ message: string; hint: string | null } | null>(null);
 
@@ -50,12 +52,13 @@ export class Images {
     if (missing.length === 0) return;
     for (const index of missing) this.#asked.add(index);
     try {
-      const { images } = await api.call('datasets.samples', {
+      const { size, images } = await api.call('datasets.samples', {
         config,
         split,
         indices: missing,
       });
       if (key !== this.#key) return;
+      this.size = size;
       this.problem = null;
       this.#keep(new Set(indices), images);
     } catch (cause) {
