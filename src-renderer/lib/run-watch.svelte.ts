@@ -30,14 +30,17 @@ const leastWaitMs = 500;
 export const mostScalars = 24;
 
 export class RunWatch {
+  /** Over `x`. */
   series = $state.raw<Record<string, Series>>({});
+  /** The axis of what is there; another one that was asked for comes with its series. */
+  x = $state.raw<XAxis>('time');
   power = $state.raw<PowerSeries>({ components: [] });
   detail = $state.raw<RunDetail | null>(null);
   error = $state<string | null>(null);
 
   readonly id: number;
-  readonly x: XAxis;
   readonly #session: Session;
+  #axis: XAxis;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #asking = false;
   #wanted = true;
@@ -47,7 +50,17 @@ export class RunWatch {
   constructor(session: Session, id: number, x: XAxis) {
     this.#session = session;
     this.id = id;
-    this.x = x;
+    this.x = this.#axis = x;
+  }
+
+  /** From now on over this axis: a person waits for it, and sees what is there until it comes. */
+  over(x: XAxis) {
+    if (x === this.#axis) return;
+    this.#axis = x;
+    this.#restUntil = 0;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#want();
   }
 
   /** Starts watching; gives back the end of it. */
@@ -108,7 +121,7 @@ export class RunWatch {
     this.#wanted = false;
     this.#asking = true;
     const { api } = this.#session;
-    const { id, x } = this;
+    const [id, x] = [this.id, this.#axis];
     const began = performance.now();
     try {
       // what a command calls its values is known from the last answer
@@ -123,6 +136,7 @@ export class RunWatch {
           : api.call('runs.series', { id, names: asked, x, width: chartWidth }),
       ]);
       this.series = Object.fromEntries([...series, ...own].map((one) => [one.name, one]));
+      this.x = x;
       const more = detail.scalars.length > scalars.length && scalars.length < mostScalars;
       if (more) this.#wanted = true;
       this.power = power;
@@ -132,7 +146,7 @@ export class RunWatch {
       this.error = cause instanceof Error ? cause.message : String(cause);
     }
     const took = performance.now() - began;
-    this.#restUntil = performance.now() + Math.max(leastWaitMs, took * 20);
+    this.#restUntil = x === this.#axis ? performance.now() + Math.max(leastWaitMs, took * 20) : 0;
     this.#asking = false;
     if (this.#wanted) this.#want();
   }

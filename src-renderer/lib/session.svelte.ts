@@ -204,6 +204,11 @@ export class Session {
     return (this.queue?.waiting ?? []).flatMap((id) => queued.find((run) => run.id === id) ?? []);
   }
 
+  /** Changes with the way in which numbers are written. */
+  get numberStyle(): string {
+    return `${this.settings?.numberFormat ?? '1,234.5'} ${this.settings?.energyUnit ?? 'Wh'}`;
+  }
+
   get outdated(): boolean {
     return this.info !== null && this.info.contractVersion !== contractVersion;
   }
@@ -341,7 +346,20 @@ export class Session {
 
   #put(changed: readonly RunSummary[]) {
     this.runs = mergeRuns(this.runs ?? [], changed);
+    const over = changed.filter(isOver);
+    if (over.length > 0) this.#forgetProgress(over);
     this.#followExample();
+  }
+
+  /** What was told along the way: from here on the run says it, and one that goes on begins anew. */
+  #forgetProgress(runs: readonly RunSummary[]) {
+    const without = <Told>(told: Record<number, Told>): Record<number, Told> =>
+      runs.some(({ id }) => id in told)
+        ? Object.fromEntries(Object.entries(told).filter(([id]) => !runs.some((run) => run.id === +id))) // prettier-ignore
+        : told;
+    this.energy = without(this.energy);
+    this.outlook = without(this.outlook);
+    this.activity = without(this.activity);
   }
 
   #settleDownload({ id, state }: DatasetState) {

@@ -5,6 +5,7 @@
 import type { ReportData } from '../../src-main/contract.ts';
 import { chartSvg } from '../lib/chart/chart-svg.ts';
 import { plotOf, type ChartLook } from '../lib/chart/plot.ts';
+import { ofRun } from '../lib/chart/setups.ts';
 import tokens from '../lib/ui/tokens.css?raw';
 import { overlays, runFigures, type Figure } from './figures.ts';
 import { tradeOffSvg, tradeOffTitle } from './trade-off-svg.ts';
@@ -40,7 +41,7 @@ function svgOf(figure: Figure, title: string): string {
     marks: [],
   };
   const choice = {
-    smoothing: figure.title === 'Loss' ? ('medium' as const) : ('off' as const),
+    smoothing: figure.title === ofRun.loss.title ? ('medium' as const) : ('off' as const),
     average: 'ema' as const,
     log: false,
     fromZero: figure.fromZero,

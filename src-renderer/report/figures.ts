@@ -1,6 +1,6 @@
 /** The figures of a report as the numbers behind them: drawn on its sheets, and into files of their own. */
 import type { Comparison, ReportData } from '../../src-main/contract.ts';
-import { xAxes } from '../lib/chart/axes.ts';
+import { along, xAxes } from '../lib/chart/axes.ts';
 import { bandLines, type Curve } from '../lib/chart/bands.ts';
 import { runLooks, type RunLook } from '../lib/chart/markers.ts';
 import type { Line } from '../lib/chart/plot.ts';
@@ -12,6 +12,7 @@ import {
   powerLines,
   totalLine,
 } from '../lib/chart/run-lines.ts';
+import { ofRun, ofRuns, toldIn, type Setup } from '../lib/chart/setups.ts';
 
 /** What the chart of the window takes, without what is only for the window. */
 export interface Figure {
@@ -97,17 +98,7 @@ export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[
     linesOf(
       ({ series, byEpoch }) => (epochs ? byEpoch : series).find((one) => one.name === name) ?? null,
     );
-  const over = ({ title, format, step }: (typeof xAxes)['time']) => ({
-    xTitle: title,
-    formatX: format,
-    stepX: step,
-  });
-  const curveAxis = over(epochs ? xAxes.epoch : xAxes.time);
-  const told = (lines: Line[], unit: string) =>
-    finding(
-      lines.filter(({ edge }) => !edge),
-      unit,
-    );
+  const curveAxis = along(epochs ? xAxes.epoch : xAxes.time);
   const f1 = named('validation.macroF1');
   const loss = named('loss');
   const watts = linesOf(({ detail: { summary }, power }) =>
@@ -117,39 +108,9 @@ export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[
     looks,
     left: groups.length - drawn.length,
     figures: [
-      {
-        ...curveAxis,
-        title: 'Macro F1',
-        finding: told(f1, 'F1'),
-        lines: f1,
-        quantity: 'Macro F1 on validation',
-        unit: '',
-        fromZero: false,
-        stacked: false,
-        empty: 'None of these runs was evaluated.',
-      },
-      {
-        ...curveAxis,
-        title: 'Training loss',
-        finding: told(loss, ''),
-        lines: loss,
-        quantity: 'Loss',
-        unit: '',
-        fromZero: false,
-        stacked: false,
-        empty: 'None of these runs recorded losses.',
-      },
-      {
-        ...over(xAxes.time),
-        title: 'Total power',
-        finding: told(watts, 'W'),
-        lines: watts,
-        quantity: 'Power',
-        unit: 'W',
-        fromZero: true,
-        stacked: false,
-        empty: 'None of these runs has a power trace.',
-      },
+      figureOf(ofRuns.f1, f1, curveAxis),
+      figureOf(ofRuns.loss, loss, curveAxis),
+      figureOf(ofRuns.power, watts, along(xAxes.time)),
     ],
   };
 }
@@ -157,32 +118,22 @@ export function overlays(data: ReportData): { looks: RunLook[]; figures: Figure[
 /** The curves of one run over time, as far as there are any. */
 export function runFigures({ series, power }: ReportRun): Figure[] {
   const byName = Object.fromEntries(series.map((one) => [one.name, one]));
-  const { title: xTitle, format: formatX, step: stepX } = xAxes.time;
-  const figure = (
-    title: string,
-    quantity: string,
-    unit: string,
-    lines: Line[],
-    more: Partial<Figure> = {},
-  ): Figure => ({
-    title,
-    quantity,
-    unit,
-    lines,
-    finding: finding(lines, title === 'F1' ? 'F1' : unit),
-    fromZero: false,
-    stacked: false,
-    xTitle,
-    formatX,
-    stepX,
-    empty: '',
-    ...more,
-  });
-  const ofPower = { fromZero: true, stacked: true };
+  const over = along(xAxes.time);
   return [
-    figure('Loss', 'Loss', '', lossLines(byName)),
-    figure('F1', 'F1 on validation', '', f1Lines(byName)),
-    figure('Power', 'Power', 'W', powerLines(power, 'watts'), ofPower),
-    figure('Energy used', 'Cumulative energy', 'Wh', powerLines(power, 'wh'), ofPower),
+    figureOf(ofRun.loss, lossLines(byName), over),
+    figureOf(ofRun.f1, f1Lines(byName), over),
+    figureOf(ofRun.power, powerLines(power, 'watts'), over),
+    figureOf(ofRun.energy, powerLines(power, 'wh'), over),
   ].filter(({ lines }) => drawable(lines));
+}
+
+/** Not smoothed: a person of the window chooses that. */
+function figureOf(
+  setup: Setup & { empty?: string },
+  lines: Line[],
+  over: ReturnType<typeof along>,
+): Figure {
+  const { title, quantity, unit, fromZero = false, stacked = false, empty = '' } = setup;
+  const told = finding(lines, toldIn(setup));
+  return { title, quantity, unit, fromZero, stacked, empty, lines, finding: told, ...over };
 }

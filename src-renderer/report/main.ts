@@ -25,6 +25,7 @@ function draw(target: HTMLElement, order: ReportOrder | null) {
   const shown: ReportData = { ...data, ...order?.look };
   const root = document.documentElement;
   const { scrollTop } = root;
+  const writing = placeOfWriting();
   if (drawn) void unmount(drawn);
   target.replaceChildren();
   target.style.zoom = '1';
@@ -45,7 +46,36 @@ function draw(target: HTMLElement, order: ReportOrder | null) {
   });
   fit();
   root.scrollTop = scrollTop;
+  if (writing) goOnWriting(writing);
   if (order) tellView({ pages: sheets.length });
+}
+
+/** The field that a person writes in while the sheets are laid out anew. */
+interface Writing {
+  field: string | null;
+  text: string;
+  /** Letters before the cursor. */
+  at: number;
+}
+
+function placeOfWriting(): Writing | null {
+  const field = document.activeElement;
+  const selection = getSelection();
+  if (!(field instanceof HTMLElement) || !field.isContentEditable) return null;
+  const before = document.createRange();
+  before.selectNodeContents(field);
+  if (selection?.focusNode) before.setEnd(selection.focusNode, selection.focusOffset);
+  return { field: field.ariaLabel, text: field.innerText, at: before.toString().length };
+}
+
+function goOnWriting({ field, text, at }: Writing) {
+  const fields = [...target!.querySelectorAll<HTMLElement>('[contenteditable]')];
+  const own = fields.find(({ ariaLabel }) => ariaLabel === field);
+  if (!own) return;
+  if (own.innerText !== text) own.textContent = text;
+  own.focus({ preventScroll: true });
+  const words = own.firstChild;
+  if (words instanceof Text) getSelection()?.collapse(words, Math.min(at, words.length));
 }
 
 /** Room for text on a sheet, px, as the styles have it. */

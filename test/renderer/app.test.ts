@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { userEvent } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
+import { Chart as ChartJs } from 'chart.js';
 import App from '../../src-renderer/App.svelte';
 import { createApi, type Connection } from '../../src-renderer/api.ts';
+import { setNumberStyle } from '../../src-renderer/lib/format/number.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Report from '../../src-renderer/report/Report.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
@@ -113,6 +115,71 @@ describe('the frame', () => {
       await expect.element(screen.getByText(text).first()).toBeVisible();
     }
     expect(session.notices).toEqual([]);
+  });
+
+  it('keeps the page of a run, and the place in it, while another axis is on its way', async () => {
+    const { link, screen } = await open();
+    location.hash = '#/run/1';
+    const axes = screen.getByRole('group', { name: 'Horizontal axis of the curves' });
+    await expect.element(axes).toBeVisible();
+    await expect.element(screen.getByRole('heading', { name: 'Where it is wrong' })).toBeVisible();
+    const before = [axes.element(), document.querySelector('.charts'), document.querySelector('canvas')]; // prettier-ignore
+    await axes.getByRole('button', { name: 'Energy', exact: true }).click();
+    const asked = () => link.asked.findLast(({ name }) => name === 'runs.series')?.input;
+    await expect.poll(asked).toMatchObject({ id: 1, x: 'wh' });
+    const title = () =>
+      ChartJs.getChart(document.querySelector('canvas')!)?.options.scales?.x as { title: { text: string } }; // prettier-ignore
+    await expect.poll(() => title().title.text).toBe('Energy used (Wh)');
+    expect(before.map((one) => one?.isConnected)).toEqual([true, true, true]);
+    expect(document.activeElement?.textContent?.trim()).toBe('Energy');
+  });
+
+  it('leaves nothing that gets the focus below what stays at the edges of a view', async () => {
+    await page.viewport(1280, 700);
+    document.head.insertAdjacentHTML('beforeend', '<style>body > div:has(main) { height: 100vh }</style>'); // prettier-ignore
+    const { screen } = await open();
+    location.hash = '#/run/1';
+    await expect.element(screen.getByRole('heading', { name: 'Where it is wrong' })).toBeVisible();
+    await expect.element(screen.getByRole('button', { name: 'Log', exact: true })).toBeVisible();
+    const view = document.querySelector<HTMLElement>('.view')!;
+    const field = screen.getByLabelText('True class').element() as HTMLElement;
+    // below the head of the view, and below the drawer of the log
+    for (const edge of ['top', 'bottom'] as const) {
+      const [own, whole] = [field.getBoundingClientRect(), view.getBoundingClientRect()];
+      view.scrollTop += own[edge] - whole[edge];
+      field.focus();
+      const { left, top, width, height } = field.getBoundingClientRect();
+      for (const y of [top + 2, top + height - 2])
+        expect(document.elementFromPoint(left + width / 2, y)).toBe(field);
+      field.blur();
+    }
+  });
+
+  it('keeps the place of a person who changes how numbers are written', async () => {
+    const { session, screen } = await open();
+    location.hash = '#/settings';
+    const joules = screen.getByRole('button', { name: 'J', exact: true });
+    await joules.click();
+    await expect.poll(() => session.settings?.energyUnit).toBe('J');
+    await expect.element(joules).toHaveFocus();
+    await screen.getByRole('button', { name: '1.234,5' }).click();
+    await expect.element(screen.getByText(/gCO2e\/kWh, \d{4}/)).toBeVisible();
+    setNumberStyle('1,234.5', 'Wh');
+  });
+
+  it('forgets at the end of a run what was told along the way: its own figures count from there', async () => {
+    const { link, session } = await open();
+    await expect.poll(() => session.runs?.some(({ status }) => status === 'running')).toBe(true);
+    const run = session.runs!.find(({ status }) => status === 'running')!;
+    const outlook = { id: run.id, seconds: [60, 90], wh: null, gCO2e: null, share: null } as const;
+    link.emit('run.outlook', outlook);
+    link.emit('run.outlook', { ...outlook, id: 999 });
+    link.emit('run.progress', { id: run.id, label: 'Compiling', fraction: 0.5 });
+    expect(session.outlook[run.id]).toEqual(outlook);
+    link.emit('run', { ...run, status: 'stopped' });
+    expect(session.outlook[run.id]).toBeUndefined();
+    expect(session.activity[run.id]).toBeUndefined();
+    expect(session.outlook[999]).toBeDefined();
   });
 
   it('ends the example on its comparison', async () => {

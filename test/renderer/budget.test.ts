@@ -30,11 +30,17 @@ describe('the budget of a run', () => {
     const used = { wh: 0.31, gCO2e: null, seconds: 20 };
     const screen = await render(BudgetMeters, { budget: { ...limits, gCO2e: 3 }, used, outlook });
     await expect.element(screen.getByText('0.31 of 0.5 Wh')).toBeVisible();
-    await expect.element(screen.getByText('0.48-0.60 Wh expected in the end')).toHaveClass(/warn/);
+    await expect
+      .element(screen.getByText('0.48-0.60 Wh expected in the end, more than that'))
+      .toHaveClass(/warn/);
     await expect.element(screen.getByText('cannot be watched: no power is read')).toBeVisible();
     await expect
       .element(screen.getByLabelText('Energy budget: 0.31 of 0.5 Wh'))
       .toHaveAttribute('max', '0.5');
+    // an empty bar would say that nothing is used
+    await expect
+      .element(screen.getByLabelText('Emissions budget: – of 3 gCO2e'))
+      .toHaveAttribute('role', 'img');
   });
 
   it('that is used up is raised on the spot, and what the run has used is no budget', async () => {

@@ -8,6 +8,7 @@ import BrushStrip from '../../src-renderer/lib/chart/BrushStrip.svelte';
 import Chart from '../../src-renderer/lib/chart/Chart.svelte';
 import { Choice } from '../../src-renderer/lib/chart/choice.svelte.ts';
 import PhaseRibbon from '../../src-renderer/lib/chart/PhaseRibbon.svelte';
+import { DraggedPicture } from '../../src-renderer/lib/chart/picture.ts';
 import type { Line } from '../../src-renderer/lib/chart/plot.ts';
 import Sparkline from '../../src-renderer/lib/chart/Sparkline.svelte';
 import { zoomOf } from '../../src-renderer/lib/chart/zoom.svelte.ts';
@@ -131,12 +132,37 @@ describe('a line', () => {
       title.dispatchEvent(new DragEvent('dragstart', { dataTransfer: transfer, bubbles: true }));
       return transfer.getData('DownloadURL');
     };
+    title.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true }));
     // faster than the picture is made: the drawing
     expect(drag()).toMatch(/^image\/svg\+xml:power-of-it\.svg:data:image\/svg\+xml,%3Csvg/);
-    title.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true }));
-    await expect.poll(drag).toMatch(/^image\/png:power-of-it\.png:blob:/);
+    // however long that takes beside a training
+    await expect.poll(drag, { timeout: 20_000 }).toMatch(/^image\/png:power-of-it\.png:blob:/);
     const png = await fetch(drag().replace(/^image\/png:[^:]+:/, ''));
     expect((await png.blob()).type).toBe('image/png');
+  });
+
+  it('is let go where nobody drags it any more, finished or not', async () => {
+    const [made, revoked] = [vi.spyOn(URL, 'createObjectURL'), vi.spyOn(URL, 'revokeObjectURL')];
+    const left = () =>
+      made.mock.results.filter(({ value }) => !revoked.mock.calls.some(([url]) => url === value))
+        .length;
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>';
+    const dragged = new DraggedPicture();
+    const given = () => {
+      const transfer = new DataTransfer();
+      dragged.give(transfer, svg, 'None');
+      return transfer.getData('DownloadURL');
+    };
+    const early = dragged.prepare(svg, 'Early');
+    await Promise.all([early, dragged.prepare(svg, 'Late')]);
+    expect(given()).toMatch(/^image\/png:late\.png:/);
+    expect(left()).toBe(1);
+    const never = dragged.prepare(svg, 'Never');
+    // its chart leaves the page
+    dragged.forget();
+    await never;
+    expect(given()).toMatch(/^image\/svg\+xml:none\.svg:/);
+    expect(left()).toBe(0);
   });
 
   it('zooms by key, for its whole group, and shows all again', async () => {

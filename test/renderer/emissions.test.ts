@@ -35,6 +35,11 @@ describe('the settings of emissions', () => {
     await userEvent.tab();
     await expect.element(screen.getByText(/Needed: the years/)).toBeVisible();
     expect(session.settings?.embodiedKg).toBeNull();
+    // it waits through other changes
+    await screen.getByLabelText('PUE').fill('1.2');
+    await userEvent.tab();
+    await expect.poll(() => session.settings?.pue).toBe(1.2);
+    await expect.element(screen.getByLabelText('Embodied carbon')).toHaveValue('900');
     await screen.getByLabelText('Life of the machine').fill('4');
     await userEvent.tab();
     await expect

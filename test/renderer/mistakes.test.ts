@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent, type Locator } from 'vitest/browser';
 import { AppError, type Handlers } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import ConfusionGrid from '../../src-renderer/lib/mistakes/ConfusionGrid.svelte';
+import { Images } from '../../src-renderer/lib/mistakes/images.svelte.ts';
 import Mistakes from '../../src-renderer/lib/mistakes/Mistakes.svelte';
 import { ordinal, sentence } from '../../src-renderer/lib/mistakes/words.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
@@ -80,6 +81,45 @@ describe('where a run is wrong', () => {
     // another question begins at its first page
     await screen.getByRole('button', { name: 'Right', exact: true }).click();
     await expect.element(screen.getByText(`1 to 24 of ${1000 - wrong}`)).toBeVisible();
+  });
+
+  it('goes back to the last page where another evaluation has fewer, and keeps what it has without a host', async () => {
+    let [fewer, gone] = [false, false];
+    const screen = await gallery(1, {
+      'runs.predictions': (query) => {
+        if (gone) throw new AppError('UNAVAILABLE', 'The connection to the program was lost.');
+        return pageOfMock({ id: 1, name: '', epoch: 12, accuracy: fewer ? 0.95 : 0.5, boxes: false, classes: ['a', 'b'] }, query); // prettier-ignore
+      },
+    });
+    await screen.getByRole('button', { name: 'Next images' }).click();
+    await expect.element(screen.getByText(/^25 to/)).toBeVisible();
+    fewer = true;
+    const again = { ...screen.detail, evaluations: screen.detail.evaluations.slice(1) };
+    await screen.rerender({ detail: again });
+    await expect.element(screen.getByText(/^1 to (\d+) of \1$/)).toBeVisible();
+    expect(tiles(screen).length).toBeGreaterThan(0);
+    gone = true;
+    await screen.getByRole('button', { name: 'Right', exact: true }).click();
+    await expect.element(screen.getByText('The connection to the program was lost.')).toBeVisible();
+    gone = false;
+    await screen.getByRole('button', { name: 'Wrong', exact: true }).click();
+    await expect
+      .element(screen.getByText('The connection to the program was lost.'))
+      .not.toBeInTheDocument();
+  });
+
+  it('keeps no more images than a person looks through', async () => {
+    const session = sessionWith();
+    const { config } = await session.api.call('runs.get', { id: 1 });
+    const images = new Images();
+    const part = (from: number, n = 60) => Array.from({ length: n }, (_, i) => from + i);
+    const asked = vi.spyOn(session.api, 'call');
+    for (let from = 0; from < 600; from += 60) await images.want(session, config!, 'test', part(from)); // prettier-ignore
+    const known = (index: number) => images.isOther(index, 'none of them');
+    expect(part(0, 600).filter(known)).toEqual(part(360, 240));
+    expect(asked).toHaveBeenCalledTimes(10);
+    await images.want(session, config!, 'test', part(0, 24));
+    expect(part(0, 24).every(known)).toBe(true);
   });
 
   it('is chosen by a cell of the confusion matrix, and by the fields beside it', async () => {

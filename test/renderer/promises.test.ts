@@ -23,6 +23,15 @@ describe('an empty chart', () => {
     expect(promiseOfF1(plain, late)).toMatch(/step 200, under way\.$/);
   });
 
+  it('goes by the epochs that are evaluated, of which the last is one', () => {
+    const seldom = detail(({ config }) => Object.assign(config!.train, { evalEvery: 5, epochs: 12 })); // prettier-ignore
+    expect(promiseOfF1(seldom, {})).toBe(
+      'F1 on the validation images appears here after every 5 epochs. First evaluation at step 1,000.',
+    );
+    const short = detail(({ config }) => Object.assign(config!.train, { evalEvery: 5, epochs: 3 }));
+    expect(promiseOfF1(short, {})).toMatch(/First evaluation at step 600\.$/);
+  });
+
   it('names no step where a recipe of stages or a command decides', () => {
     const staged = detail(({ config }) => (config!.train.recipe = 'pt+ft'));
     expect(promiseOfF1(staged, {})).toMatch(/after the first evaluated epoch\.$/);

@@ -77,6 +77,22 @@ describe('the log', () => {
     await expect.poll(fromEnd).toBeLessThan(2);
   });
 
+  it('counts as new after a gap what is new, not all that was asked for again', async () => {
+    const many = Array.from({ length: 200 }, (_, i) => line(`line ${i}`));
+    const { link, screen, toggle } = await drawer(many);
+    await toggle.click();
+    const box = screen.getByRole('log').element() as HTMLElement;
+    await expect.poll(() => box.scrollTop).toBeGreaterThan(100);
+    box.scrollTop = 100;
+    await expect.element(screen.getByRole('button', { name: 'Follow' })).toBeVisible();
+    link.emit('run.log', { id: 4, lines: [] });
+    many.push(line('missed'));
+    link.skip();
+    link.emit('run.log', { id: 4, lines: [] });
+    await expect.element(screen.getByRole('button', { name: 'Follow, 1 new' })).toBeVisible();
+    expect(box.scrollTop).toBe(100);
+  });
+
   it('is asked for once, however often its run is told of', async () => {
     localStorage.setItem('hugginggreen.log.open', 'yes');
     const { link, session, asked, byStatus } = await ready();
@@ -175,6 +191,35 @@ describe('a run that did not come to its end', () => {
     await expect.element(again.getByText(/was interrupted/)).toBeVisible();
     location.hash = '';
   });
+});
+
+it('an end that the page tells of already has no banner there', async () => {
+  const { session, link, byStatus } = await ready();
+  const run = byStatus('interrupted');
+  // nothing else runs or waits: this is what Live shows
+  const others = session.runs!.filter(({ status }) => status === 'running' || status === 'queued');
+  link.emit('run.removed', { ids: others.map(({ id }) => id) });
+  const screen = await render(Interrupted, { session, route: parseRoute('#/data') });
+  await expect.element(screen.getByText(/was interrupted/)).toBeVisible();
+  await screen.rerender({ route: parseRoute(`#/run/${run.id}`) });
+  await expect.element(screen.getByText(/was interrupted/)).not.toBeInTheDocument();
+  await screen.rerender({ route: parseRoute('#/data') });
+  await expect.element(screen.getByText(/was interrupted/)).toBeVisible();
+  const later = session.runs!.filter(({ id }) => id > run.id);
+  link.emit('run.removed', { ids: later.map(({ id }) => id) });
+  await expect.poll(() => session.current?.id).toBe(run.id);
+  await screen.rerender({ route: parseRoute('#/live') });
+  await expect.element(screen.getByText(/was interrupted/)).not.toBeInTheDocument();
+});
+
+it('copies at another price say nothing of an end that is not theirs, nor does a broken memory', async () => {
+  localStorage.setItem('hugginggreen.interrupted.seen', '{');
+  const { link, session, byStatus } = await ready();
+  const run = byStatus('interrupted');
+  const screen = await render(Interrupted, { session, route: parseRoute('#/machine') });
+  await expect.element(screen.getByText(/was interrupted/)).toBeVisible();
+  link.emit('run', { ...run, copyOf: 1 });
+  await expect.element(screen.getByText(/was interrupted/)).not.toBeInTheDocument();
 });
 
 describe('checkpoints', () => {

@@ -4,6 +4,7 @@ import { render } from 'vitest-browser-svelte';
 import App from '../../src-renderer/App.svelte';
 import { createApi } from '../../src-renderer/api.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import Failure from '../../src-renderer/lib/table/Failure.svelte';
 import { completeQuery } from '../../src-renderer/lib/table/complete.ts';
 import {
   metricHelp,
@@ -307,6 +308,45 @@ describe('the table of runs', () => {
     const { screen } = await open('#/runs?filter=status%3Afailed');
     await screen.getByRole('button', { name: /^Why run \d+ failed/ }).click();
     await expect.element(screen.getByText(/ended without a word/).last()).toBeVisible();
+  });
+
+  it('opens the whole of a matrix from its line, by keyboard too', async () => {
+    const one = summaryOfStory(stories()[0]!);
+    const matrix = { group: 3, id: 'rq2', title: 'RQ2', baseline: null, repeat: 1, warmUp: false };
+    const arms = ['a', 'b'].map((arm, i) => ({
+      ...one,
+      id: i + 1,
+      matrix: { ...matrix, arm, armTitle: arm },
+    }));
+    location.hash = '#/runs?group=matrix';
+    const link = mockLink({ replace: { 'runs.list': () => arms } });
+    const screen = await render(App, { session: new Session(createApi(link)) });
+    const whole = screen.getByRole('link', { name: 'as a whole' });
+    await expect.element(whole).toHaveAttribute('href', '#/matrix/3');
+    const line = whole.element().closest('tr')!;
+    line.querySelector<HTMLElement>('td[data-key="status"]')!.click();
+    await userEvent.keyboard('{Control>}{Enter}{/Control}');
+    await expect.poll(() => location.hash).toBe('#/matrix/3');
+  });
+
+  it('says so of its own run, also where the row was another one’s', async () => {
+    const link = mockLink({
+      replace: {
+        'runs.log': ({ id }) => [{ at: 0, kind: 'stdout', text: `words of run ${id}` }],
+      },
+    });
+    const session = new Session(createApi(link));
+    await expect.poll(() => session.runs?.length ?? 0).toBeGreaterThan(0);
+    const run = session.runs!.find(({ error }) => error !== null)!;
+    const screen = await render(Failure, { session, run });
+    const word = screen.getByRole('button', { name: /^Why run/ });
+    const told = () => document.querySelector('.failure-why')?.textContent ?? null;
+    await word.click();
+    await expect.poll(told).toContain(`words of run ${run.id}`);
+    await screen.rerender({ run: { ...run, id: 999 } });
+    await expect.poll(told).toBeNull();
+    await word.click();
+    await expect.poll(told).toContain('words of run 999');
   });
 
   it('keeps ten thousand rows out of the page', async () => {

@@ -152,6 +152,23 @@ describe('the form of a sweep', () => {
   };
   const fieldsOf = (input: unknown) => (input as { fields: Record<string, unknown> }).fields;
 
+  it('leaves a person where the next field is found, chosen by hand or by key', async () => {
+    const { screen } = await show();
+    const find = screen.getByLabelText('Add a field');
+    await find.click();
+    await find.fill('learning rate');
+    await screen.getByRole('button', { name: /^Learning rate/ }).click();
+    await expect.element(screen.getByLabelText(/^from/)).toBeVisible();
+    await expect.element(find).toHaveFocus();
+    const list = () => document.querySelector('.finder ul');
+    expect(list()).toBeNull();
+    await userEvent.keyboard('keep{Tab}{Escape}');
+    await expect.element(find).toHaveFocus();
+    expect(list()).toBeNull();
+    await find.click();
+    await expect.poll(list).not.toBeNull();
+  });
+
   it('adds fields by their words, names what it will queue, and queues it', async () => {
     const { screen, add, started } = await show();
     const start = screen.getByRole('button', { name: /^Queue/ });

@@ -57,12 +57,15 @@ export async function pngOf(svg: string): Promise<Blob> {
  */
 export class DraggedPicture {
   #png: { name: string; url: string } | null = null;
+  /** Changes with what is wanted: a picture that comes too late is kept by nobody. */
+  #wanted = {};
 
   async prepare(svg: string, title: string) {
     this.forget();
-    const url = URL.createObjectURL(await pngOf(svg));
-    this.forget();
-    this.#png = { name: fileName(title, 'png'), url };
+    const own = this.#wanted;
+    const png = await pngOf(svg);
+    if (own === this.#wanted)
+      this.#png = { name: fileName(title, 'png'), url: URL.createObjectURL(png) };
   }
 
   /** Puts it into a drag that begins. */
@@ -75,7 +78,9 @@ export class DraggedPicture {
     transfer.effectAllowed = 'copy';
   }
 
+  /** Also what is still being made. */
   forget() {
+    this.#wanted = {};
     if (this.#png) URL.revokeObjectURL(this.#png.url);
     this.#png = null;
   }

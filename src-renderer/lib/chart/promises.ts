@@ -12,20 +12,27 @@ function stepsPerSecond({ step, seconds }: SeriesByName): number | null {
   return to > from && last > first ? (last - first) / (to - from) : null;
 }
 
-/** The step after which a training of one stage is evaluated first; null where it cannot be told. */
-function firstEvaluation(detail: RunDetail | null): number | null {
+/**
+ * After how many epochs a training of one stage is evaluated, and the step of the first time; null where that cannot
+ * be told.
+ */
+function firstEvaluation(detail: RunDetail | null): { every: number; step: number } | null {
   const { config, cost } = detail ?? {};
-  return config?.train.recipe === 'scratch' ? (cost?.stepsPerEpoch ?? null) : null;
+  if (config?.train.recipe !== 'scratch' || cost?.stepsPerEpoch == null) return null;
+  const { evalEvery, epochs } = config.train;
+  // the last epoch is evaluated in any case
+  return { every: evalEvery, step: cost.stepsPerEpoch * Math.min(evalEvery, epochs) };
 }
 
 /** `First evaluation at step 200, in about 40 s.` */
 export function promiseOfF1(detail: RunDetail | null, series: SeriesByName): string {
-  const what = 'F1 on the validation images appears here after every epoch.';
-  const at = firstEvaluation(detail);
-  if (at === null)
+  const first = firstEvaluation(detail);
+  if (first === null)
     return detail?.command == null
       ? 'F1 on the validation images appears here after the first evaluated epoch.'
       : 'F1 appears here when the command reports an evaluation.';
+  const { every, step: at } = first;
+  const what = `F1 on the validation images appears here after every ${every === 1 ? 'epoch' : `${count(every)} epochs`}.`;
   const done = series.step?.y.at(-1) ?? 0;
   const rate = stepsPerSecond(series);
   const left = at - done;

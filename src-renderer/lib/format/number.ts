@@ -165,6 +165,10 @@ function sized(value: Maybe, base: number, units: readonly string[]): string {
   return `${inStyle(text)} ${units[power]}`;
 }
 
+/** A p-value with three decimals; smaller ones are only said to be that. */
+export const pValue = (value: Maybe): string =>
+  known(value) && value < 0.001 ? `< ${fixed(0.001, 3)}` : fixed(value, 3);
+
 /** A difference to a baseline, signed by a word. */
 export interface Difference {
   /** `18 % less`, `1.4 points more`, `the same`. */

@@ -1,9 +1,12 @@
-/** Images of a split by their place in it, asked for as they are wanted and kept while a view is open. */
+/** Images of a split by their place in it, asked for as they are wanted; those that were seen last are kept. */
 /* eslint-disable svelte/prefer-svelte-reactivity -- what is known is replaced as a whole; what was asked for is watched by nobody */
 import { AppError, type ExperimentConfig, type ImageSamples } from '../../../src-main/contract.ts';
 import type { Session } from '../session.svelte.ts';
 
 export type Sample = ImageSamples['images'][number];
+
+/** Of each page of the gallery and some before it; who goes through a whole test split needs no more. */
+const mostKept = 240;
 
 export class Images {
   #key = '';
@@ -57,10 +60,7 @@ export class Images {
       if (key !== this.#key) return;
       this.size = size;
       this.problem = null;
-      this.#known = new Map([
-        ...this.#known,
-        ...images.map((image): [number, Sample] => [image.index, image]),
-      ]);
+      this.#keep(new Set(indices), images);
     } catch (cause) {
       if (key !== this.#key) return;
       // the next page tries again
@@ -68,5 +68,17 @@ export class Images {
       const hint = cause instanceof AppError ? cause.hint : null;
       this.problem = { message: cause instanceof Error ? cause.message : String(cause), hint };
     }
+  }
+
+  /** Forgets the oldest beyond those that are wanted. */
+  #keep(wanted: ReadonlySet<number>, fresh: readonly Sample[]) {
+    const known = new Map(this.#known);
+    for (const image of fresh) known.set(image.index, image);
+    const others = [...known.keys()].filter((index) => !wanted.has(index));
+    for (const index of others.slice(0, Math.max(0, known.size - mostKept))) {
+      known.delete(index);
+      this.#asked.delete(index);
+    }
+    this.#known = known;
   }
 }

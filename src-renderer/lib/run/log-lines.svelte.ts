@@ -26,7 +26,7 @@ export class LogLines {
     const ask = () =>
       this.#session.attempt(async () => {
         const known = await api.call('runs.log', { id: this.#id, lines: mostLogLines });
-        if (!closed) this.lines = known.map((line) => this.#numbered(line));
+        if (!closed) this.#take(known);
       });
     const stops = [
       api.on('run.log', ({ id, lines }) => {
@@ -44,7 +44,18 @@ export class LogLines {
     };
   }
 
+  /** What is known anew; lines that were there before keep their numbers. */
+  #take(known: readonly LogLine[]) {
+    const last = this.lines?.at(-1);
+    const at = last ? known.findLastIndex((line) => isSame(line, last)) : -1;
+    if (last && at >= 0) this.#next = last.n - at;
+    this.lines = known.map((line) => this.#numbered(line));
+  }
+
   #numbered(line: LogLine): NumberedLine {
     return { ...line, n: this.#next++ };
   }
 }
+
+const isSame = (a: LogLine, b: LogLine): boolean =>
+  a.at === b.at && a.kind === b.kind && a.text === b.text;
