@@ -1176,6 +1176,13 @@ export interface Comparison {
   repeats: RepeatedRuns | null;
 }
 
+/** A comparison with all that is known of its runs. */
+export interface SideBySide {
+  comparison: Comparison;
+  /** Of every run that was asked for, in that order. */
+  details: RunDetail[];
+}
+
 /** Runs that repeat each other, under a name that no other group of the comparison has. */
 export interface ComparisonGroup {
   name: string;
@@ -1934,8 +1941,6 @@ export const calls = {
   'runs.power': define<PowerSeries>()(v.strictObject({ id, width })),
   /** Where attention went on a few images as training went on. */
   'runs.pictures': define<RunPictures>()(byId),
-  /** `runs.get` of several runs, in their order. */
-  'runs.details': define<RunDetail[]>()(v.strictObject({ ids: manyIds })),
   /** `runs.series` of several runs, in their order. */
   'runs.curves': define<Series[][]>()(
     v.strictObject({ ids: manyIds, names: seriesNames, x: v.picklist(xAxisNames), width }),
@@ -1943,6 +1948,8 @@ export const calls = {
   /** Power and energy of several runs, in their order; a total has a point for every two pixels. */
   'runs.totals': define<RunTotals[]>()(v.strictObject({ ids: manyIds, width })),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
+  /** `runs.compare` and `runs.get` of each of the runs, which are read once for both. */
+  'runs.sideBySide': define<SideBySide>()(v.strictObject({ ids: manyIds })),
   /** What a run said of single images, a page at a time. */
   'runs.predictions': define<PredictionPage>()(predictionsSchema),
   /** On which images runs differ, the first being the baseline. Refuses no run: it says why one is left out. */

@@ -6,9 +6,11 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import type { EvaluationResult } from '../../src-main/contract.ts';
 import type { ComponentInfo } from '../../src-main/meter/messages.ts';
 import { keepCurves } from '../../src-main/core/runs/curve-keeper.ts';
 import { openStore, type Store } from '../../src-main/core/store/store.ts';
+import { classificationMetrics } from '../../src-main/trainer/metrics/classification.ts';
 import { cpu, gpu, newRun, scores, seconds, steps } from '../core/store/scene.ts';
 
 const ram: ComponentInfo = {
@@ -106,13 +108,31 @@ async function addRun(
   await store.startSegment(id, { micros: start, utc });
   const [first] = [steps(1, 1, () => start / 1e6 + length / metrics)];
   await store.addSteps(id, first);
-  for (let epoch = 1; epoch <= epochs; epoch++)
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const end = start + (seconds(length) * epoch) / epochs;
+    // an epoch ends with its evaluation
+    const turn = end - seconds(length) / epochs / 20;
+    await store.startPhase(id, 'train', epoch, end - seconds(length) / epochs);
+    await store.endPhase(id, 'train', epoch, turn);
+    await store.startPhase(id, 'evaluate', epoch, turn);
     await store.addEvaluation(id, {
-      at: start + (seconds(length) * epoch) / epochs,
+      at: end,
       epoch,
       step: Math.floor((metrics * epoch) / epochs),
-      result: scores('validation', 0.9 - 0.6 / epoch + index / 100),
+      result: evaluated(0.9 - 0.6 / epoch + index / 100),
     });
+    await store.endPhase(id, 'evaluate', epoch, end);
+  }
   await store.endRun(id, { at: start + seconds(length), status: 'done' });
   return id;
+}
+
+/** Scores of ten classes with 500 images each, of which this share is right. */
+function evaluated(share: number): EvaluationResult {
+  const classes = Array.from({ length: 10 }, (_, i) => `class ${i}`);
+  const wrong = Math.round((500 * (1 - share)) / 9);
+  const confusion = classes.map((_, truth) =>
+    classes.map((_, told) => (told === truth ? 500 - 9 * wrong : wrong)),
+  );
+  return { ...scores('validation', share), ...classificationMetrics(confusion, classes) };
 }

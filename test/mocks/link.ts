@@ -1389,6 +1389,10 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       return config ? picturesOf(config, 4) : { images: [], snapshots: [] };
     },
     'runs.compare': ({ ids }) => compareStories(ids.map(one)),
+    'runs.sideBySide': ({ ids }) => {
+      const asked = ids.map(one);
+      return { comparison: compareStories(asked), details: asked.map(detailOf) };
+    },
     'runs.predictions': (query) => {
       const story = one(query.id);
       return pageOfMock(story.status === 'done' ? predictedBy(story) : null, query);
@@ -1398,7 +1402,6 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
         query.ids.map((id) => predictedBy(one(id))),
         query,
       ),
-    'runs.details': ({ ids }) => ids.map((id) => detailOf(one(id))),
     'runs.curves': ({ ids, names, x }) => ids.map((id) => seriesOf(one(id), names, x)),
     'runs.totals': ({ ids, width }) =>
       ids.map(one).map(powerOf).map((power) => ({

@@ -6,6 +6,7 @@ import {
   type ComparisonRow,
   type ReportedResult,
   type RunDetail,
+  type SideBySide,
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
 import { getRun } from './reads.ts';
@@ -19,7 +20,13 @@ type Cell = ComparisonRow['values'][number];
 export const compare = (db: ReadableDb, ids: number[]): Comparison =>
   compareRuns(ids.map((id) => getRun(db, id)));
 
-export function compareRuns(all: RunDetail[]): Comparison {
+/** Every run is read once, for both. */
+export function sideBySide(db: ReadableDb, ids: number[]): SideBySide {
+  const details = ids.map((id) => getRun(db, id));
+  return { comparison: compareRuns(details), details };
+}
+
+function compareRuns(all: RunDetail[]): Comparison {
   const { kept: runs, warmUps } = withoutWarmUps(all);
   const summaries = runs.map(({ summary }) => summary);
   const rows = [...withinBases(quantityRows(runs), runs), ...configRows(runs)];

@@ -47,6 +47,7 @@ export const reads = {
   openSweeps: sweeping.openSweeps,
   writeSlice: slicing.writeSlice,
   compare: comparison.compare,
+  sideBySide: comparison.sideBySide,
   spentSince,
 };
 export const operations = {

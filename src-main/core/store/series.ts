@@ -112,6 +112,8 @@ export function curvesOf(
   x: Axis,
   width: number,
 ): Columns[] {
+  // the energy that places points is not read where there is no point to place
+  if (names.length === 0) return [];
   const ofSteps = names.filter(isOfSteps);
   const steps = stepCurves(db, run, ofSteps, x, width);
   const curves = names.map(

@@ -80,21 +80,23 @@ export class Gathering {
    * @returns null where nobody does
    */
   async show(x: XAxis, each: boolean, wanted: () => boolean): Promise<Shown | null> {
-    const table = (this.#table ??= await this.#compare());
-    if (!wanted()) return null;
-    const columns = columnsOf(table, each).slice(0, mostDrawn);
-    const per = Math.max(1, Math.floor(mostRead / columns.length));
-    const lines = columns.map(({ id, name, ids }) => ({ id, name, ids: ids.slice(0, per) }));
-    const ids = lines.flatMap((line) => line.ids);
     const series = this.#over(x);
     const reach = x === 'wh' ? series : this.#reach;
     const curves = (x: XAxis, names: string[]) => (ids: number[]) =>
       this.#api.call('runs.curves', { ids, names, x, width: chartWidth });
-    await Promise.all([
-      ask(ids, this.#totals, (ids) => this.#api.call('runs.totals', { ids, width: chartWidth })),
-      ask(ids, series, curves(x, names)),
-      ...(reach === series ? [] : [ask(ids, reach, curves('wh', [macroF1]))]),
-    ]);
+    const read = (ids: readonly number[]) =>
+      Promise.all([
+        ask(ids, this.#totals, (ids) => this.#api.call('runs.totals', { ids, width: chartWidth })),
+        ask(ids, series, curves(x, names)),
+        ...(reach === series ? [] : [ask(ids, reach, curves('wh', [macroF1]))]),
+      ]);
+    // the table says what is drawn; of few runs it is all, whose curves are on their way meanwhile
+    const [table] = await Promise.all([this.#compare(), read(this.#ids.slice(0, mostDrawn))]);
+    if (!wanted()) return null;
+    const columns = columnsOf(table, each).slice(0, mostDrawn);
+    const per = Math.max(1, Math.floor(mostRead / columns.length));
+    const lines = columns.map(({ id, name, ids }) => ({ id, name, ids: ids.slice(0, per) }));
+    await read(lines.flatMap((line) => line.ids));
     if (!wanted()) return null;
     const curvesOf = (id: number): Curves[] => {
       const [detail, totals] = [this.#details.get(id), this.#totals.get(id)];
@@ -110,13 +112,10 @@ export class Gathering {
   }
 
   async #compare(): Promise<Comparison> {
-    const ids = this.#ids;
-    const [table, details] = await Promise.all([
-      this.#api.call('runs.compare', { ids }),
-      this.#api.call('runs.details', { ids }),
-    ]);
+    if (this.#table) return this.#table;
+    const { comparison, details } = await this.#api.call('runs.sideBySide', { ids: this.#ids });
     for (const detail of details) this.#details.set(detail.summary.id, detail);
-    return table;
+    return (this.#table = comparison);
   }
 
   #over(x: XAxis): Map<number, Series[]> {
