@@ -54,8 +54,19 @@ export const polynomial = (coefficients: readonly number[], x: number): number =
 export const studentTwoSided = (t: number, df: number): number =>
   incompleteBeta(df / (df + t * t), df / 2, 0.5);
 
+/** By level and whole degrees of freedom: groups of repeats come in a few sizes. */
+const quantiles = new Map<string, number>();
+
 /** The t that is exceeded in size with probability 1 - level: 2.571 for 0.95 and 5 degrees of freedom. */
 export function studentQuantile(level: number, df: number): number {
+  if (!Number.isInteger(df)) return searchedQuantile(level, df);
+  const key = `${level} ${df}`;
+  const known = quantiles.get(key) ?? searchedQuantile(level, df);
+  quantiles.set(key, known);
+  return known;
+}
+
+function searchedQuantile(level: number, df: number): number {
   const outside = 1 - level;
   let high = 1;
   while (studentTwoSided(high, df) > outside) high *= 2;
