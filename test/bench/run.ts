@@ -8,7 +8,14 @@ import { join } from 'node:path';
 
 const here = import.meta.dirname;
 /** What the benches share. */
-const helpers = ['run.ts', 'long-runs.ts', 'process-time.ts', 'race.ts', 'stub-machine.ts'];
+const helpers = [
+  'run.ts',
+  'long-runs.ts',
+  'many-runs.ts',
+  'process-time.ts',
+  'race.ts',
+  'stub-machine.ts',
+];
 const names = (await readdir(here))
   .filter((file) => file.endsWith('.ts') && !helpers.includes(file))
   .map((file) => file.slice(0, -'.ts'.length))

@@ -7,6 +7,7 @@ import { bandOf } from '../../src-renderer/lib/chart/bands.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Compare from '../../src-renderer/views/Compare.svelte';
+import { Gathering, mostDrawn } from '../../src-renderer/views/compare/gather.ts';
 import { confusionOf, worstMistakes } from '../../src-renderer/views/compare/confusion.ts';
 import * as parallel from '../../src-renderer/views/compare/parallel.ts';
 import { axesOf, isoLines, labelsOf, stairs } from '../../src-renderer/views/compare/trade-off.ts';
@@ -52,6 +53,53 @@ const show = async (query: string, width = 1280) => {
   });
 };
 const all = '1,2,3,4,5,6,7,8,9,10,11';
+
+describe('what a comparison asks for', () => {
+  const asking = (count: number) => {
+    const [story] = stories();
+    const runs = Array.from({ length: count }, (_, i) => ({ ...story!, id: i + 1 }));
+    const link = mockLink({ runs });
+    const ids = runs.map(({ id }) => id);
+    return { link, gathering: new Gathering(createApi(link), ids) };
+  };
+  const asked = ({ asked }: ReturnType<typeof mockLink>) =>
+    asked.map(({ name, input }) => [name, (input as { ids: number[] }).ids.length]);
+
+  it('is there at once for all that is drawn, and is asked for once', async () => {
+    const { link, gathering } = asking(8);
+    const shown = gathering.show('wh', true, () => true);
+    const once = [
+      ['runs.sideBySide', 8],
+      ['runs.totals', 8],
+      ['runs.curves', 8],
+    ];
+    // before any answer
+    expect(asked(link)).toEqual(once);
+    const { drawn, details, table } = (await shown)!;
+    expect(drawn.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(details.map(({ summary }) => summary.id)).toEqual(table.runs.map(({ id }) => id));
+    // in groups, the same runs are drawn
+    await gathering.show('wh', false, () => true);
+    expect(asked(link)).toEqual(once);
+    await gathering.show('step', true, () => true);
+    expect(asked(link).slice(3)).toEqual([
+      ['runs.curves', 8],
+      ['runs.curves', 8],
+    ]);
+  });
+
+  it('has no curves of runs that are not drawn', async () => {
+    const { link, gathering } = asking(mostDrawn + 8);
+    const { drawn, details } = (await gathering.show('wh', true, () => true))!;
+    expect(drawn).toHaveLength(mostDrawn);
+    expect(details).toHaveLength(mostDrawn + 8);
+    expect(asked(link)).toEqual([
+      ['runs.sideBySide', mostDrawn + 8],
+      ['runs.totals', mostDrawn],
+      ['runs.curves', mostDrawn],
+    ]);
+  });
+});
 
 describe('comparing groups of repeats', () => {
   it('says what is better in a sentence, with the tests behind it', async () => {
