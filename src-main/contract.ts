@@ -695,6 +695,9 @@ export interface RunDetail {
   };
 }
 
+/** A run as a comparison shows it: without its course, whose energy is read phase by phase. */
+export type ComparedRun = Omit<RunDetail, 'log' | 'phases' | 'phaseTotals'>;
+
 /** A checkpoint of a run: its tensors, with the JSON files that point to them. */
 export interface KeptCheckpoint {
   step: number;
@@ -1176,11 +1179,11 @@ export interface Comparison {
   repeats: RepeatedRuns | null;
 }
 
-/** A comparison with all that is known of its runs. */
+/** A comparison with the runs that it was made of. */
 export interface SideBySide {
   comparison: Comparison;
-  /** Of every run that was asked for, in that order. */
-  details: RunDetail[];
+  /** Every run that was asked for, in that order. */
+  details: ComparedRun[];
 }
 
 /** Runs that repeat each other, under a name that no other group of the comparison has. */
@@ -1948,7 +1951,7 @@ export const calls = {
   /** Power and energy of several runs, in their order; a total has a point for every two pixels. */
   'runs.totals': define<RunTotals[]>()(v.strictObject({ ids: manyIds, width })),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
-  /** `runs.compare` and `runs.get` of each of the runs, which are read once for both. */
+  /** `runs.compare` with the runs themselves, each read once for both. */
   'runs.sideBySide': define<SideBySide>()(v.strictObject({ ids: manyIds })),
   /** What a run said of single images, a page at a time. */
   'runs.predictions': define<PredictionPage>()(predictionsSchema),

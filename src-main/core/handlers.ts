@@ -328,14 +328,14 @@ export function createHandlers(shop: Workshop): Handlers {
     else if (ids.length > 1) events.emit('runs', await store.summariesOf(ids));
   };
 
-  const withLog = (run: RunDetail): RunDetail => {
-    const { id, startedAt, copyOf } = run.summary;
+  const detail = async (id: number): Promise<RunDetail> => {
+    const run = await store.getRun(id);
+    const { startedAt, copyOf } = run.summary;
     if (!run.command || startedAt === null || copyOf !== null) return run;
     const dir = shop.runDir(id);
     const [stdout, stderr] = [outputPath(dir, 'stdout'), outputPath(dir, 'stderr')];
     return { ...run, log: { stdout, stderr } };
   };
-  const detail = async (id: number): Promise<RunDetail> => withLog(await store.getRun(id));
 
   /** A short command leaves alone what waits for a program that stays, and shows it. */
   const line = async (): Promise<QueueState> => {
@@ -692,10 +692,7 @@ export function createHandlers(shop: Workshop): Handlers {
       inOrder(ids, (id) => seriesOver(store, { id, names, x, width })),
     'runs.totals': ({ ids, width }) => inOrder(ids, (id) => store.totals(id, width)),
     'runs.compare': ({ ids }) => store.compare(ids),
-    'runs.sideBySide': async ({ ids }) => {
-      const { comparison, details } = await store.sideBySide(ids);
-      return { comparison, details: details.map(withLog) };
-    },
+    'runs.sideBySide': ({ ids }) => store.sideBySide(ids),
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
     'runs.export': ({ job, ...order }) => shop.jobs.run(job, (signal) => exportFile(order, signal)),

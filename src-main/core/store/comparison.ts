@@ -2,14 +2,14 @@
 import * as v from 'valibot';
 import {
   experimentConfigSchema,
+  type ComparedRun,
   type Comparison,
   type ComparisonRow,
   type ReportedResult,
-  type RunDetail,
   type SideBySide,
 } from '../../contract.ts';
 import type { ReadableDb } from './database.ts';
-import { getRun } from './reads.ts';
+import { comparedRun } from './reads.ts';
 import { groupRows, groupsOf, tradeOffOf, withinBands } from './groups.ts';
 import { repeatsOf } from './repeats.ts';
 import { withoutWarmUps } from './warm-ups.ts';
@@ -18,15 +18,15 @@ type Cell = ComparisonRow['values'][number];
 
 /** The first run that is no warm-up is the baseline. */
 export const compare = (db: ReadableDb, ids: number[]): Comparison =>
-  compareRuns(ids.map((id) => getRun(db, id)));
+  compareRuns(ids.map((id) => comparedRun(db, id)));
 
 /** Every run is read once, for both. */
 export function sideBySide(db: ReadableDb, ids: number[]): SideBySide {
-  const details = ids.map((id) => getRun(db, id));
+  const details = ids.map((id) => comparedRun(db, id));
   return { comparison: compareRuns(details), details };
 }
 
-function compareRuns(all: RunDetail[]): Comparison {
+function compareRuns(all: ComparedRun[]): Comparison {
   const { kept: runs, warmUps } = withoutWarmUps(all);
   const summaries = runs.map(({ summary }) => summary);
   const rows = [...withinBases(quantityRows(runs), runs), ...configRows(runs)];
@@ -46,33 +46,33 @@ function compareRuns(all: RunDetail[]): Comparison {
 }
 
 /** What only some kinds of runs measure is left out where none of these did. */
-const quantityRows = (runs: RunDetail[]): ComparisonRow[] =>
+const quantityRows = (runs: ComparedRun[]): ComparisonRow[] =>
   quantities
     .filter(({ optional, of }) => !optional || runs.some((run) => of(run) !== null))
     .map((quantity) => quantityRow(quantity, runs));
 
 /** Emissions of different bases count different things: none of them is better than another. */
-function withinBases(rows: ComparisonRow[], runs: RunDetail[]): ComparisonRow[] {
+function withinBases(rows: ComparisonRow[], runs: ComparedRun[]): ComparisonRow[] {
   const bases = new Set(runs.flatMap(({ energy }) => energy?.emissions.basis ?? []));
   if (bases.size < 2) return rows;
   return rows.map((row) => (row.key === 'gCO2e' ? { ...row, better: null } : row));
 }
 
 interface Quantity extends Pick<ComparisonRow, 'key' | 'label' | 'unit' | 'group' | 'better'> {
-  of: (run: RunDetail) => Cell;
+  of: (run: ComparedRun) => Cell;
   optional?: true;
   /** Half width of the band. */
-  band?: (run: RunDetail) => number | null;
+  band?: (run: ComparedRun) => number | null;
   /** False where the figure of a run says nothing that could be better or worse. */
-  ranks?: (run: RunDetail) => boolean;
+  ranks?: (run: ComparedRun) => boolean;
 }
 
-const relativeBand = ({ summary: { wh, uncertaintyWh } }: RunDetail): number | null =>
+const relativeBand = ({ summary: { wh, uncertaintyWh } }: ComparedRun): number | null =>
   wh && uncertaintyWh !== null ? uncertaintyWh / wh : null;
 const scaled = (value: number | null, share: number | null): number | null =>
   value === null || share === null ? null : Math.abs(value) * share;
 const percent = (share: number | null): number | null => (share === null ? null : share * 100);
-const lastTest = (run: RunDetail) =>
+const lastTest = (run: ComparedRun) =>
   run.evaluations.findLast(({ result }) => result.split === 'test') ?? run.evaluations.at(-1);
 
 function score(
@@ -116,7 +116,7 @@ const ofKind = (kind: 'gpu' | 'cpu' | 'ram', label: string): Quantity => ({
     ),
 });
 
-const whPer1kImages = ({ summary: { wh, imagesSeen } }: RunDetail): number | null =>
+const whPer1kImages = ({ summary: { wh, imagesSeen } }: ComparedRun): number | null =>
   wh === null || !imagesSeen ? null : (wh * 1000) / imagesSeen;
 
 const quantities: Quantity[] = [
@@ -345,7 +345,7 @@ const quantities: Quantity[] = [
   },
 ];
 
-function quantityRow(quantity: Quantity, runs: RunDetail[]): ComparisonRow {
+function quantityRow(quantity: Quantity, runs: ComparedRun[]): ComparisonRow {
   const { of, band, ranks, key, label, unit, group, better } = quantity;
   const values = runs.map(of);
   const uncertainty = runs.map((run, i) => (values[i] === null ? null : (band?.(run) ?? null)));
@@ -363,7 +363,7 @@ function quantityRow(quantity: Quantity, runs: RunDetail[]): ComparisonRow {
 }
 
 /** One row per setting, in the order of the schema; where a run lacks it (another dataset), null. */
-function configRows(runs: RunDetail[]): ComparisonRow[] {
+function configRows(runs: ComparedRun[]): ComparisonRow[] {
   const configs = runs.map(({ config }) => (config ? leaves(config) : new Map<string, Cell>()));
   const paths = new Set(configs.flatMap((config) => [...config.keys()]));
   paths.delete('name');

@@ -3,6 +3,7 @@ import {
   AppError,
   parseExperimentConfig,
   showCommand,
+  type ComparedRun,
   type ComponentKind,
   type Energy,
   type ExperimentConfig,
@@ -218,6 +219,14 @@ function placeOf(row: SummaryRow): RunPlace | null {
 
 /** @throws AppError NOT_FOUND */
 export function getRun(db: ReadableDb, id: number): RunDetail {
+  const run = comparedRun(db, id);
+  const phases = phasesOf(db, id);
+  // the host knows the folder of the log
+  return { ...run, log: null, phases, phaseTotals: phaseTotals(phases) };
+}
+
+/** @throws AppError NOT_FOUND */
+export function comparedRun(db: ReadableDb, id: number): ComparedRun {
   const row = summaryRow(db, id);
   const own = db.get<{
     config: string | null;
@@ -238,7 +247,6 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
     id,
   )!;
   const imported = parsed<ImportedRun>(own.imported);
-  const phases = phasesOf(db, id);
   const { samples, gaps, load }: SampleFacts =
     imported ?? parsed<SampleFacts>(own.sample_facts) ?? sampleFacts(db, id);
   const config = completed(parsed<ExperimentConfig>(own.config));
@@ -252,11 +260,7 @@ export function getRun(db: ReadableDb, id: number): RunDetail {
     scalars: db
       .all<{ name: string }>('select distinct name from scalar where run = ? order by name', id)
       .map(({ name }) => name),
-    // the host knows the folder
-    log: null,
     energy: imported ? importedEnergy(imported) : energyOf(db, id),
-    phases,
-    phaseTotals: phaseTotals(phases),
     evaluations: evaluated,
     skippedMacs: config && skippedMacs(config, classes.length, zeros),
     cost: parsed<Forecast>(own.forecast),

@@ -1,9 +1,9 @@
 /** What a comparison comes down to, as sentences: each run against the baseline, in energy and F1. */
 import type {
+  ComparedRun,
   Comparison,
   ComparisonRow,
   Inventory,
-  RunDetail,
   RunSummary,
 } from '../../../src-main/contract.ts';
 import { difference } from './number.ts';
@@ -42,8 +42,8 @@ const withinBands = (a: RunSummary, b: RunSummary): boolean =>
   Math.abs(a.wh - b.wh) <= Math.hypot(a.uncertaintyWh, b.uncertaintyWh);
 
 /** Says where runs cannot be compared like for like; null where they can. */
-export function comparisonCaution(details: readonly RunDetail[]): string | null {
-  const differ = (of: (run: RunDetail) => string | number | null | undefined) =>
+export function comparisonCaution(details: readonly ComparedRun[]): string | null {
+  const differ = (of: (run: ComparedRun) => string | number | null | undefined) =>
     new Set(details.map(of).filter((value) => value != null)).size > 1;
   const imported = details.filter(({ summary }) => summary.status === 'imported').length;
   const parts = [
@@ -77,7 +77,7 @@ export function meaningfulRows({ rows }: Pick<Comparison, 'rows'>): ComparisonRo
 }
 
 /** What the sentences leave open: how many runs stand behind them, and how the energy came about. */
-export function comparisonCaveat(details: readonly RunDetail[]): string | null {
+export function comparisonCaveat(details: readonly ComparedRun[]): string | null {
   if (details.length === 0) return null;
   const groups = new Set(details.map(({ summary }) => summary.group));
   const single =

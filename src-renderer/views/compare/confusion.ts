@@ -1,5 +1,5 @@
 /** Confusion matrices of several runs: summed over repeats, and what is confused most. */
-import type { RunDetail } from '../../../src-main/contract.ts';
+import type { ComparedRun } from '../../../src-main/contract.ts';
 
 export interface Confusion {
   labels: string[];
@@ -12,7 +12,7 @@ export interface Confusion {
 }
 
 /** The last test of each run, else its last validation; null where none recorded a matrix. */
-export function confusionOf(details: readonly RunDetail[]): Confusion | null {
+export function confusionOf(details: readonly ComparedRun[]): Confusion | null {
   const results = details.flatMap(({ evaluations }) => {
     const last =
       evaluations.findLast(({ result }) => result.split === 'test') ?? evaluations.at(-1);

@@ -4,8 +4,8 @@
  */
 import {
   chartWidth,
+  type ComparedRun,
   type Comparison,
-  type RunDetail,
   type RunTotals,
   type Series,
   type XAxis,
@@ -15,7 +15,7 @@ import type { Api } from '../../api.ts';
 /** What is drawn of one run. */
 export interface Curves {
   id: number;
-  detail: RunDetail;
+  detail: ComparedRun;
   /** Over the chosen axis. */
   series: Series[];
   /** Macro F1 over cumulative Wh, whatever the chosen axis. */
@@ -54,7 +54,7 @@ export const columnsOf = (table: Comparison, each: boolean): Column[] =>
 export interface Shown {
   table: Comparison;
   /** Of all runs of the table. */
-  details: RunDetail[];
+  details: ComparedRun[];
   drawn: Drawn[];
 }
 
@@ -63,7 +63,7 @@ export class Gathering {
   readonly #api: Pick<Api, 'call'>;
   readonly #ids: number[];
   #table: Comparison | null = null;
-  readonly #details = new Map<number, RunDetail>();
+  readonly #details = new Map<number, ComparedRun>();
   readonly #totals = new Map<number, RunTotals>();
   readonly #series = new Map<XAxis, Map<number, Series[]>>();
   /** Macro F1 over Wh, where not all is over Wh. */

@@ -80,6 +80,7 @@ async function brokenRun(store: Store, { fall, upTo = length }: Readings = {}): 
       step: 1000 * epoch,
       result: scores('validation', epoch / 10),
     });
+  await store.startPhase(id, 'train', 1, seconds(0));
   await store.endRun(id, { at: seconds(length), status: 'done' });
   return id;
 }
@@ -183,7 +184,13 @@ describe('runs side by side', () => {
     const ids = [await brokenRun(store), await store.createRun(newRun('waits'))];
     const { comparison, details } = await store.sideBySide(ids);
     expect(comparison).toEqual(await store.compare(ids));
-    expect(details).toEqual([await store.getRun(ids[0]!), await store.getRun(ids[1]!)]);
+    for (const [i, id] of ids.entries()) {
+      const run = await store.getRun(id);
+      const { phases, phaseTotals } = run;
+      expect({ ...details[i], log: null, phases, phaseTotals }).toEqual(run);
+      expect(details[i]).not.toHaveProperty('phases');
+      expect(phases).toHaveLength(i === 0 ? 1 : 0);
+    }
     const wh = comparison.rows.find(({ key }) => key === 'wh')!;
     expect(wh.values).toEqual([details[0]!.energy!.wh, null]);
     await expect(store.sideBySide([ids[0]!, 99])).rejects.toMatchObject({ code: 'NOT_FOUND' });
