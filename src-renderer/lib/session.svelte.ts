@@ -137,7 +137,11 @@ export class Session {
   /** Power as it came in, drawn or not. */
   #arrived: PowerTrace = { at: [], watts: {} };
   #drawnAt = -Infinity;
+  /** How far down the table of runs was left, px. */
+  runsTop = 0;
   #nextNotice = 1;
+  /** The machine changed while the page was hidden. */
+  #machineMissed = false;
   /** The host says what failed first, then that the dataset downloads no more. */
   #lastError: Pick<Notice, 'message' | 'hint'> | null = null;
 
@@ -149,9 +153,9 @@ export class Session {
     });
     api.onStale(() => void this.refresh());
     api.on('machine', () => {
-      void this.#ask('machine.get', (value) => (this.machine = value));
-      // other sensors may make it void
-      void this.#ask('calibration.get', (value) => (this.calibration = value));
+      // what nobody looks at is not drawn
+      if (document.hidden) this.#machineMissed = true;
+      else this.#askMachine();
     });
     api.on('calibration', (calibration) => (this.calibration = calibration));
     api.on('power', (trace) => {
@@ -178,9 +182,18 @@ export class Session {
       this.notify(level, message, hint);
     });
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) void this.#askPower();
+      if (document.hidden) return;
+      void this.#askPower();
+      if (this.#machineMissed) this.#askMachine();
     });
     void this.refresh();
+  }
+
+  #askMachine() {
+    this.#machineMissed = false;
+    void this.#ask('machine.get', (value) => (this.machine = value));
+    // other sensors may make it void
+    void this.#ask('calibration.get', (value) => (this.calibration = value));
   }
 
   #showPower() {

@@ -4,7 +4,7 @@ import { page, userEvent, type Locator } from 'vitest/browser';
 import { AppError, type Handlers } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import ConfusionGrid from '../../src-renderer/lib/mistakes/ConfusionGrid.svelte';
-import { Images } from '../../src-renderer/lib/mistakes/images.svelte.ts';
+import { Images } from '../../src-renderer/lib/images/images.svelte.ts';
 import Mistakes from '../../src-renderer/lib/mistakes/Mistakes.svelte';
 import { ordinal, sentence } from '../../src-renderer/lib/mistakes/words.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';

@@ -361,5 +361,10 @@ describe('the table of runs', () => {
     await userEvent.keyboard('{End}');
     await expect.poll(rowIds).toContain(1);
     expect(rowNames().length).toBeLessThan(60);
+    // and stays where it was left
+    location.hash = '#/data';
+    await expect.element(screen.getByText('CIFAR-100')).toBeVisible();
+    location.hash = '#/runs';
+    await expect.poll(rowIds).toContain(1);
   });
 });
