@@ -341,13 +341,19 @@ it('a trial says what became of it, not only that it stopped', () => {
     baseline: null,
     repeat: 1,
   };
-  const label = (dropped: boolean, warmUp = false) =>
+  const label = (dropped: boolean, epoch: number | null = 3, warmUp = false) =>
     statusOf({
       status: 'stopped',
       paused: false,
+      epoch,
       matrix: { ...place, warmUp, rung: { epochs: 3, dropped } },
     }).label;
   expect(label(true)).toBe('dropped');
   expect(label(false)).toBe('at its rung');
-  expect(statusOf({ status: 'stopped', paused: false, matrix: null }).label).toBe('stopped');
+  expect(label(false, 3, true)).toBe('ended');
+  // taken out of the queue, or stopped on the way
+  expect(label(false, null)).toBe('stopped');
+  expect(label(false, 2, true)).toBe('stopped');
+  const alone = { status: 'stopped', paused: false, matrix: null, epoch: 2 } as const;
+  expect(statusOf(alone).label).toBe('stopped');
 });

@@ -39,11 +39,14 @@ export function statusOf({
   status,
   paused,
   matrix,
-}: Pick<RunSummary, 'status' | 'paused' | 'matrix'>): (typeof statusWords)[RunStatus] {
+  epoch,
+}: Pick<RunSummary, 'status' | 'paused' | 'matrix' | 'epoch'>): (typeof statusWords)[RunStatus] {
   if (paused) return { ...statusWords[status], label: 'paused' };
   if (status !== 'stopped' || !matrix?.rung) return statusWords[status];
-  if (matrix.warmUp) return { label: 'ended', tone: '' };
-  return { label: matrix.rung.dropped ? 'dropped' : 'at its rung', tone: '' };
+  if (matrix.rung.dropped && !matrix.warmUp) return { label: 'dropped', tone: '' };
+  // one that was taken out of the queue has come to none
+  if ((epoch ?? 0) < (matrix.rung.epochs ?? Infinity)) return statusWords[status];
+  return { label: matrix.warmUp ? 'ended' : 'at its rung', tone: '' };
 }
 
 const phaseLabels: Record<PhaseName | 'baseline', string> = {
