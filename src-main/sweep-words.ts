@@ -16,7 +16,7 @@ export function objectiveWords({ objective, limitWh }: Pick<SweepPlan, 'objectiv
 export const trialStateWords: Record<TrialState, string> = {
   planned: 'planned',
   running: 'running',
-  queued: 'goes on',
+  queued: 'to go on',
   waits: 'waits at its rung',
   stopped: 'stopped',
   dropped: 'dropped',
