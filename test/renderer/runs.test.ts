@@ -242,18 +242,32 @@ describe('the table of runs', () => {
 
   it('stars, tags and renames what is selected', async () => {
     const { screen, link, session } = await open();
-    await screen.getByRole('checkbox', { name: /^Select run 2,/ }).click();
+    const box = screen.getByRole('checkbox', { name: /^Select run 2,/ });
+    await box.click();
+    await expect.element(box).toBeChecked();
     const bar = screen.getByRole('toolbar', { name: 'Selected runs' });
     await bar.getByRole('button', { name: 'Star' }).click();
     await expect.poll(() => session.run(2)?.star).toBe(true);
     await bar.getByRole('button', { name: 'Tag' }).click();
-    await screen.getByRole('combobox', { name: 'New tag' }).fill('paper');
-    await userEvent.keyboard('{Enter}');
+    // what is typed belongs to the menu, and no letter of it is a key of the table
+    await userEvent.keyboard('paper{Enter}');
     await expect.poll(() => session.run(2)?.tags).toEqual(['paper']);
     await screen.getByRole('button', { name: 'Rename' }).click();
     await screen.getByRole('textbox', { name: 'Name of run 2' }).fill('Better name');
     await userEvent.keyboard('{Enter}');
     await expect.poll(() => call(link, 'runs.rename')).toEqual({ id: 2, name: 'Better name' });
+  });
+
+  it('ticks what is selected, by click and by range', async () => {
+    const { screen } = await open();
+    const box = (id: number) =>
+      screen.getByRole('checkbox', { name: new RegExp(`^Select run ${id},`) });
+    await box(3).click();
+    await box(1).click({ modifiers: ['Shift'] });
+    for (const id of [1, 2, 3]) await expect.element(box(id)).toBeChecked();
+    await box(2).click();
+    await expect.element(box(2)).not.toBeChecked();
+    await expect.element(box(1)).toBeChecked();
   });
 
   it('deletes so that it can be undone, after saying what is on the disk', async () => {
