@@ -1169,6 +1169,8 @@ export interface Comparison {
   warmUps: { id: number; name: string }[];
   /** Compared, and left out of the statistics: copies at another price, which measured nothing anew. */
   copies: { id: number; name: string; copyOf: number }[];
+  /** Runs during which other programs were at work, and their part of all processors. */
+  others: { id: number; percent: number }[];
   rows: ComparisonRow[];
   /** Every run is in one; the group of the first run comes first. */
   groups: ComparisonGroup[];

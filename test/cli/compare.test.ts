@@ -22,6 +22,7 @@ const comparison: Comparison = {
     row('trainMacs', null, 3_210_000_000, 1_605_000_000),
   ],
   warmUps: [],
+  others: [],
   copies: [],
   groups: [1, 2].map((id) => ({ name, ids: [id] })),
   groupRows: [],

@@ -931,6 +931,7 @@ function compareStories(asked: Story[]): Comparison {
   // the host's own sums, which need no store
   return {
     runs,
+    others: [],
     warmUps: left.map(summaryOf).map(({ id, name }) => ({ id, name })),
     copies: [],
     rows,

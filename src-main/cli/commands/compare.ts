@@ -1,5 +1,6 @@
 import type { Comparison, ComparisonRow, RepeatedRuns } from '../../contract.ts';
 import { ranges } from '../../core/store/groups.ts';
+import { othersCaution } from '../../other-programs.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { missing, number, table } from '../text.ts';
@@ -29,6 +30,8 @@ Repeats share a column, and more than six groups are listed one per line; --runs
         );
         if (comparison.warmUps.length > 0) console.log(`\n${warmUpsText(comparison)}`);
         if (comparison.copies.length > 0) console.log(`\n${copiesText(comparison)}`);
+        const others = othersCaution(comparison.others, comparison.runs.length);
+        if (others) console.log(`\n${others}`);
         if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
       }
       return exitCode.ok;

@@ -4,6 +4,7 @@
  */
 import { cpus } from 'node:os';
 import type { ComponentInfo, SampleBatch } from '../../meter/messages.ts';
+import { othersNoteText } from '../../other-programs.ts';
 
 /** An idle machine is less busy than this. */
 const idlePercent = 20;
@@ -64,5 +65,5 @@ export function othersNote(
   if (utilPercent === null || micros <= 0 || processors === 0) return null;
   const others = utilPercent - (100 * ownMicros) / (micros * processors);
   if (others <= othersPercent) return null;
-  return `Other programs used about ${Math.round(others)} % of the processor during this run: it took longer, and its energy is not its own alone.`;
+  return othersNoteText(others);
 }

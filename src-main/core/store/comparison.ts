@@ -8,6 +8,7 @@ import {
   type ReportedResult,
   type SideBySide,
 } from '../../contract.ts';
+import { othersPercent } from '../../other-programs.ts';
 import type { ReadableDb } from './database.ts';
 import { comparedRun } from './reads.ts';
 import { groupRows, groupsOf, tradeOffOf, withinBands } from './groups.ts';
@@ -36,6 +37,10 @@ function compareRuns(all: ComparedRun[]): Comparison {
     copies: runs.flatMap(({ summary: { id, name, copyOf } }) =>
       copyOf === null ? [] : [{ id, name, copyOf }],
     ),
+    others: runs.flatMap(({ summary: { id }, notes }) => {
+      const percent = othersPercent(notes);
+      return percent === null ? [] : [{ id, percent }];
+    }),
     runs: summaries,
     rows,
     groups,

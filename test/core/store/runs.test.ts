@@ -173,7 +173,10 @@ describe('runs', () => {
       });
       await store.endRun(id, { at: seconds(i * 100 + 36), status: 'done' });
     }
-    const { rows } = await store.compare(ids);
+    const message = othersNoteText(43);
+    await store.addNote(ids[1]!, { at: seconds(120), level: 'warning', message });
+    const { rows, others } = await store.compare(ids);
+    expect(others).toEqual([{ id: ids[1], percent: 43 }]);
     const row = (key: string) => rows.find((row) => row.key === key)!;
     expect(row('wh').values[0]).toBeCloseTo(1.5, 9);
     // 5 % of 1 Wh and 10 W for 36 s, independent
