@@ -24,7 +24,12 @@ const line = (
 
 export const lossLines = (series: SeriesByName): Line[] => [
   ...line(series, 'loss', { label: 'Training', colour: 'var(--run-1)', faint: true }),
-  ...line(series, 'validation.loss', { label: 'Validation', colour: 'var(--run-1)' }),
+  ...line(series, 'validation.loss', {
+    label: 'Validation',
+    colour: 'var(--run-1)',
+    // the smoothed line of training is as strong
+    dash: [6, 3],
+  }),
 ];
 
 export const f1Lines = (series: SeriesByName): Line[] => [
