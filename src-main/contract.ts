@@ -58,6 +58,7 @@ export * from './command-line.ts';
 export * from './config-keys.ts';
 export * from './experiment-config.ts';
 export { figure, figureRange, share, span, spanRange, type Range } from './figures.ts';
+export * from './meaningful-rows.ts';
 export * from './metric-keys.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
 export * from './run-ending.ts';
@@ -1347,6 +1348,8 @@ export interface ImportedRows {
   taken: number;
   known: { row: number; run: number }[];
   refused: { row: number; reason: string }[];
+  /** What the file holds of runs beside their totals, as exported here: nothing of it is taken; else null. */
+  beside: 'samples' | 'metrics' | 'predictions' | null;
 }
 
 /** A trained model on its way out. */

@@ -26,6 +26,7 @@ import { selection } from './experiment-config/selection.ts';
 import { sparsity } from './experiment-config/sparsity.ts';
 import { train, type RecipeName } from './experiment-config/train.ts';
 import { watch } from './experiment-config/watch.ts';
+import { nearest } from './nearest.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 import { routingActs } from './token-routing.ts';
 
@@ -536,12 +537,36 @@ export function parseExperimentConfig(
       const path = v.getDotPath(issue) ?? '';
       const last = issue.path?.at(-1);
       if (issue.type === 'strict_object' && issue.expected === 'never')
-        return { path, message: `unknown key "${String(last?.key)}"` };
+        return { path, message: unknownKey(String(last?.key), issue.path!) };
       if (issue.message.startsWith('Invalid type'))
         return { path, message: `must be ${typeWords[issue.expected ?? ''] ?? issue.expected}` };
       return { path, message: issue.message };
     }),
   };
+}
+
+interface SchemaNode {
+  entries?: Record<string, SchemaNode>;
+  options?: SchemaNode[];
+  wrapped?: SchemaNode;
+  literal?: unknown;
+  default?: unknown;
+}
+
+/** Names the key of the same level that was meant; of a section with kinds, a key of the kind that is given. */
+function unknownKey(key: string, path: readonly v.IssuePathItem[]): string {
+  let node = experimentConfigSchema as unknown as SchemaNode;
+  for (const { key: name, input } of path) {
+    while (node.wrapped) node = node.wrapped;
+    const kindOf = ({ entries }: SchemaNode): unknown =>
+      entries?.['kind']?.literal ?? entries?.['kind']?.default;
+    const { kind } = input as { kind?: unknown };
+    node = node.options?.find((option) => kind === undefined || kindOf(option) === kind) ?? node;
+    if (name === key || !node.entries?.[String(name)]) break;
+    node = node.entries[String(name)]!;
+  }
+  const near = nearest(key, Object.keys(node.entries ?? {}));
+  return `unknown key "${key}"${near === null ? '' : `; did you mean "${near}"?`}`;
 }
 
 const typeWords: Record<string, string> = {

@@ -1,5 +1,6 @@
 /** What a command is, and how its line is read: node:util parseArgs with the help that belongs to it. */
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { didYouMean } from '../nearest.ts';
 
 /** Exit codes are part of the interface: scripts and schedulers decide by them. */
 /** 124 is what `timeout` has for a limit that was reached. */
@@ -95,40 +96,13 @@ function understand(
 ): void {
   const option = Object.hasOwn(options, name) ? options[name] : undefined;
   if (!option) {
-    const near = nearest(name, Object.keys(options));
-    throw new UsageError(
-      `There is no option "${rawName}"${near === null ? '.' : `; did you mean --${near}?`}`,
-    );
+    const meant = didYouMean(name, Object.keys(options), '--');
+    throw new UsageError(`There is no option "${rawName}"${meant}`);
   }
   if (option.type === 'string' && value === undefined)
     throw new UsageError(`${rawName} needs a value: --${name} ${option.value ?? 'VALUE'}`);
   if (option.type === 'boolean' && value !== undefined)
     throw new UsageError(`${rawName} takes no value.`);
-}
-
-/** The word that differs in the fewest letters, if in few. */
-export function nearest(word: string, words: readonly string[]): string | null {
-  const ranked = words
-    .map((candidate) => ({ candidate, edits: edits(word, candidate) }))
-    .sort((a, b) => a.edits - b.edits);
-  const [best] = ranked;
-  return best && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : null;
-}
-
-/** Levenshtein's distance, a row at a time. */
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(
-        next[j - 1]! + 1,
-        row[j]! + 1,
-        row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-    row = next;
-  }
-  return row[b.length]!;
 }
 
 export function helpOf({ name, usage, summary, details, options }: Command): string {

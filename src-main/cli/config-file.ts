@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { AppError } from '../contract.ts';
 import { presets } from '../core/experiments/index.ts';
 import { parseExperimentConfig, type ExperimentConfig } from '../experiment-config.ts';
+import { didYouMean } from '../nearest.ts';
 
 /**
  * @param path of a file, or the name of a preset where there is no such file.
@@ -51,11 +52,13 @@ async function read(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
+    const names = presets().map(({ id }) => id);
     throw new AppError(
       'BAD_INPUT',
       code === 'ENOENT'
-        ? `There is no file ${path}, and no preset of that name.`
+        ? `There is no file ${path}, and no preset of that name${didYouMean(path, names)}`
         : `${path} cannot be read: ${message}.`,
+      code === 'ENOENT' ? `Presets: ${names.join(', ')}.` : null,
     );
   }
 }

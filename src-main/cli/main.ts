@@ -4,15 +4,8 @@
  */
 import { realpathSync } from 'node:fs';
 import { AppError, wireError } from '../contract.ts';
-import {
-  exitCode,
-  helpOf,
-  nearest,
-  printJson,
-  readLine,
-  UsageError,
-  type Command,
-} from './command.ts';
+import { didYouMean } from '../nearest.ts';
+import { exitCode, helpOf, printJson, readLine, UsageError, type Command } from './command.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { checkpoints } from './commands/checkpoints.ts';
 import { compare } from './commands/compare.ts';
@@ -34,6 +27,7 @@ import { settings } from './commands/settings.ts';
 import { show } from './commands/show.ts';
 import { sweep } from './commands/sweep.ts';
 import { appVersion } from './session.ts';
+import { wrapped } from './text.ts';
 
 const commands: Command[] = [
   run,
@@ -75,13 +69,8 @@ export async function main(argv: string[]): Promise<number> {
   const json = rest.slice(0, rest.concat('--').indexOf('--')).includes('--json');
   try {
     if (!command) {
-      const near = nearest(
-        name,
-        commands.map(({ name }) => name),
-      );
-      throw new UsageError(
-        `There is no command "${name}"${near === null ? '.' : `; did you mean ${near}?`}`,
-      );
+      const names = commands.map(({ name }) => name);
+      throw new UsageError(`There is no command "${name}"${didYouMean(name, names)}`);
     }
     const line = readLine(command, rest);
     if (line.help) {
@@ -113,17 +102,18 @@ function fail(cause: unknown, json: boolean, command: Command | undefined): numb
 }
 
 function overview(): string {
-  const width = Math.max(...commands.map(({ name, usage }) => name.length + usage.length + 1));
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 4;
   return [
     'hugginggreen COMMAND',
     '',
     'Train energy-efficient Vision Transformers and see what every run cost.',
     '',
-    ...commands.map(
-      ({ name, usage, summary }) => `  ${`${name} ${usage}`.padEnd(width)}  ${summary}`,
+    ...commands.map(({ name, summary }) =>
+      wrapped(summary, { head: `  ${name}`.padEnd(width), indent: width }),
     ),
     '',
-    'Each command has --help and --json. Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.',
+    'How a command is called: hugginggreen COMMAND --help. Each has --json.',
+    'Exit codes: 0 done, 1 failed, 2 bad input, 124 stopped by its budget, 130 interrupted.',
     'Data live in the user-data folder, or where HUGGINGGREEN_HOME points.',
   ].join('\n');
 }

@@ -25,10 +25,19 @@ export function duration(seconds: number | null | undefined): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-export function bytes(count: number | null | undefined): string {
+/** Files and downloads, as disks and networks count them: `170 MB`. */
+export const bytes = (count: number | null | undefined): string =>
+  sized(count, 1000, ['B', 'kB', 'MB', 'GB', 'TB']);
+
+/** Memory, which comes in powers of two: `24.0 GiB`. */
+export const memory = (count: number | null | undefined): string =>
+  sized(count, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']);
+
+function sized(count: number | null | undefined, base: number, units: readonly string[]): string {
   if (count == null) return missing;
-  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, count)) / 10));
-  return `${number(count / 1024 ** power)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+  const power = Math.floor(Math.log(Math.max(1, count)) / Math.log(base) + 1e-9);
+  const unit = Math.min(units.length - 1, power);
+  return `${number(count / base ** unit)} ${units[unit]}`;
 }
 
 const prefixes = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
@@ -44,6 +53,22 @@ export const date = (at: number | null): string =>
   at === null ? missing : new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 
 const looksLikeNumber = /^(–|[-+±]?\d)/;
+
+/** A sentence broken at spaces into lines of 80 characters; later lines begin below the first one's words. */
+export function wrapped(
+  sentence: string,
+  { head, indent, columns = 80 }: { head: string; indent: number; columns?: number },
+): string {
+  const lines = [head];
+  for (const word of sentence.split(' ')) {
+    const line = lines.at(-1)!;
+    const gap = line.length > indent ? ' ' : '';
+    if (line.length + gap.length + word.length <= columns || gap === '')
+      lines[lines.length - 1] = line + gap + word;
+    else lines.push(' '.repeat(indent) + word);
+  }
+  return lines.join('\n');
+}
 
 /** Columns as wide as they need to be; columns of numbers to the right. */
 export function table(head: string[], rows: string[][]): string {

@@ -88,7 +88,8 @@ export async function importFiles(
     } catch (cause) {
       const hint = cause instanceof AppError && cause.hint ? ` ${cause.hint}` : '';
       const message = cause instanceof Error ? cause.message : String(cause);
-      files.push({ path, error: message + hint, ids: [], taken: 0, known: [], refused: [] });
+      const nothing = { ids: [], taken: 0, known: [], refused: [], beside: null };
+      files.push({ path, error: message + hint, ...nothing });
     }
   }
   return { files, others: picked.length - usable.length };
@@ -137,6 +138,8 @@ export interface ImportTotal {
   refused: number;
   /** Files of which nothing could be read. */
   refusedFiles: number;
+  /** Files with samples, metrics or predictions, as exported here. */
+  beside: number;
   ids: number[];
 }
 
@@ -148,6 +151,7 @@ export function totalOf({ files }: ImportResult): ImportTotal {
     known: sum(({ known }) => known.length),
     refused: sum(({ refused }) => refused.length),
     refusedFiles: sum(({ error }) => (error === null ? 0 : 1)),
+    beside: sum(({ beside }) => (beside === null ? 0 : 1)),
     ids: files.flatMap(({ ids }) => ids),
   };
 }

@@ -124,7 +124,7 @@ test('help, and honest exit codes for what cannot be meant', async () => {
   const [help, none, unknown, option, runHelp, badId, badFormat, missing] = await Promise.all([
     cli('--help'),
     cli(),
-    cli('trian'),
+    cli('rnu'),
     cli('list', '--jsn'),
     cli('run', '--help'),
     cli('show', 'one'),
@@ -144,8 +144,14 @@ test('help, and honest exit codes for what cannot be meant', async () => {
     'demo',
   ])
     expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  // all of it is read on a terminal of 90 columns
+  expect(Math.max(...help.stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(90);
+  expect(help.stdout).toContain('124 stopped by its budget');
   expect(none.code).toBe(2);
-  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no command "trian"') });
+  expect(unknown).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no command "rnu"; did you mean run?'),
+  });
   expect(option).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('There is no option "--jsn"; did you mean --json?'),
@@ -160,15 +166,16 @@ test('a bad config: exit code 2 and a sentence with the key, nothing recorded', 
   const key = await config('key.json', { train: { epochz: 3 } });
   const value = await config('value.json', { model: { patch: 5 } });
   const syntax = await config('syntax.json', '{"train": ');
-  const [unknown, impossible, broken, missing] = await Promise.all([
+  const [unknown, impossible, broken, missing, preset] = await Promise.all([
     cli('run', key),
     cli('run', value, '--json'),
     cli('run', syntax),
     cli('run', join(home, 'none.json')),
+    cli('run', 'green-99'),
   ]);
   expect(unknown).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('train.epochz: unknown key "epochz"'),
+    stderr: expect.stringContaining('train.epochz: unknown key "epochz"; did you mean "epochs"?'),
   });
   expect(impossible.code).toBe(2);
   expect(JSON.parse(impossible.stdout)).toMatchObject({
@@ -176,6 +183,8 @@ test('a bad config: exit code 2 and a sentence with the key, nothing recorded', 
   });
   expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining('is not JSON') });
   expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no file') });
+  expect(preset.code).toBe(2);
+  expect(preset.stderr).toMatch(/did you mean green-32\?\nPresets: quick-demo, green-32, /);
   await expect(stat(join(home, 'data'))).rejects.toThrow();
 });
 
@@ -185,7 +194,9 @@ test('a dataset that is not there: said before anything is measured, and how to 
     await config('c.json', { dataset: { kind: 'cifar10' } }),
   );
   expect(code).toBe(1);
-  expect(stderr).toContain('CIFAR-10 is not on this computer.\nAdd --download');
+  expect(stderr).toContain(
+    'CIFAR-10 is not on this computer.\nAdd --download to fetch it first (170 MB)',
+  );
   expect(await json('list')).toEqual([]);
 });
 
@@ -240,9 +251,11 @@ test('run, list, show, compare, export, import: one run after the other, all of 
   expect(files).toHaveLength(3);
   const csv = files.find((file) => file.endsWith('-runs.csv'))!;
   expect((await readFile(csv, 'utf8')).trim().split('\n')).toHaveLength(3);
-  const again = await cli('import', csv);
+  // the whole folder: samples and metrics lie beside the runs
+  const again = await cli('import', out);
   expect(again.code).toBe(0);
   expect(again.stdout).toContain('2 rows already here as runs 1, 2');
+  expect(again.stdout).toContain('2 files of samples, metrics or predictions not needed');
   await json('import', await foreign(csv));
   expect(
     (await json<RunSummary[]>('list')).filter(({ status }) => status === 'imported'),
@@ -572,7 +585,7 @@ test('settings are shown, changed and refused on the command line', async () => 
     'ramMode=constant',
     'ramWatts=9.5',
     'cpuTdpWatts=95',
-    'region=FRA',
+    'region=france',
     'cpuCurve={"idle":0.15,"span":0.75,"exponent":1}',
     '--json',
   ).ended;
@@ -587,6 +600,7 @@ test('settings are shown, changed and refused on the command line', async () => 
     ['ramMod=off', 'did you mean ramMode?'],
     ['cpuTdpWatts=0', 'cpuTdpWatts: '],
     ['ramMode', 'is not NAME=VALUE'],
+    ['region=Itly', 'near are ITA (Italy)'],
   ] as const) {
     const { code, stderr } = await start('settings', word).ended;
     expect(code).toBe(2);

@@ -39,6 +39,19 @@ test('differences are in points for shares, in Wh above idle, else in per cent',
   expect(lineOf(text, 'trainMacs')).toMatch(/3\.21 G.*1\.60 G.*-50\.0 %$/);
 });
 
+test('a setting of a selection that is off is a dash, as in the window', () => {
+  const setting = (key: string, ...values: ComparisonRow['values']): ComparisonRow => ({
+    ...row(key, null),
+    group: 'config',
+    values,
+    uncertainty: values.map(() => null),
+    tied: values.map(() => false),
+  });
+  const rows = [setting('selection.mode', 'off', 'drop'), setting('selection.keepRatio', 0.7, 0.5)];
+  const text = comparisonTable({ ...comparison, rows }, false, Infinity);
+  expect(lineOf(text, 'selection.keepRatio')).toMatch(/^selection\.keepRatio +– +0\.5000$/);
+});
+
 test('a difference within the bands says so', () => {
   const tied = { ...row('wh', 'Wh', 10, 10.4), tied: [false, true] };
   const text = comparisonTable({ ...comparison, rows: [tied] }, false, Infinity);

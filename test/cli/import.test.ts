@@ -128,6 +128,7 @@ test('the 96 files of a study, and once more; what cannot be taken is said, with
     refused: 0,
     refusedFiles: 0,
     unreadable: 0,
+    beside: 0,
     others: 1,
     complete: true,
   });

@@ -1419,7 +1419,13 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'runs.report': () => ({ url: 'about:blank' }),
     'uploads.begin': () => ({ upload: 'ticket' }),
     'uploads.add': () => undefined,
-    'runs.importBundle': () => ({ ids: [1], taken: 1, known: [{ row: 2, run: 2 }], refused: [] }),
+    'runs.importBundle': () => ({
+      ids: [1],
+      taken: 1,
+      known: [{ row: 2, run: 2 }],
+      refused: [],
+      beside: null,
+    }),
     'runs.reprice': () => ({ id: 1 }),
     'runs.fetchHours': ({ id }) => detailOf(one(id)),
     'runs.exportModel': ({ id, format, checkpoint = 'best' }) => ({
@@ -1436,6 +1442,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
       taken: csv.includes('taken') ? 1 : 0,
       known: csv.includes('known') ? [{ row: 2, run: 1 }] : [],
       refused: csv.includes('shifted') ? [{ row: 3, reason: 'cells have shifted' }] : [],
+      beside: csv.includes('t_rel_s') ? 'samples' : null,
     }),
     'views.list': () => views,
     'views.save': ({ name, state }) => {

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { xAxes } from '../../src-renderer/lib/chart/axes.ts';
+import { meaningfulRows } from '../../src-main/contract.ts';
 import { plainTick } from '../../src-renderer/lib/chart/plot.ts';
 import { readNumber } from '../../src-renderer/lib/form/fields.ts';
 import {
   comparisonCaution,
   comparisonCaveat,
   comparisonSentences,
-  meaningfulRows,
   quotable,
 } from '../../src-renderer/lib/format/comparison.ts';
 import {

@@ -23,12 +23,13 @@ it('takes several files at once and says what became of each', async () => {
     new File(['known shifted'], 'b.csv'),
     // UTF-16 with its mark
     new File([new Uint8Array([0xff, 0xfe, 0xe9, 0x00])], 'c.CSV'),
+    new File(['run_id,t_rel_s'], 'd-samples.csv'),
     new File(['x'], 'notes.txt'),
   ]);
   await expect
     .element(
       screen.getByText(
-        '1 row of 3 files taken, 1 already here, 1 refused, 1 file of another kind left alone.',
+        '1 row of 3 files taken, 1 already here, 1 refused, 1 file of samples, metrics or predictions not needed: imported runs have totals only, 1 file of another kind left alone.',
       ),
     )
     .toBeVisible();
@@ -38,6 +39,7 @@ it('takes several files at once and says what became of each', async () => {
     { name: 'a.csv', csv: 'taken' },
     { name: 'b.csv', csv: 'known shifted' },
     { name: 'c.CSV', csv: 'é' },
+    { name: 'd-samples.csv', csv: 'run_id,t_rel_s' },
   ]);
   await screen.getByRole('button', { name: 'Close the result of the import' }).click();
   await expect.element(screen.getByText('row 3: cells have shifted')).not.toBeInTheDocument();

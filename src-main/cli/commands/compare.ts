@@ -1,4 +1,9 @@
-import type { Comparison, ComparisonRow, RepeatedRuns } from '../../contract.ts';
+import {
+  meaningfulRows,
+  type Comparison,
+  type ComparisonRow,
+  type RepeatedRuns,
+} from '../../contract.ts';
 import { ranges } from '../../core/store/groups.ts';
 import { othersCaution } from '../../other-programs.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
@@ -91,11 +96,13 @@ export const comparisonTable = (
 /** As wide as the terminal; a file or a pipe gets names in full. */
 function sideBySide(
   titles: readonly string[],
-  rows: readonly ComparisonRow[],
+  rows: ComparisonRow[],
   all: boolean,
   columns: number = process.stdout.columns ?? Infinity,
 ): string {
-  const shown = rows.filter(({ differs, group }) => all || differs || group !== 'config');
+  const shown = meaningfulRows({ rows }).filter(
+    ({ differs, group }) => all || differs || group !== 'config',
+  );
   const lines = shown.map((row) => [
     row.unit ? `${row.label} (${row.unit})` : row.label,
     ...row.values.map((value, i) => cell(value, row.uncertainty[i] ?? null)),

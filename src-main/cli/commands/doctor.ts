@@ -5,7 +5,7 @@ import { findBrowser } from '../../core/print.ts';
 import { exitCode, printJson, type Command } from '../command.ts';
 import { sensorReport, type SensorReport } from '../sensor-report.ts';
 import { appVersion, withSession, type Session } from '../session.ts';
-import { bytes, number, table, withUnit } from '../text.ts';
+import { memory, number, table, withUnit } from '../text.ts';
 
 export const doctor: Command = {
   name: 'doctor',
@@ -149,10 +149,10 @@ function hardware({ inventory }: Machine): string {
   if (!inventory) return 'The inventory of this machine could not be taken.';
   return [
     `${inventory.hostname}: ${inventory.os}${inventory.virtual ? ', virtual machine' : ''}`,
-    `${inventory.cpu.brand}, ${inventory.cpu.cores} threads, ${bytes(inventory.memory.totalBytes)} memory`,
+    `${inventory.cpu.brand}, ${inventory.cpu.cores} threads, ${memory(inventory.memory.totalBytes)} memory`,
     ...inventory.gpus.map(
       ({ name, memoryBytes, driver }) =>
-        `${name}, ${bytes(memoryBytes)}${driver ? `, driver ${driver}` : ''}`,
+        `${name}, ${memory(memoryBytes)}${driver ? `, driver ${driver}` : ''}`,
     ),
   ].join('\n');
 }
@@ -183,7 +183,7 @@ function overhead({ overhead }: Machine): string {
   );
   const share = watts.length > 0 ? `, by its share of use ${watts.join(', ')}` : '';
   return wrapped(
-    `This program itself, as this command runs it, takes ${number(overhead.cores * 100, 2)} % of one core and ${bytes(overhead.residentBytes)} of memory${share} (mean of ${Math.round(overhead.seconds)} s; the search for engines is in it).`,
+    `This program itself, as this command runs it, takes ${number(overhead.cores * 100, 2)} % of one core and ${memory(overhead.residentBytes)} of memory${share} (mean of ${Math.round(overhead.seconds)} s; the search for engines is in it).`,
     '',
     '',
   ).join('\n');

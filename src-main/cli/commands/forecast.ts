@@ -9,7 +9,7 @@ import {
 import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { readConfig } from '../config-file.ts';
 import { withSession } from '../session.ts';
-import { bytes, count, duration, missing, number } from '../text.ts';
+import { count, duration, memory, missing, number } from '../text.ts';
 import { needDatasets } from './need-dataset.ts';
 import { needEngine } from './need-engine.ts';
 
@@ -65,7 +65,7 @@ export function forecastText({ forecast, cost }: Pick<ConfigCost, 'forecast' | '
     ['MACs', `${count(forecast.macsFull)} an image, ${count(forecast.macsKept)} of kept patches`],
     ['steps', `${forecast.steps}`],
     ['training', `${count(forecast.trainMacs)} MACs`],
-    ['memory', `${bytes(forecast.memoryBytes)} (modelled)`],
+    ['memory', `${memory(forecast.memoryBytes)} (modelled)`],
     ['time', timeRange(cost.seconds)],
     ['energy', range(cost.wh, 'Wh')],
     ['emissions', range(cost.gCO2e, 'gCO2e')],
@@ -74,10 +74,12 @@ export function forecastText({ forecast, cost }: Pick<ConfigCost, 'forecast' | '
     cost.seconds && cost.baselineSeconds > 0
       ? [`Idle power is measured for ${cost.baselineSeconds} s before that.`]
       : [];
+  const how = cost.basis === 'none' ? [`To measure it here: add --measure.`] : [];
   return [
     ...lines.map(([name, value]) => `${name.padEnd(12)}${value}`),
     '',
     `${cost.how}${cost.engine === null ? '' : ` Engine: ${cost.engine}.`}`,
+    ...how,
     ...baseline,
   ].join('\n');
 }

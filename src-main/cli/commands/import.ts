@@ -28,6 +28,7 @@ export const importRuns: Command = {
 curves from another computer. RQ2/variance/emissions.csv becomes a run "RQ2/variance"; files of one
 folder that differ in a run, repeat or seed number only (emissions-1.csv, or run2/emissions.csv) are
 repeats of each other. Rows that are here already are not taken twice. A file is taken at once or not at all.
+Samples, metrics and predictions exported beside a runs CSV are not taken (a bundle brings them).
 Exit code: 0 when every row of every file is here now; 1 when a row or a file was refused or nothing was found;
 2 when a path does not exist, and then nothing is taken.`,
   options: {},
@@ -66,6 +67,7 @@ async function takeAll(session: Session, files: readonly FoundFile[]): Promise<F
         taken: 0,
         known: [],
         refused: [],
+        beside: null,
       });
     }
   }
@@ -90,6 +92,7 @@ async function takeBundle(session: Session, path: string): Promise<Rows> {
 }
 
 interface Total {
+  /** Those of `beside` not among them. */
   files: number;
   taken: number;
   known: number;
@@ -97,6 +100,8 @@ interface Total {
   /** Files of which nothing could be read. */
   refusedFiles: number;
   unreadable: number;
+  /** Files with samples, metrics or predictions, as exported here. */
+  beside: number;
   /** Files of the folders that are no CSV; left alone. */
   others: number;
   complete: boolean;
@@ -105,13 +110,15 @@ interface Total {
 function totalOf(files: readonly FileResult[], { unreadable, others }: FoundFiles): Total {
   const sum = (of: (file: FileResult) => number): number =>
     files.reduce((total, file) => total + of(file), 0);
+  const beside = sum((file) => (file.beside === null ? 0 : 1));
   const total = {
-    files: files.length,
+    files: files.length - beside,
     taken: sum(({ taken }) => taken),
     known: sum(({ known }) => known.length),
     refused: sum(({ refused }) => refused.length),
     refusedFiles: sum(({ error }) => (error === null ? 0 : 1)),
     unreadable: unreadable.length,
+    beside,
     others,
   };
   const lost = total.refused + total.refusedFiles + total.unreadable;
@@ -121,7 +128,8 @@ function totalOf(files: readonly FileResult[], { unreadable, others }: FoundFile
 const rowsOf = (count: number, one = 'row'): string => `${count} ${count === 1 ? one : `${one}s`}`;
 
 function describe(files: readonly FileResult[], found: FoundFiles, total: Total): string {
-  const lines = files.flatMap(({ file, error, ids, taken, known, refused }) => {
+  const lines = files.flatMap(({ file, error, ids, taken, known, refused, beside }) => {
+    if (beside !== null) return [];
     if (error !== null) return [`${file}: not taken. ${error}`];
     const one = isBundle(file) ? 'run' : 'row';
     const parts = [
@@ -139,11 +147,16 @@ function describe(files: readonly FileResult[], found: FoundFiles, total: Total)
   for (const { path, reason } of found.unreadable) lines.push(`${path}: not read, ${reason}`);
   if (files.length === 0 && found.unreadable.length === 0)
     lines.push('There is no CSV file or bundle there.');
+  if (total.beside > 0)
+    lines.push(
+      `${rowsOf(total.beside, 'file')} of samples, metrics or predictions not needed: imported runs have totals only.` +
+        (total.files === 0 ? ' Those are in the file whose name ends in -runs.csv.' : ''),
+    );
   if (found.others > 0)
     lines.push(
       `${found.others} other ${found.others === 1 ? 'file was' : 'files were'} left alone.`,
     );
-  if (files.length > 1)
+  if (total.files > 1)
     lines.push(
       `In all: ${rowsOf(total.taken)} of ${total.files} files taken, ${total.known} already here, ${total.refused} refused; files that could not be used: ${total.refusedFiles + total.unreadable}.`,
     );

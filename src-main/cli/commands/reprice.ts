@@ -1,5 +1,6 @@
 import { intensityProviders, type IntensityProvider, type RepriceChoice } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
+import { regionCode } from '../region.ts';
 import { withSession } from '../session.ts';
 import { runsTable } from '../text.ts';
 
@@ -14,7 +15,7 @@ export const reprice: Command = {
     region: {
       type: 'string',
       value: 'CODE',
-      help: 'a region by its code: SWE, US-CA, gcp:europe-north1',
+      help: 'a region by its code or name: SWE, Sweden, US-CA, gcp:europe-north1',
     },
     'g-per-kwh': { type: 'string', value: 'N', help: 'a figure of your own in gCO2e/kWh' },
     label: { type: 'string', value: 'TEXT', help: 'what that figure is called' },
@@ -70,8 +71,9 @@ export function choiceOf(text: (option: string) => string | undefined): RepriceC
   const [kgCO2e, years] = [number('embodied'), number('years')];
   if ((kgCO2e === undefined) !== (years === undefined))
     throw new UsageError('--embodied and --years belong together.');
+  const region = text('region');
   return {
-    region: text('region'),
+    region: region === undefined ? undefined : regionCode(region),
     custom: gPerKwh === undefined ? undefined : { gPerKwh, ...about },
     pue: number('pue'),
     waterLPerKwh: number('water'),

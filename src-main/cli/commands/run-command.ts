@@ -18,6 +18,7 @@ import { exitCode, printJson, UsageError, type Line } from '../command.ts';
 import { exportTo, makeFolder, save } from '../files.ts';
 
 import { onInterrupt } from '../interrupt.ts';
+import { regionCode } from '../region.ts';
 import { openSession, type Session } from '../session.ts';
 import { number, table, withUnit, missing, duration } from '../text.ts';
 
@@ -100,7 +101,7 @@ function orderOf(line: Line, command: string[]): CommandOrder {
     seed: whole('seed'),
     watch: { jsonl: line.text('jsonl'), tensorboard: line.text('tensorboard') },
     energy: {
-      ...(line.text('region') !== undefined && { region: line.text('region')! }),
+      ...(line.text('region') !== undefined && { region: regionCode(line.text('region')!) }),
       ...(pue !== undefined && { pue: Number(pue) }),
       ...(baselineSeconds !== undefined && { baselineSeconds }),
     },

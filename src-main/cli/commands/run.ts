@@ -95,8 +95,6 @@ and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (
     return withSession(
       `run ${path === undefined ? `--resume ${resume}` : basename(path)}`,
       async (session) => {
-        if (session.through && !line.json)
-          console.error(`The run goes into the queue of the running program (${session.through}).`);
         if (config) {
           await needEngine(session, config);
           await needDatasets(session, [config], {
@@ -104,6 +102,8 @@ and write metrics to a JSON-lines file (--jsonl) or to TensorBoard event files (
             quiet: line.json,
           });
         }
+        if (session.through && !line.json)
+          console.error(`The run goes into the queue of the running program (${session.through}).`);
         const start = async (): Promise<{ ids: number[] }> => {
           if (config) {
             if (!line.json) await remark(session, config);

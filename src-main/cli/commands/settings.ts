@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { settingsSchema, type Settings } from '../../contract.ts';
-import { exitCode, nearest, printJson, UsageError, type Command } from '../command.ts';
+import { exitCode, printJson, UsageError, type Command } from '../command.ts';
+import { nearest } from '../../nearest.ts';
+import { regionCode } from '../region.ts';
 import { withSession } from '../session.ts';
 import { table } from '../text.ts';
 
@@ -10,7 +12,7 @@ export const settings: Command = {
   summary: 'Shows the settings, or changes some: region, budget of the queue, webhook, meter.',
   details:
     'Values are JSON where they can be read so, else text; null unsets. Examples:\n' +
-    '  hugginggreen settings region=FRA cpuTdpWatts=125\n' +
+    '  hugginggreen settings region=France cpuTdpWatts=125\n' +
     '  hugginggreen settings ramMode=constant ramWatts=9.5\n' +
     '  hugginggreen settings queueBudgetWh=2000 queueBudgetPeriod=month\n' +
     '  hugginggreen settings webhook=https://example.org/hook --test-webhook\n' +
@@ -76,7 +78,7 @@ function readChanges(words: readonly string[]): Partial<Settings> {
       const [issue] = v.safeParse(schema, parsed(text)).issues ?? [];
       throw new UsageError(`${name}: ${issue?.message ?? 'not a value for this setting'}`);
     }
-    changes[name] = value;
+    changes[name] = name === 'region' ? regionCode(String(value)) : value;
   }
   return changes;
 }

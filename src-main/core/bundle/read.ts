@@ -71,7 +71,7 @@ export async function readBundle(
       for (const id of ids) await rm(runDir(id), { recursive: true, force: true });
       throw cause;
     }
-    return { ids, taken: ids.length, known, refused: [] };
+    return { ids, taken: ids.length, known, refused: [], beside: null };
   } finally {
     members.close();
   }

@@ -6,7 +6,7 @@
  * it appended (its issue 1304), spreadsheets localise decimals, and a file may come from anyone.
  */
 import { createHash } from 'node:crypto';
-import { AppError, type Region } from '../../contract.ts';
+import { AppError, type ImportedRows, type Region } from '../../contract.ts';
 import type { ImportedRun } from '../store/types.ts';
 import { warmUpMark } from '../store/warm-ups.ts';
 import { readCsv, type CsvRecord, type CsvShape } from './csv-reader.ts';
@@ -112,13 +112,27 @@ export function importCsvText(path: string, csv: string): Imported {
   return { runs, rows: taken, refused };
 }
 
+/** What one of our own exports holds of runs beside their totals, by its header; null for any other text. */
+export function besideOf(csv: string): ImportedRows['beside'] {
+  const header = firstLineOf(withoutMarks(csv))
+    .split(/[,;\t]/)
+    .map((name) => name.replaceAll('"', '').trim());
+  const has = (...names: string[]): boolean => names.every((name) => header.includes(name));
+  if (has('run_id', 't_rel_s', 'component')) return 'samples';
+  if (has('run_id', 't_rel_s', 'kind')) return 'metrics';
+  return has('run_id', 'true_class', 'predicted_class') ? 'predictions' : null;
+}
+
+/** Without the mark of its encoding, and a line of its own by which Excel is told the separator. */
+const withoutMarks = (csv: string): string =>
+  csv.replace(/^\uFEFF/, '').replace(/^"?sep=[,;\t]"?(\r\n|\n|\r)/i, '');
+
+const firstLineOf = (text: string): string => text.slice(0, 100_000).split(/[\r\n]/, 1)[0]!;
+
 const expected = 'Choose an emissions.csv of CodeCarbon 2 or 3, or a runs CSV exported here.';
 
 function table(csv: string): { header: string[]; records: CsvRecord[] } {
-  const text = csv
-    .replace(/^\uFEFF/, '')
-    // a line of its own by which Excel is told the separator
-    .replace(/^"?sep=[,;\t]"?(\r\n|\n|\r)/i, '');
+  const text = withoutMarks(csv);
   const records: CsvRecord[] = [];
   for (const record of readCsv(text, shapeOf(text))) {
     records.push(record);
@@ -134,12 +148,6 @@ function table(csv: string): { header: string[]; records: CsvRecord[] } {
   const header = (first?.cells ?? []).map((name) => name.trim());
   // the blank lines at the end are nobody's rows
   while (records.at(-1)?.fault === null && isBlank(records.at(-1)!.cells)) records.pop();
-  if (header.includes('t_rel_s') && header.includes('run_id'))
-    throw new AppError(
-      'BAD_INPUT',
-      `These are the ${header.includes('component') ? 'samples' : 'metrics'} of runs, exported here; they hold no totals to import.`,
-      'Import the runs CSV (its name ends in -runs.csv) instead.',
-    );
   const missing = required.filter((name) => !header.includes(name));
   if (missing.length > 0)
     throw new AppError(
@@ -163,7 +171,7 @@ const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cel
 
 /** The separator that is most frequent in the first line. */
 function shapeOf(text: string): CsvShape {
-  const firstLine = text.slice(0, 100_000).split(/[\r\n]/, 1)[0]!;
+  const firstLine = firstLineOf(text);
   const counts = ([',', ';', '\t'] as const).map(
     (delimiter) => ({ delimiter, times: firstLine.split(delimiter).length }) as const,
   );

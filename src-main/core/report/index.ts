@@ -9,7 +9,7 @@ import type { SampleColumns, SampleCursor, SamplePage, Store } from '../store/st
 import { uuidOf } from '../store/identity.ts';
 import { metricsCsv, predictionsCsv, runsCsv, samplesCsv } from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
-import { importCsvText } from './import-csv.ts';
+import { besideOf, importCsvText } from './import-csv.ts';
 import { reportData } from './report-data.ts';
 
 export interface TextFile {
@@ -166,13 +166,15 @@ export function fileName(runs: readonly RunDetail[]): string {
 /**
  * Rows that cannot be believed are refused one by one, with the reason; rows that are here already, from an
  * earlier import or from this program, are named and not doubled. The others become runs, all of a file or
- * none of it.
+ * none of it. The samples, metrics and predictions of our own exports are known by their header and left.
  */
 export async function importCsv(
   store: Store,
   path: string,
   text: string,
 ): Promise<CallOutput<'runs.import'>> {
+  const beside = besideOf(text);
+  if (beside !== null) return { ids: [], taken: 0, known: [], refused: [], beside };
   const { runs, rows, refused } = importCsvText(path, text);
   const here = new Map<string, number>();
   for (const run of await store.runIdentities()) {
@@ -210,7 +212,8 @@ export async function importCsv(
     return true;
   });
   const ids = fresh.length > 0 ? await store.addImported(fresh) : [];
-  return { ids, taken: ids.length, known, refused: refused.sort((a, b) => a.row - b.row) };
+  refused.sort((a, b) => a.row - b.row);
+  return { ids, taken: ids.length, known, refused, beside: null };
 }
 
 /** CodeCarbon writes several rows of one run, each with its own end or task; ours have one row each. */

@@ -1,5 +1,10 @@
 /** The report as Markdown: for a machine without a browser, a repository's README, a lab's wiki. */
-import type { ComparisonRow, ReportData, RunDetail } from '../../contract.ts';
+import {
+  meaningfulRows,
+  type ComparisonRow,
+  type ReportData,
+  type RunDetail,
+} from '../../contract.ts';
 import type { ReportChart } from './charts.ts';
 import { quantity, significant } from './words.ts';
 
@@ -33,7 +38,7 @@ export function reportMarkdown(
         ]
       : []),
     ...(comparison && shown.has('comparison')
-      ? ['## Comparison', compared(comparison.rows.filter(({ differs }) => differs), details)] // prettier-ignore
+      ? ['## Comparison', compared(meaningfulRows(comparison).filter(({ differs }) => differs), details)] // prettier-ignore
       : []),
     ...(comparison && shown.has('charts') ? ['## Curves', ...pictures(null)] : []),
     ...(shown.has('methods') ? ['## Methods', ...methods.map(plain)] : []),
@@ -87,11 +92,8 @@ const results = (runs: readonly RunDetail[]): string =>
   );
 
 function compared(rows: readonly ComparisonRow[], runs: readonly RunDetail[]): string {
-  const modes = rows.find(({ key }) => key === 'selection.mode')?.values ?? [];
-  const cell = ({ key, values, uncertainty, unit, group }: ComparisonRow, i: number): string => {
-    // the options of a selection that is off say nothing
-    const idle = key.startsWith('selection.') && key !== 'selection.mode' && modes[i] === 'off';
-    const value = idle ? null : (values[i] ?? null);
+  const cell = ({ values, uncertainty, unit, group }: ComparisonRow, i: number): string => {
+    const value = values[i] ?? null;
     if (typeof value !== 'number') return value === null ? '–' : String(value);
     if (unit === null && value >= 1e6) return `${significant(value / 1e6, 3)} million`;
     return group === 'config' ? String(value) : quantity(value, unit ?? '', uncertainty[i] ?? null).trim(); // prettier-ignore

@@ -1,11 +1,5 @@
 /** What a comparison comes down to, as sentences: each run against the baseline, in energy and F1. */
-import type {
-  ComparedRun,
-  Comparison,
-  ComparisonRow,
-  Inventory,
-  RunSummary,
-} from '../../../src-main/contract.ts';
+import type { ComparedRun, Comparison, Inventory, RunSummary } from '../../../src-main/contract.ts';
 import { difference } from './number.ts';
 
 export function comparisonSentences(runs: readonly RunSummary[]): string[] {
@@ -64,17 +58,6 @@ export function comparisonCaution(details: readonly ComparedRun[]): string | nul
 }
 const machineKey = ({ hostname, cpu, gpus }: Inventory) =>
   [hostname, cpu.brand, ...gpus.map(({ name }) => name)].join();
-
-/** The rows without the options of a selection that is off: they say nothing of that run. */
-export function meaningfulRows({ rows }: Pick<Comparison, 'rows'>): ComparisonRow[] {
-  const modes = rows.find(({ key }) => key === 'selection.mode')?.values ?? [];
-  const selects = modes.some((mode) => mode !== null && mode !== 'off');
-  return rows.flatMap((row) => {
-    if (!row.key.startsWith('selection.') || row.key === 'selection.mode') return [row];
-    const values = row.values.map((value, i) => (modes[i] === 'off' ? null : value));
-    return selects ? [{ ...row, values }] : [];
-  });
-}
 
 /** What the sentences leave open: how many runs stand behind them, and how the energy came about. */
 export function comparisonCaveat(details: readonly ComparedRun[]): string | null {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
 import { runsCsv } from '../../../src-main/core/report/csv.ts';
-import { importCsvText } from '../../../src-main/core/report/import-csv.ts';
+import { besideOf, importCsvText } from '../../../src-main/core/report/import-csv.ts';
 import { importCsv } from '../../../src-main/core/report/index.ts';
 import {
   batch,
@@ -66,6 +66,7 @@ describe('files of CodeCarbon', () => {
         { row: 3, run: ids[1] },
       ],
       refused: [],
+      beside: null,
     });
     const second = await store.getRun(ids[1]!);
     // the file has 0 for a GPU that it does not have
@@ -136,13 +137,21 @@ describe('rows that are not taken', () => {
 });
 
 describe('our own file', () => {
-  it('of samples or metrics is told from one of runs', async () => {
-    expect(() => importCsvText('x', 'run_id,t_utc,t_rel_s,component\n')).toThrow(
-      'the samples of runs',
+  it('of samples, metrics or predictions is told from one of runs, and nothing of it is taken', async () => {
+    expect(besideOf('run_id,run_name,kind,t_rel_s\n')).toBe('metrics');
+    // as a spreadsheet saves it
+    expect(besideOf('\uFEFFsep=;\r\n"run_id";"true_class";"predicted_class"\r\n')).toBe(
+      'predictions',
     );
-    expect(() => importCsvText('x', 'run_id,run_name,kind,t_rel_s\n')).toThrow(
-      'the metrics of runs',
-    );
+    expect(besideOf(old)).toBeNull();
+    const store = await openScene();
+    expect(await importCsv(store, 'a-samples.csv', 'run_id,t_utc,t_rel_s,component\n')).toEqual({
+      ids: [],
+      taken: 0,
+      known: [],
+      refused: [],
+      beside: 'samples',
+    });
   });
 
   it('comes back as it went out', async () => {
@@ -167,7 +176,13 @@ describe('our own file', () => {
     const before = await store.getRun(id);
     const csv = runsCsv([before]);
     const known = [{ row: 2, run: id }];
-    expect(await importCsv(store, 'x.csv', csv)).toEqual({ ids: [], taken: 0, known, refused: [] });
+    expect(await importCsv(store, 'x.csv', csv)).toEqual({
+      ids: [],
+      taken: 0,
+      known,
+      refused: [],
+      beside: null,
+    });
     const other = await openScene();
     const { ids, refused } = await importCsv(other, 'x.csv', csv);
     expect(refused).toEqual([]);
