@@ -242,6 +242,15 @@ describe('the new-experiment view', () => {
     });
   });
 
+  it('keeps the JSON as it was typed while another view is looked at', async () => {
+    const { screen, session } = await show();
+    await screen.getByRole('button', { name: 'Edit as JSON' }).click();
+    await screen.getByRole('textbox').fill('{"model": {"patch": 8');
+    await screen.unmount();
+    const again = await render(NewExperiment, { session });
+    await expect.element(again.getByRole('textbox')).toHaveValue('{"model": {"patch": 8');
+  });
+
   it('takes JSON into the form once it is a config', async () => {
     const { screen, session } = await show();
     await screen.getByRole('button', { name: 'Edit as JSON' }).click();

@@ -62,6 +62,16 @@ describe('the palette', () => {
     await expect.element(box).not.toBeInTheDocument();
   });
 
+  it('is empty whenever it opens', async () => {
+    const { screen } = await open();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await expect.element(screen.getByRole('dialog')).toBeVisible();
+    await userEvent.keyboard('prefer{Escape}');
+    await expect.element(screen.getByRole('dialog')).not.toBeInTheDocument();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await expect.element(screen.getByPlaceholder('Action or run …')).toHaveValue('');
+  });
+
   it('finds a run by its name', async () => {
     const { screen, session } = await open();
     const run = session.runs!.at(-1)!;
