@@ -96,6 +96,13 @@ export const actions = [
   { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
   { id: 'runs.compare', title: 'Compare the selected runs', group: 'Selected runs', keys: 'C' },
   {
+    id: 'runs.export',
+    title: 'Export the run shown or the runs selected',
+    group: 'Selected runs',
+    keys: null,
+    words: 'csv json zip bundle charts metrics samples predictions markdown pdf download save',
+  },
+  {
     id: 'report.open',
     title: 'Report of the selected, compared or shown runs',
     group: 'Selected runs',

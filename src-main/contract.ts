@@ -57,7 +57,15 @@ export * from './budget.ts';
 export * from './command-line.ts';
 export * from './config-keys.ts';
 export * from './experiment-config.ts';
-export { figure, figureRange, share, span, spanRange, type Range } from './figures.ts';
+export {
+  figure,
+  figureRange,
+  share,
+  span,
+  spanRange,
+  type FigureStyle,
+  type Range,
+} from './figures.ts';
 export * from './meaningful-rows.ts';
 export * from './metric-keys.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';

@@ -1,5 +1,18 @@
 /** Figures in the few words of one line, alike in the window, on a terminal and in a notification. */
 
+/** How figures are written where a person has a say: energy in J, a comma before decimals. */
+export interface FigureStyle {
+  energy: 'Wh' | 'J';
+  /** Puts the person's marks into a number that has a point before its decimals. */
+  write: (number: string) => string;
+}
+/** On a terminal and in notifications. */
+export const plainStyle: FigureStyle = { energy: 'Wh', write: (number) => number };
+
+/** In which unit a figure in `unit` is shown; one of `unit` is `per` of it. */
+export const shownIn = (unit: string, { energy }: FigureStyle): [unit: string, per: number] =>
+  unit === 'Wh' && energy === 'J' ? ['J', 3600] : [unit, 1];
+
 /** Low and high end. */
 export type Range = readonly [low: number, high: number];
 
@@ -13,7 +26,7 @@ const prefixes = [
 ] as const;
 const none = prefixes[2];
 /** `kimg/s` is no unit. */
-const prefixed = ['W', 'Wh', 'gCO2e'];
+const prefixed = ['W', 'Wh', 'J', 'gCO2e'];
 
 /** Emissions have none below a gram: milligrams of an estimate would promise too much. */
 const prefixOf = (size: number, unit: string) => {
@@ -23,11 +36,12 @@ const prefixOf = (size: number, unit: string) => {
 };
 
 /** `41 W`, `0.84 Wh`, `1.2 kWh`, `212 W`: so many digits, and all before the point. */
-export function figure(value: number, unit: string, digits = 2): string {
-  const size = Math.abs(value);
+export function figure(value: number, unit: string, digits = 2, style = plainStyle): string {
+  const [shown, per] = shownIn(unit, style);
+  const size = Math.abs(value * per);
   // what rounds up to the next prefix is told with it
-  const { factor, prefix } = prefixOf(Number(size.toPrecision(digits)), unit);
-  return `${rounded(value / factor, digits)} ${prefix}${unit}`;
+  const { factor, prefix } = prefixOf(Number(size.toPrecision(digits)), shown);
+  return `${style.write(rounded((value * per) / factor, digits))} ${prefix}${shown}`;
 }
 
 function rounded(value: number, digits: number): string {
@@ -38,12 +52,19 @@ function rounded(value: number, digits: number): string {
 }
 
 /** `0.5 of 2 kWh`: both in the unit of the second. */
-export function share(used: number | null, limit: number, unit: string): string {
+export function share(
+  used: number | null,
+  limit: number,
+  unit: string,
+  style = plainStyle,
+): string {
   if (unit === 's') return `${used === null ? '–' : span(used)} of ${span(limit)}`;
-  const { factor, prefix } = prefixOf(limit, unit);
+  const [shown, per] = shownIn(unit, style);
+  const { factor, prefix } = prefixOf(limit * per, shown);
   // `2`, not `2.0`: a limit is exact
-  const of = Number((limit / factor).toPrecision(6));
-  return `${used === null ? '–' : rounded(used / factor, 2)} of ${of} ${prefix}${unit}`;
+  const of = Number(((limit * per) / factor).toPrecision(6));
+  const part = used === null ? '–' : style.write(rounded((used * per) / factor, 2));
+  return `${part} of ${style.write(String(of))} ${prefix}${shown}`;
 }
 
 /** `8 s`, `4 min`, `1 h 10 min`, `3 d 4 h`. */
@@ -76,9 +97,10 @@ export function spanRange([low, high]: Range): string {
 }
 
 /** `0.84-0.97 Wh`; one figure where both ends read alike. */
-export function figureRange([low, high]: Range, unit: string): string {
+export function figureRange([low, high]: Range, unit: string, style = plainStyle): string {
   if (unit === 's') return spanRange([low, high]);
-  const { factor, prefix } = prefixOf(high, unit);
-  const [a, b] = [rounded(low / factor, 2), rounded(high / factor, 2)];
-  return `${a === b ? a : `${a}-${b}`} ${prefix}${unit}`;
+  const [shown, per] = shownIn(unit, style);
+  const { factor, prefix } = prefixOf(high * per, shown);
+  const [a, b] = [low, high].map((end) => style.write(rounded((end * per) / factor, 2)));
+  return `${a === b ? a : `${a}-${b}`} ${prefix}${shown}`;
 }

@@ -2,7 +2,7 @@
  * The one sentence about a run: in the window's status line, its title, the browser's tab and the terminal.
  */
 import type { Events, RunStatus, RunSummary } from './contract.ts';
-import { figure, spanRange } from './figures.ts';
+import { figure, spanRange, type FigureStyle } from './figures.ts';
 
 export interface StatusInput {
   run: Pick<RunSummary, 'status' | 'step' | 'steps' | 'imagesPerSecond' | 'wh' | 'gCO2e'>;
@@ -36,7 +36,7 @@ export function statusTopic({
 }
 
 /** `step 840/2340 · 36 % · ETA 4-5 min · 212 img/s · 41 W · 0.84 Wh · 0.24 gCO2e` */
-export function statusLine(input: StatusInput): string {
+export function statusLine(input: StatusInput, style?: FigureStyle): string {
   const { run, energy, activity, outlook } = input;
   const parts: string[] = [];
   const topic = statusTopic(input);
@@ -53,12 +53,12 @@ export function statusLine(input: StatusInput): string {
   if (run.status === 'running') {
     if (outlook?.seconds) parts.push(`ETA ${spanRange(outlook.seconds)}`);
     if (topic === null && run.imagesPerSecond !== null)
-      parts.push(figure(run.imagesPerSecond, 'img/s'));
+      parts.push(figure(run.imagesPerSecond, 'img/s', 2, style));
   }
   const wh = energy?.wh ?? run.wh;
   const g = energy?.gCO2e ?? run.gCO2e;
-  if (active && energy?.watts != null) parts.push(figure(energy.watts, 'W'));
-  if (wh !== null) parts.push(figure(wh, 'Wh'));
-  if (g !== null) parts.push(figure(g, 'gCO2e'));
+  if (active && energy?.watts != null) parts.push(figure(energy.watts, 'W', 2, style));
+  if (wh !== null) parts.push(figure(wh, 'Wh', 2, style));
+  if (g !== null) parts.push(figure(g, 'gCO2e', 2, style));
   return parts.join(' · ');
 }

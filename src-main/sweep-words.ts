@@ -1,5 +1,6 @@
 /** A sweep in words, the same in the window and on the command line. */
 import type { MatrixEnergy, SweepPlan, TrialState } from './contract.ts';
+import { plainStyle, shownIn, type FigureStyle } from './figures.ts';
 
 /** What a sweep's best trial has most of, with its unit. */
 export function objectiveWords({ objective, limitWh }: Pick<SweepPlan, 'objective' | 'limitWh'>) {
@@ -25,15 +26,22 @@ export const trialStateWords: Record<TrialState, string> = {
 };
 
 /** Figures that are read together have one unit, that of the largest, and digits by their half width. */
-function inUnitOf(largestWh: number): (wh: number, half?: number | null) => string {
-  const [factor, unit] =
-    largestWh >= 1000 ? [1e-3, 'kWh'] : largestWh < 0.1 ? [1e3, 'mWh'] : [1, 'Wh'];
+function inUnitOf(
+  largestWh: number,
+  style: FigureStyle,
+): (wh: number, half?: number | null) => string {
+  const [shown, per] = shownIn('Wh', style);
+  const largest = largestWh * per;
+  const [scale, prefix] = largest >= 1000 ? [1e-3, 'k'] : largest < 0.1 ? [1e3, 'm'] : [1, ''];
+  const [factor, unit] = [scale * per, `${prefix}${shown}`];
   return (wh, half = null) => {
-    if (half === null || half <= 0) return `${Number((wh * factor).toPrecision(3))} ${unit}`;
+    if (half === null || half <= 0)
+      return `${style.write(String(Number((wh * factor).toPrecision(3))))} ${unit}`;
     // a band that begins with 1 would lose half of itself in one digit
     const [first, power] = (half * factor).toExponential().split('e') as [string, string];
     const decimals = Math.max(0, (first.startsWith('1') ? 1 : 0) - Number(power));
-    return `${(wh * factor).toFixed(decimals)} ± ${(half * factor).toFixed(decimals)} ${unit}`;
+    const [value, band] = [wh, half].map((one) => style.write((one * factor).toFixed(decimals)));
+    return `${value} ± ${band} ${unit}`;
   };
 }
 
@@ -41,11 +49,11 @@ function inUnitOf(largestWh: number): (wh: number, half?: number | null) => stri
  * `412 ± 21 Wh spent, of which 268 ± 13 Wh (65 %) on trials that were dropped. All counted.` What was not
  * read is said.
  */
-export function wasteSentence(energy: MatrixEnergy): string {
+export function wasteSentence(energy: MatrixEnergy, style = plainStyle): string {
   const { wh, uncertaintyWh, droppedWh, droppedUncertaintyWh, failedWh, warmUpWh } = energy;
   const unread = energy.unread > 0 ? ` Of ${energy.unread} of its runs no energy was read.` : '';
   if (wh === null) return `No energy was read so far.${energy.unread > 0 ? unread : ''}`;
-  const energyOf = inUnitOf(wh);
+  const energyOf = inUnitOf(wh, style);
   const share = (part: number): string => (wh > 0 ? ` (${Math.round((part / wh) * 100)} %)` : '');
   const parts = [
     droppedWh !== null &&

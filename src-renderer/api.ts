@@ -108,23 +108,39 @@ export function hostLink(): WatchedLink {
   const { host } = window;
   if (host) return { call: host.call, listen: host.on };
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  const token = takeToken();
   // a browser cannot set headers on a socket; the token travels as a subprotocol instead
-  const protocols = ['hugginggreen', `token.${takeToken()}`];
-  return webSocketLink(() => new WebSocket(`${scheme}//${location.host}/link`, protocols));
+  const protocols = ['hugginggreen', `token.${token}`];
+  const link = webSocketLink(() => new WebSocket(`${scheme}//${location.host}/link`, protocols));
+  link.watch?.((state) => state === 'refused' && forgetToken(token));
+  return link;
 }
+
+const tokenKey = 'hugginggreen.token';
 
 /**
  * The token the server printed stands in the address' fragment, which no server ever sees. It moves
- * to the tab's session storage, so that it neither stays in the address nor outlives the tab.
+ * to the browser's storage for this address, so that it does not stay in the history and links work that
+ * are opened in a new tab.
  */
-function takeToken(): string {
-  const key = 'hugginggreen.token';
+export function takeToken(): string {
   const found = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (found) {
-    sessionStorage.setItem(key, decodeURIComponent(found));
+    localStorage.setItem(tokenKey, decodeURIComponent(found));
     history.replaceState(null, '', location.pathname);
   }
-  return sessionStorage.getItem(key) ?? '';
+  return localStorage.getItem(tokenKey) ?? '';
+}
+
+/** After a refusal; a newer one, which another tab has brought since, stays. */
+export function forgetToken(refused: string): void {
+  if (localStorage.getItem(tokenKey) === refused) localStorage.removeItem(tokenKey);
+}
+
+/** The address of this page as it opens in another browser: with the token, where there is one. */
+export function addressWithToken(): string {
+  const token = localStorage.getItem(tokenKey);
+  return token ? `${location.origin}/#token=${encodeURIComponent(token)}` : location.origin;
 }
 
 type Socket = Pick<WebSocket, 'send' | 'close' | 'addEventListener'>;

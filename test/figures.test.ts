@@ -20,6 +20,14 @@ test('a figure has two digits, all before the point, and its unit', () => {
   expect(figure(1234.5, 'img/s')).toBe('1235 img/s');
 });
 
+test('where a person has a say, energy is in joules and the decimal mark is theirs', () => {
+  const style = { energy: 'J', write: (number: string) => number.replace('.', ',') } as const;
+  expect(figure(0.00093, 'Wh', 2, style)).toBe('3,3 J');
+  expect(figure(41.23, 'W', 2, style)).toBe('41 W');
+  expect(figureRange([0.94, 2.3], 'Wh', style)).toBe('3,4-8,3 kJ');
+  expect(share(0.51, 0.5, 'Wh', style)).toBe('1,8 of 1,8 kJ');
+});
+
 test('a share is in the unit of its limit; what is not known is a dash', () => {
   expect(share(800, 2000, 'Wh')).toBe('0.80 of 2 kWh');
   expect(share(null, 500, 'Wh')).toBe('– of 500 Wh');

@@ -17,6 +17,11 @@ test('the one sentence about a run that trains', () => {
   expect(statusLine({ ...training, run: last })).toMatch(/^step 2339\/2340 · 99 %/);
 });
 
+test('it follows how a person has numbers written', () => {
+  const style = { energy: 'J', write: (number: string) => number.replace('.', ',') } as const;
+  expect(statusLine(training, style)).toMatch(/ · 41 W · 3,0 kJ · 0,24 gCO2e$/);
+});
+
 test('what is missing is left out, never 0', () => {
   const run = { ...training.run, imagesPerSecond: null };
   const energy = { watts: null, wh: null, gCO2e: null };

@@ -127,6 +127,8 @@ export class Session {
 
   /** What stands in the form of a new experiment; it survives a look at another view. */
   draft = $state.raw<Draft | null>(null);
+  /** The text of its JSON while that is edited, whether it can be read or not: what stands there is what starts. */
+  jsonDraft = $state<string | null>(null);
   /** What is asked of a matrix there; null while the page is about one experiment. */
   matrixOrder = $state.raw<MatrixOrder | null>(null);
   /** The sweep of what stands in the form; null while the page is about one experiment. */

@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src-main/contract.ts';
-import { createApi, webSocketLink, type Connection } from '../../src-renderer/api.ts';
+import {
+  addressWithToken,
+  createApi,
+  forgetToken,
+  takeToken,
+  webSocketLink,
+  type Connection,
+} from '../../src-renderer/api.ts';
 import { mockLink } from '../mocks/link.ts';
 
 const energy = { id: 7, time: 1, wh: 1, gCO2e: 1, watts: 1, wallWh: null, byKind: {} };
@@ -113,5 +120,31 @@ describe('the socket', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(sockets.length).toBe(1);
     expect(states).toEqual(['refused']);
+  });
+});
+
+describe('the token of a served page', () => {
+  afterEach(() => localStorage.clear());
+
+  it('serves every tab of the address, and one in the address wins', () => {
+    history.replaceState(null, '', '#token=first');
+    expect(takeToken()).toBe('first');
+    expect(location.hash).toBe('');
+    expect(sessionStorage.length).toBe(0);
+    // another tab shares nothing but the browser's storage
+    expect(takeToken()).toBe('first');
+    expect(addressWithToken()).toBe(`${location.origin}/#token=first`);
+    history.replaceState(null, '', '#token=second');
+    expect(takeToken()).toBe('second');
+  });
+
+  it('is forgotten once it is refused, but not a newer one', () => {
+    history.replaceState(null, '', '#token=new');
+    takeToken();
+    forgetToken('old');
+    expect(takeToken()).toBe('new');
+    forgetToken('new');
+    expect(takeToken()).toBe('');
+    expect(addressWithToken()).toBe(location.origin);
   });
 });

@@ -164,6 +164,10 @@ describe('the frame', () => {
     await expect.element(joules).toHaveFocus();
     await screen.getByRole('button', { name: '1.234,5' }).click();
     await expect.element(screen.getByText(/gCO2e\/kWh, \d{4}/)).toBeVisible();
+    // the one sentence about the run that is under way
+    await expect
+      .element(screen.getByRole('contentinfo').getByText(/ · \d+(,\d+)? k?J · \d+,\d+ gCO2e/))
+      .toBeVisible();
     setNumberStyle('1,234.5', 'Wh');
   });
 

@@ -4,9 +4,11 @@ import { page, userEvent } from 'vitest/browser';
 import type { ComparisonRow, RunDetail } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import { bandOf } from '../../src-renderer/lib/chart/bands.ts';
+import { moment } from '../../src-renderer/lib/format/time.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Compare from '../../src-renderer/views/Compare.svelte';
+import Choose from '../../src-renderer/views/compare/Choose.svelte';
 import { Gathering, mostDrawn } from '../../src-renderer/views/compare/gather.ts';
 import { confusionOf, worstMistakes } from '../../src-renderer/views/compare/confusion.ts';
 import * as parallel from '../../src-renderer/views/compare/parallel.ts';
@@ -191,8 +193,25 @@ describe('comparing groups of repeats', () => {
       )
       .toBeVisible();
     await expect.element(screen.getByText('Example: plain ViT (sum of 5)')).toBeVisible();
-    expect(screen.getByRole('img', { name: /^Confusion matrix/ }).all()).toHaveLength(3);
+    const matrices = screen.getByRole('img', { name: /^Confusion matrix/ });
+    expect(matrices.all()).toHaveLength(3);
+    (matrices.first().element() as HTMLElement).focus();
+    await expect.element(screen.getByText(/^disc recognised: Example: plain ViT/)).toBeVisible();
+    await userEvent.keyboard('{ArrowRight}');
+    await expect
+      .element(screen.getByText(/^disc taken for ring: Example: plain ViT/))
+      .toBeVisible();
   });
+});
+
+it('tells runs of one name apart by number and start where they are chosen', async () => {
+  const session = new Session(createApi(mockLink()));
+  const screen = await render(Choose, { session, from: [] });
+  await expect
+    .element(screen.getByRole('checkbox', { name: '#1 Example: plain ViT' }))
+    .toBeVisible();
+  const run = session.runs!.find(({ id }) => id === 1)!;
+  await expect.element(screen.getByText(moment(run.startedAt), { exact: true })).toBeVisible();
 });
 
 describe('confusion matrices', () => {

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { userEvent } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import { parseExperimentConfig } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import {
@@ -240,6 +240,38 @@ describe('the new-experiment view', () => {
     expect(input).toMatchObject({
       configs: [{ name: 'typed', model: { patch: 8, dim: 64 }, train: { epochs: 3 } }],
     });
+  });
+
+  it('has every control within its column, and the start in sight, in a small window', async () => {
+    const { innerWidth, innerHeight } = window;
+    onTestFinished(() => page.viewport(innerWidth, innerHeight));
+    await page.viewport(840, 700);
+    const { screen } = await show();
+    const form = document.querySelector('form')!.getBoundingClientRect();
+    const controls = [...document.querySelectorAll('form :is(input, select)')];
+    expect(controls.length).toBeGreaterThan(20);
+    for (const control of controls)
+      expect(control.getBoundingClientRect().right).toBeLessThanOrEqual(form.right);
+    const start = screen.getByRole('button', { name: /^(Start|Queue) 1 run/ });
+    expect(start.element().getBoundingClientRect().bottom).toBeLessThanOrEqual(700);
+    const hint = screen.getByText(/more: scroll this panel/);
+    await expect.element(hint).toBeVisible();
+    // the preview comes late, and makes it longer
+    await expect
+      .poll(() => {
+        screen.getByRole('complementary').element().scrollTo(0, 10_000);
+        return hint.query();
+      })
+      .toBeNull();
+  });
+
+  it('keeps the JSON as it was typed while another view is looked at', async () => {
+    const { screen, session } = await show();
+    await screen.getByRole('button', { name: 'Edit as JSON' }).click();
+    await screen.getByRole('textbox').fill('{"model": {"patch": 8');
+    await screen.unmount();
+    const again = await render(NewExperiment, { session });
+    await expect.element(again.getByRole('textbox')).toHaveValue('{"model": {"patch": 8');
   });
 
   it('takes JSON into the form once it is a config', async () => {

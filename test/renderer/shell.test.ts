@@ -62,6 +62,29 @@ describe('the palette', () => {
     await expect.element(box).not.toBeInTheDocument();
   });
 
+  it('is empty whenever it opens', async () => {
+    const { screen } = await open();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await expect.element(screen.getByRole('dialog')).toBeVisible();
+    await userEvent.keyboard('prefer{Escape}');
+    await expect.element(screen.getByRole('dialog')).not.toBeInTheDocument();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await expect.element(screen.getByPlaceholder('Action or run …')).toHaveValue('');
+  });
+
+  it('opens what a run’s page can export, and only there', async () => {
+    const { screen, session } = await open();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('export the run');
+    await expect.element(screen.getByText('Nothing is called that.')).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    location.hash = `#/run/${session.runs!.find(({ status }) => status === 'done')!.id}`;
+    await expect.element(screen.getByRole('button', { name: 'Export' })).toBeVisible();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('export the run{Enter}');
+    await expect.element(screen.getByRole('button', { name: 'CSV of the metrics' })).toBeVisible();
+  });
+
   it('finds a run by its name', async () => {
     const { screen, session } = await open();
     const run = session.runs!.at(-1)!;

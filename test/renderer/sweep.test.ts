@@ -280,6 +280,28 @@ describe('the page of a sweep', () => {
     return { link, screen };
   };
 
+  it('says nothing of dropped trials where none can be', async () => {
+    const whole = await createApi(mockLink({ runs: stories().slice(0, 4) })).call('matrices.get', {
+      group: 4,
+    });
+    const trials = whole.trials.map((trial) => ({ ...trial, state: 'done' as const }));
+    const plan = whole.plan && { ...whole.plan, halving: null };
+    const shown = async (replaced: typeof whole) => {
+      const link = mockLink({ replace: { 'matrices.get': () => replaced } });
+      const session = new Session(createApi(link));
+      const screen = await render(Matrix, { session, route: parseRoute('#/matrix/4') });
+      await expect.element(screen.getByRole('heading', { name: 'green 32' })).toBeVisible();
+      const told = screen.getByText('On dropped trials').query() !== null;
+      await screen.unmount();
+      return told;
+    };
+    expect(plan).not.toBeNull();
+    expect(await shown(whole)).toBe(true);
+    expect(await shown({ ...whole, plan, trials })).toBe(false);
+    // a person has stopped one
+    expect(await shown({ ...whole, plan })).toBe(true);
+  });
+
   it('tells the best, what is dropped, and what that took', async () => {
     const { screen } = await show();
     await expect.element(screen.getByRole('heading', { name: 'green 32' })).toBeVisible();

@@ -2,7 +2,7 @@
  * Numbers for people: always with a unit, with as many digits as their uncertainty allows, and an en
  * dash where nothing is known. SI prefixes are chosen once for everything that is read together.
  */
-import type { EnergyUnit, NumberFormat } from '../../../src-main/contract.ts';
+import type { EnergyUnit, FigureStyle, NumberFormat } from '../../../src-main/contract.ts';
 
 export const missing = '–';
 
@@ -34,6 +34,9 @@ export function inStyle(british: string): string {
   const [group, decimal] = marks[style.number];
   return british.replace(/[,.]/g, (mark) => (mark === ',' ? group : decimal));
 }
+
+/** The same for the few words of one line, which the window shares with the terminal. */
+export const figureStyle = (): FigureStyle => ({ energy: style.energy, write: inStyle });
 
 export type Maybe = number | null | undefined;
 const known = (value: Maybe): value is number => value != null && Number.isFinite(value);
