@@ -69,6 +69,7 @@ export {
 export * from './meaningful-rows.ts';
 export * from './metric-keys.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './energy-labels.ts';
+export { othersCaution } from './other-programs.ts';
 export * from './run-ending.ts';
 export * from './run-query.ts';
 export * from './status-line.ts';
