@@ -32,9 +32,9 @@ describe('when attention is penalised', () => {
 
 describe('a run that makes attention sparse', () => {
   const training = {
-    dataset: { kind: 'greensynth', size: 16, train: 400, validation: 50, test: 200 },
+    dataset: { kind: 'greensynth', size: 16, train: 1200, validation: 50, test: 200 },
     model: { image: 16, patch: 4, dim: 24, layers: 2, heads: 2, dimHead: 12 },
-    train: { epochs: 15, batch: 25, lr: 4e-3, labelSmoothing: 0, weightDecay: 0, evalEvery: 15 },
+    train: { epochs: 24, batch: 25, lr: 4e-3, labelSmoothing: 0, weightDecay: 0, evalEvery: 24 },
   } as const;
 
   it('rests on fewer keys than one that does not, and learns all the same', async () => {
@@ -45,7 +45,8 @@ describe('a run that makes attention sparse', () => {
     expect(after!.attentionSupport).toBeGreaterThanOrEqual(1);
     expect(after!.attentionSupport!).toBeLessThan(0.8 * before!.attentionSupport!);
     expect(after!.attentionIdle!).toBeGreaterThan(before!.attentionIdle!);
-    expect(after!.accuracy).toBeGreaterThan(0.17); // chance: 0.1 +- 0.02
+    // chance is 0.1 +- 0.02; processors round differently, which moves it by some hundredths
+    expect(after!.accuracy).toBeGreaterThan(0.2);
   });
 
   it.each([
