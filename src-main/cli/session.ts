@@ -142,7 +142,7 @@ function outliving(link: ControlLink, first: Session, reopen: () => Promise<Sess
         return await first.call(name, input);
       } catch (cause) {
         const gone = cause instanceof AppError && cause.code === 'UNAVAILABLE';
-        if (!gone || !link.saidGoodbye) throw cause;
+        if (!gone || !link.leftUndone) throw cause;
         return (await following()).call(name, input);
       }
     },

@@ -46,6 +46,11 @@ export async function serveControl(
   const answering = new Set<Promise<void>>();
   let closing = false;
   const server = createServer((socket) => {
+    if (closing) {
+      socket.destroy();
+      return;
+    }
+    send(socket, hello);
     open.add(socket);
     const stopListening = events.listen((event) => {
       if (socket.writableLength < laggingBytes) send(socket, event);
@@ -97,14 +102,19 @@ export async function serveControl(
   };
 }
 
+/** The first line of a program: without it nothing that it was asked has reached it. */
+const hello = { hello: true } as const;
 /** The last line of a program that ends in order: what has no answer by then has not been done. */
 const goodbye = { goodbye: true } as const;
 
 export type ControlLink = Link & {
   close(): void;
   readonly closed: Promise<void>;
-  /** The program has said that it ends: a call that it left unanswered can be made again elsewhere. */
-  readonly saidGoodbye: boolean;
+  /**
+   * A call that was left unanswered has not been done, and can be made again elsewhere: the program has said
+   * that it ends, or was about to and never took up the connection.
+   */
+  readonly leftUndone: boolean;
 };
 
 /** Connects to the program that holds `home`; null where none listens. */
@@ -118,6 +128,7 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
   const waiting = new Map<number, (reply: WireReply) => void>();
   const listeners = new Set<(event: WireEvent) => void>();
   let lastId = 0;
+  let saidHello = false;
   let saidGoodbye = false;
   const closed = new Promise<void>((resolve) => {
     socket.on('error', () => socket.destroy());
@@ -127,7 +138,11 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
     });
   });
   onLine(socket, (line) => {
-    const message = JSON.parse(line) as WireReply | WireEvent | typeof goodbye;
+    const message = JSON.parse(line) as WireReply | WireEvent | typeof hello | typeof goodbye;
+    if ('hello' in message) {
+      saidHello = true;
+      return;
+    }
     if ('goodbye' in message) {
       saidGoodbye = true;
       return;
@@ -141,8 +156,8 @@ export async function connectControl(home: string): Promise<ControlLink | null> 
   });
   return {
     closed,
-    get saidGoodbye() {
-      return saidGoodbye;
+    get leftUndone() {
+      return saidGoodbye || !saidHello;
     },
     call: (name, input) =>
       new Promise((resolve) => {

@@ -44,17 +44,20 @@ test('a program that ends gives the answers it owes, and says that it did not he
   program.answer();
   expect(await early).toMatchObject({ ok: [] });
   expect(await late).toMatchObject({ error: { code: 'UNAVAILABLE' } });
-  expect(link.saidGoodbye).toBe(true);
+  expect(link.leftUndone).toBe(true);
   await closing;
   expect(program.asked).toHaveLength(1);
 });
 
 test('a program that is torn away ends the calls that wait for it, and nothing else', async () => {
   const sockets: Socket[] = [];
-  const server = createServer((socket) => void sockets.push(socket));
+  const server = createServer((socket) => {
+    socket.write('{"hello":true}\n');
+    sockets.push(socket);
+  });
   await new Promise<void>((done) => server.listen(controlPath(home), done));
   const link = (await connectControl(home))!;
-  await vi.waitFor(() => expect(sockets).toHaveLength(1));
+  await vi.waitFor(() => expect(link.leftUndone).toBe(false));
   sockets[0]!.destroy();
   // more than the socket's buffer: the write itself fails, as a broken pipe
   const calls = Array.from({ length: 20 }, () =>
@@ -63,7 +66,17 @@ test('a program that is torn away ends the calls that wait for it, and nothing e
   for (const reply of await Promise.all(calls))
     expect(reply).toMatchObject({ error: { code: 'UNAVAILABLE' } });
   await link.closed;
-  expect(link.saidGoodbye).toBe(false);
+  // it may have been done
+  expect(link.leftUndone).toBe(false);
+  server.close();
+});
+
+test('a program that is about to end and takes up no connection has done nothing', async () => {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((done) => server.listen(controlPath(home), done));
+  const link = (await connectControl(home))!;
+  expect(await link.call('runs.list', {})).toMatchObject({ error: { code: 'UNAVAILABLE' } });
+  expect(link.leftUndone).toBe(true);
   server.close();
 });
 
