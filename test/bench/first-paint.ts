@@ -72,7 +72,7 @@ async function load(browser: Browser, url: string, view: View): Promise<Load> {
     const [address, token] = url.split('#token=') as [string, string];
     await page.addInitScript(
       ({ token, known }) => {
-        sessionStorage.setItem('hugginggreen.token', token);
+        localStorage.setItem('hugginggreen.token', token);
         if (known) localStorage.setItem('hugginggreen.tour', 'seen');
       },
       { token, known: view.known },
