@@ -19,13 +19,14 @@ export class PlateauWatch {
   #judged: (typeof scores)[number] | null = null;
   #best: { value: number; epoch: number; step: number; wh: number | null } | null = null;
   #since = 0;
+  /** Of those, the ones before it was resumed. */
+  #earlier = 0;
   #said = false;
 
   /** @param earlier evaluations of the run before it was resumed, in order; what they had taken is not known */
   constructor(earlier: readonly Evaluation[]) {
     for (const evaluation of earlier) this.#count(evaluation, null);
-    // what was said before it was resumed is in its notes
-    this.#said = this.#since > 0;
+    this.#earlier = this.#since;
   }
 
   /**
@@ -38,6 +39,8 @@ export class PlateauWatch {
     const best = this.#best;
     if (patience === null || !best || this.#said || this.#since < patience) return null;
     this.#said = true;
+    // it was said before it was resumed, and stands in its notes
+    if (this.#earlier >= patience) return null;
     const since =
       wh !== null && best.wh !== null
         ? ` ${this.#since === 1 ? 'It' : 'They'} took ${figure(wh - best.wh, 'Wh')}.`
@@ -54,6 +57,7 @@ export class PlateauWatch {
     if (!this.#best || value > this.#best.value) {
       this.#best = { value, epoch, step, wh };
       this.#since = 0;
+      this.#earlier = 0;
       this.#said = false;
       return;
     }

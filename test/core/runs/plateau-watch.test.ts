@@ -68,4 +68,14 @@ describe('a validation score that no longer rises', () => {
     expect(watch.look(evaluation(4, 0.7), 2, 1)).toBeNull();
     expect(watch.look(evaluation(5, 0.5), 3, 1)).toContain('0.700 of epoch 4');
   });
+
+  it('says after a resume what it had not come to before', () => {
+    const watch = new PlateauWatch([evaluation(1, 0.6), evaluation(2, 0.5)]);
+    expect(watch.look(evaluation(3, 0.5), 1, 3)).toBeNull();
+    // what it has taken since its best is not known
+    expect(watch.look(evaluation(4, 0.5), 2, 3)).toBe(
+      'Validation macro F1 is no better than the 0.600 of epoch 1 in 3 evaluations since.',
+    );
+    expect(watch.look(evaluation(5, 0.5), 3, 3)).toBeNull();
+  });
 });
