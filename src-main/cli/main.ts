@@ -27,7 +27,7 @@ import { settings } from './commands/settings.ts';
 import { show } from './commands/show.ts';
 import { sweep } from './commands/sweep.ts';
 import { appVersion } from './session.ts';
-import { wrapped } from './text.ts';
+import { wrap } from './text.ts';
 
 const commands: Command[] = [
   run,
@@ -108,8 +108,8 @@ function overview(): string {
     '',
     'Train energy-efficient Vision Transformers and see what every run cost.',
     '',
-    ...commands.map(({ name, summary }) =>
-      wrapped(summary, { head: `  ${name}`.padEnd(width), indent: width }),
+    ...commands.flatMap(({ name, summary }) =>
+      wrap(summary, `  ${name}`.padEnd(width), ' '.repeat(width)),
     ),
     '',
     'How a command is called: hugginggreen COMMAND --help. Each has --json.',

@@ -54,20 +54,26 @@ export const date = (at: number | null): string =>
 
 const looksLikeNumber = /^(–|[-+±]?\d)/;
 
-/** A sentence broken at spaces into lines of 80 characters; later lines begin below the first one's words. */
-export function wrapped(
-  sentence: string,
-  { head, indent, columns = 80 }: { head: string; indent: number; columns?: number },
-): string {
-  const lines = [head];
-  for (const word of sentence.split(' ')) {
-    const line = lines.at(-1)!;
-    const gap = line.length > indent ? ' ' : '';
-    if (line.length + gap.length + word.length <= columns || gap === '')
-      lines[lines.length - 1] = line + gap + word;
-    else lines.push(' '.repeat(indent) + word);
+/**
+ * A text as lines of a terminal, broken at spaces but not between a figure and its unit; one with a command that
+ * is to be copied has no break in it.
+ * @param first what its first line begins with, `others` what the later ones do
+ */
+export function wrap(text: string, first: string, others: string, columns = 80): string[] {
+  if (/`|sudo |[|>&]{1,2} /.test(text)) return [first + text];
+  const lines: string[] = [];
+  let line = first;
+  let empty = true;
+  for (const word of text.replace(/(\d) (%|W|J|s)(?![\w])/g, '$1\u00a0$2').split(' ')) {
+    if (!empty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = others;
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
   }
-  return lines.join('\n');
+  return [...lines, line];
 }
 
 /** Columns as wide as they need to be; columns of numbers to the right. */

@@ -5,7 +5,7 @@ import { findBrowser } from '../../core/print.ts';
 import { exitCode, printJson, type Command } from '../command.ts';
 import { sensorReport, type SensorReport } from '../sensor-report.ts';
 import { appVersion, withSession, type Session } from '../session.ts';
-import { memory, number, table, withUnit } from '../text.ts';
+import { memory, number, table, withUnit, wrap } from '../text.ts';
 
 export const doctor: Command = {
   name: 'doctor',
@@ -219,24 +219,10 @@ function fixes(entries: readonly (Machine['engines'][number] | DatasetState)[]):
   return lines.length === 0 ? [] : [`What would help:\n${lines.join('\n')}`];
 }
 
-/** Lines of a terminal; a command that is to be copied has no break in it. */
+/** Lines of a terminal. */
 const columns = 100;
 
-function wrapped(text: string, first: string, others: string): string[] {
-  if (/`|sudo |[|>&]{1,2} /.test(text)) return [first + text];
-  const lines: string[] = [];
-  let line = first;
-  let empty = true;
-  for (const word of text.replace(/(\d) (%|W|J|s)(?![\w])/g, '$1\u00a0$2').split(' ')) {
-    if (!empty && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = others;
-      empty = true;
-    }
-    line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
-}
+const wrapped = (text: string, first: string, others: string): string[] =>
+  wrap(text, first, others, columns);
 const indented = (text: string): string[] => wrapped(text, '    ', '      ');
 const bullet = (text: string): string => wrapped(text, '- ', '  ').join('\n');
