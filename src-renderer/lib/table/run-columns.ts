@@ -129,7 +129,7 @@ export function runColumns(
     number(
       key,
       title,
-      unit === 'gCO2e' ? 148 : half === wattHalf ? 120 : 88,
+      unit === 'gCO2e' ? 136 : half === wattHalf ? 112 : 88,
       value,
       (own, run) => scaled(own, scale, half(run)),
       {
