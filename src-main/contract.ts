@@ -1699,6 +1699,9 @@ const force = v.optional(v.boolean(), false);
 /** Longest CSV text to import, in characters. */
 export const importLimit = 64_000_000;
 
+/** Runs whose curves are asked for at once: each is up to a few hundred kilobytes. */
+const curveIds = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
+
 /** Names are noun.verb; one object in, one value out. */
 export const calls = {
   'jobs.cancel': define<void>()(v.strictObject({ job: v.string() })),
@@ -1960,10 +1963,10 @@ export const calls = {
   'runs.pictures': define<RunPictures>()(byId),
   /** `runs.series` of several runs, in their order. */
   'runs.curves': define<Series[][]>()(
-    v.strictObject({ ids: manyIds, names: seriesNames, x: v.picklist(xAxisNames), width }),
+    v.strictObject({ ids: curveIds, names: seriesNames, x: v.picklist(xAxisNames), width }),
   ),
   /** Power and energy of several runs, in their order; a total has a point for every two pixels. */
-  'runs.totals': define<RunTotals[]>()(v.strictObject({ ids: manyIds, width })),
+  'runs.totals': define<RunTotals[]>()(v.strictObject({ ids: curveIds, width })),
   'runs.compare': define<Comparison>()(v.strictObject({ ids: manyIds })),
   /** `runs.compare` with the runs themselves, each read once for both. */
   'runs.sideBySide': define<SideBySide>()(v.strictObject({ ids: manyIds })),

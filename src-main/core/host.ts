@@ -428,7 +428,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
       checkSettings(next);
       // a port that is taken is no setting
       if (next.metrics !== settings.metrics) await serveMetrics(next.metrics);
-      if (next.servePort !== settings.servePort) await servePage(next.servePort);
+      if (next.servePort !== settings.servePort)
+        await servePage(next.servePort).catch(async (cause: unknown) => {
+          // of changes that are refused none is made
+          if (next.metrics !== settings.metrics) await serveMetrics(settings.metrics);
+          throw cause;
+        });
       await store.remember({ settings: next });
       settings = next;
       metering.configure(meterSettings());

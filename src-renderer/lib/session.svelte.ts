@@ -23,6 +23,7 @@ import {
 import type { Api, Connection } from '../api.ts';
 import type { Draft } from './form/fields.ts';
 import type { SweepDraft } from './form/sweep.ts';
+import { compareHash } from './route.ts';
 import { mergeRuns } from './run-list.ts';
 import { setNumberStyle } from './format/number.ts';
 import { isActive, isOver } from './format/words.ts';
@@ -328,16 +329,22 @@ export class Session {
 
   /** Something was done that can be undone; the offer leaves when its time is over. */
   offerUndo(message: string, seconds: number, undo: () => Promise<unknown>) {
+    const id = this.#offer(message, 'Undo', () => this.attempt(undo));
+    setTimeout(() => this.dismiss(id), seconds * 1000);
+  }
+
+  /** Good news with a button, which closes it. */
+  #offer(message: string, label: string, then: () => unknown): number {
     const id = this.#nextNotice++;
     const act = () => {
       this.dismiss(id);
-      return this.attempt(undo);
+      return then();
     };
     this.notices = [
       ...this.notices,
-      { id, level: 'info', message, hint: null, action: { label: 'Undo', act } },
+      { id, level: 'info', message, hint: null, action: { label, act } },
     ];
-    setTimeout(() => this.dismiss(id), seconds * 1000);
+    return id;
   }
 
   /** Takes runs away so that it can be undone for ten seconds. False when it did not work. */
@@ -389,8 +396,11 @@ export class Session {
     const ids = this.example;
     if (!ids?.every((id) => this.runs?.some((run) => run.id === id && isOver(run)))) return;
     this.#setExample(null);
-    const done = ids.every((id) => this.run(id)?.status === 'done');
-    if (done && /^#\/live/.test(location.hash)) location.hash = `#/compare?ids=${ids.join(',')}`;
+    if (!ids.every((id) => this.run(id)?.status === 'done')) return;
+    const compare = () => (location.hash = compareHash(ids));
+    // who has gone elsewhere meanwhile is not taken away from there
+    if (/^#\/live/.test(location.hash)) compare();
+    else this.#offer('The example is done.', 'Compare its runs', compare);
   }
 
   #setExample(ids: number[] | null) {

@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -465,6 +466,31 @@ test('settings are kept, and a region that is not known is refused', async () =>
     cpuCurve,
     libreHardwareMonitor,
   });
+});
+
+test('addresses that are refused leave the metrics where they were', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void taken.close());
+  const free = createServer().listen(0, '127.0.0.1');
+  await Promise.all([once(taken, 'listening'), once(free, 'listening')]);
+  const portOf = (server: Server) => String((server.address() as AddressInfo).port);
+  const metrics = portOf(free);
+  await new Promise((resolve) => free.close(resolve));
+  await witness.host.close();
+  const servePage = () => Promise.reject(new Error('the port is taken'));
+  witness = await startHost({ ...fixtureOptions(home), servePage });
+  await witness.call('settings.set', { metrics });
+  const served = async (): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${metrics}/metrics`)).status;
+  expect(await served()).toBe(200);
+  await expect(witness.call('settings.set', { metrics: portOf(taken) })).rejects.toThrow(
+    'is taken',
+  );
+  expect(await served()).toBe(200);
+  const both = { metrics: null, servePort: 12_345 };
+  await expect(witness.call('settings.set', both)).rejects.toThrow('the port is taken');
+  expect(await served()).toBe(200);
+  expect(await witness.call('settings.get', {})).toMatchObject({ metrics, servePort: null });
 });
 
 test('engines and sensors are found', async () => {

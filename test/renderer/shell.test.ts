@@ -4,6 +4,7 @@ import { userEvent } from 'vitest/browser';
 import App from '../../src-renderer/App.svelte';
 import { actions } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
+import { keepFocus } from '../../src-renderer/lib/shell/keep-focus.ts';
 import { isTyped, parseKeys } from '../../src-renderer/lib/shell/keys.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import '../../src-renderer/lib/ui/tokens.css';
@@ -148,5 +149,54 @@ describe('about', () => {
       .element(screen.getByText('Ember and Energy Institute', { exact: false }))
       .toBeVisible();
     await expect.element(screen.getByRole('cell', { name: 'chart.js' })).toBeVisible();
+  });
+});
+
+describe('the focus when a button takes its entry away', () => {
+  const page = document.createElement('div');
+  beforeEach(() => {
+    page.innerHTML =
+      '<section><h1>Things</h1><ul>' +
+      ['a', 'b', 'c']
+        .map((name) => `<li><a href="#${name}">${name}</a><button>Remove ${name}</button></li>`)
+        .join('') +
+      '</ul><button>More</button></section>';
+    document.body.append(page);
+    const end = keepFocus(page);
+    return () => {
+      end();
+      page.remove();
+    };
+  });
+  const button = (name: string) =>
+    [...page.querySelectorAll('button')].find(({ textContent }) => textContent === name)!;
+  const focused = () => document.activeElement?.textContent;
+  /** As the host answers: some time after the click. */
+  async function takeAway(name: string) {
+    await userEvent.click(button(`Remove ${name}`));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    button(`Remove ${name}`).parentElement!.remove();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+
+  it('goes to the entry that comes in its place, to the one before, and to what else there is', async () => {
+    await takeAway('b');
+    expect(focused()).toBe('Remove c');
+    await takeAway('c');
+    expect(focused()).toBe('Remove a');
+    await takeAway('a');
+    expect(focused()).toBe('More');
+  });
+
+  it('stays where a person has put it meanwhile, and away from a page that is another', async () => {
+    await userEvent.click(button('Remove a'));
+    button('More').focus();
+    page.querySelector('li')!.remove();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(focused()).toBe('More');
+    await userEvent.click(button('Remove b'));
+    page.innerHTML = '<button>Another page</button>';
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(document.activeElement).toBe(document.body);
   });
 });

@@ -7,7 +7,12 @@ import type { Store } from '../store/store.ts';
 import { exposition } from './exposition.ts';
 import { families, type RunState } from './families.ts';
 import { latestReadings } from './latest.ts';
-import { listenForMetrics, metricsAddress, type MetricsListener } from './listener.ts';
+import {
+  listenForMetrics,
+  metricsAddress,
+  type MetricsAddress,
+  type MetricsListener,
+} from './listener.ts';
 
 export { defaultMetricsPort, metricsAddress } from './listener.ts';
 
@@ -39,6 +44,7 @@ export function createMetrics({
   /** Of runs that have ended: what was read does not change any more. */
   const coverages = new Map<string, number | null>();
   let listener: MetricsListener | null = null;
+  let servedAt: MetricsAddress | null = null;
   let stopListening: (() => void)[] = [];
   const startedAt = Date.now() / 1000 - process.uptime();
 
@@ -81,25 +87,39 @@ export function createMetrics({
     stopListening = [];
     const old = listener;
     listener = null;
+    servedAt = null;
     await old?.close();
+  };
+
+  const listen = async (address: MetricsAddress): Promise<MetricsListener> => {
+    const own = await listenForMetrics(address, text);
+    listener = own;
+    servedAt = address;
+    stopListening = [
+      samples.listen(latest.push),
+      events.listen(({ event, data }) => {
+        if (event === 'run.energy') going = data as Events['run.energy'];
+      }),
+    ];
+    // a meter that sleeps until it is asked for begins now
+    void metering.sources;
+    return own;
   };
 
   return {
     text,
     serve: async (address) => {
       const wanted = address === null ? null : metricsAddress(address);
+      const before = servedAt;
       await stop();
       if (!wanted) return null;
-      listener = await listenForMetrics(wanted, text);
-      stopListening = [
-        samples.listen(latest.push),
-        events.listen(({ event, data }) => {
-          if (event === 'run.energy') going = data as Events['run.energy'];
-        }),
-      ];
-      // a meter that sleeps until it is asked for begins now
-      void metering.sources;
-      return listener;
+      try {
+        return await listen(wanted);
+      } catch (cause) {
+        // an address that cannot be had costs nobody the one that was there
+        if (before) await listen(before);
+        throw cause;
+      }
     },
     close: stop,
   };

@@ -140,7 +140,8 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
 
   const free = async (id: number, undoSeconds: number): Promise<CheckpointList> => {
     await refuseUnderWay(id);
-    const { checkpoints, free } = await look(id, false);
+    // what stays is all there is: it is read to its last byte first
+    const { checkpoints, free } = await look(id, true);
     if (free.count === 0)
       throw new AppError('CONFLICT', `Run ${id} has no checkpoint beside its best.`);
     await forget(id);

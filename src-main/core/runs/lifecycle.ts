@@ -484,9 +484,11 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     await storeEnd({ at, ...problem });
     // what a process wrote last is part of its error, and stands in the log already
     const [why] = problem.error?.message.split('\n', 1) ?? [];
-    for (const text of [why, problem.error?.hint]) if (text) log.write('error', text);
+    // a budget that is used up ends a run as it was told to
+    const level = problem.status === 'failed' ? 'error' : 'warning';
+    for (const text of [why, problem.error?.hint]) if (text) log.write(level, text);
     const over = await store.getSummary(id).catch(() => null);
-    if (over) log.write(over.error ? 'error' : 'info', endWords(over));
+    if (over) log.write(over.error ? level : 'info', endWords(over));
     await log.close();
     await announce();
     // before the next run is measured

@@ -21,17 +21,25 @@ const unknown: Cost = { seconds: null, wh: null, gCO2e: null };
 export function queueOutlook({
   store,
   costs,
+  coolDown,
   log,
 }: {
   store: Pick<Store, 'queuedRuns'>;
   costs: Pick<Costs, 'known'>;
+  /** What a wait for idle power takes, in seconds; null: there is none. */
+  coolDown: () => Estimate | null;
   log: (line: string) => void;
 }): QueueOutlookWatch {
   let known = new Map<number, Cost>();
+  /** Those that measure idle power first, and so wait for it after another run. */
+  let waitsForIdle = new Set<number>();
 
   const refresh = async (): Promise<void> => {
     try {
       const runs = await store.queuedRuns();
+      waitsForIdle = new Set(
+        runs.flatMap(({ id, config }) => (config.energy.baselineSeconds > 0 ? [id] : [])),
+      );
       if (runs.length === 0) return void (known = new Map());
       const { cost } = await costs.known();
       // repeats of a matrix cost the same
@@ -57,7 +65,11 @@ export function queueOutlook({
     refresh,
     of: (waiting, active) => {
       const parts = waiting.map((id) => known.get(id) ?? unknown);
+      const after = active ? waiting : waiting.slice(1);
+      const waits = times(coolDown(), after.filter((id) => waitsForIdle.has(id)).length);
       const sum = added(parts);
+      // waits alone tell nothing of runs of which nothing is known
+      if (waits && sum.seconds) sum.seconds = plus(sum.seconds, waits);
       const own = active && leftOf(active);
       return {
         waiting: sum,
@@ -82,11 +94,8 @@ function withBaseline({
   baselineSeconds,
 }: ReturnType<Awaited<ReturnType<Costs['known']>>['cost']>): Cost {
   return {
-    seconds: seconds && {
-      low: seconds.low + baselineSeconds,
-      value: seconds.value + baselineSeconds,
-      high: seconds.high + baselineSeconds,
-    },
+    seconds:
+      seconds && plus(seconds, { low: baselineSeconds, value: baselineSeconds, high: baselineSeconds }), // prettier-ignore
     wh,
     gCO2e,
   };
@@ -101,13 +110,18 @@ const part = ({ seconds, wh, gCO2e }: Cost, share: number): Cost => ({
   gCO2e: times(gCO2e, share),
 });
 
+const plus = (a: Estimate, b: Estimate): Estimate => ({
+  low: a.low + b.low,
+  value: a.value + b.value,
+  high: a.high + b.high,
+});
+
 /** Of what is known; null where nothing is. */
 function added(costs: readonly Cost[]): Cost {
   const sum = (of: (cost: Cost) => Estimate | null): Estimate | null =>
     costs.reduce<Estimate | null>((all, cost) => {
       const next = of(cost);
-      if (!next || !all) return all ?? next;
-      return { low: all.low + next.low, value: all.value + next.value, high: all.high + next.high };
+      return next && all ? plus(all, next) : (all ?? next);
     }, null);
   return {
     seconds: sum(({ seconds }) => seconds),

@@ -2,7 +2,7 @@
  * Runs wait in line and train one at a time: two at once would share the sensors, and neither's energy
  * could be told. The line is the status `queued` with its place in the store, so it outlives the program.
  */
-import { AppError, type QueueState, type Settings } from '../../contract.ts';
+import { AppError, type Estimate, type QueueState, type Settings } from '../../contract.ts';
 import { monotonicMicros } from '../../port.ts';
 import type { Costs } from '../experiments/costs.ts';
 import type { RunContext } from './context.ts';
@@ -92,7 +92,14 @@ export function createQueue(options: QueueOptions): RunQueue {
     notice: context.notice,
     log: context.log,
   });
-  const outlook = queueOutlook({ store, costs: options.costs, log: context.log });
+  /** How long the latest waits for idle power were, in seconds. */
+  const waits: number[] = [];
+  const outlook = queueOutlook({
+    store,
+    costs: options.costs,
+    coolDown: () => expectedWait(waits, options.mostCoolDownSeconds()),
+    log: context.log,
+  });
   let cooling: { abort: AbortController; shown: QueueState['coolDown'] } | null = null;
 
   const state = (): QueueState => ({
@@ -176,6 +183,10 @@ export function createQueue(options: QueueOptions): RunQueue {
       return null;
     });
     cooling = null;
+    if (cooled) {
+      waits.push(cooled.seconds);
+      waits.splice(0, waits.length - keptWaits);
+    }
     const id = waiting[0];
     tell();
     if (!mayStart()) return;
@@ -298,6 +309,17 @@ export function moved(line: readonly number[], ids: readonly number[], before: n
   const rest = line.filter((id) => !ids.includes(id));
   rest.splice(before === null ? rest.length : rest.indexOf(before), 0, ...new Set(ids));
   return rest;
+}
+
+/** Waits for idle power that tell how long the next one is. */
+const keptWaits = 10;
+
+/** Of the waits until now; before the first, all is possible up to the most there may be. */
+function expectedWait(waits: readonly number[], most: number): Estimate | null {
+  if (most === 0) return null;
+  if (waits.length === 0) return { low: 0, value: most / 2, high: most };
+  const mean = waits.reduce((sum, seconds) => sum + seconds, 0) / waits.length;
+  return { low: Math.min(...waits), value: mean, high: Math.max(...waits) };
 }
 
 function noteOf({ how, seconds, watts }: Cooled): {

@@ -5,7 +5,7 @@ import {
   type PowerSeries,
   type Series,
 } from '../../../src-main/contract.ts';
-import { percent, quantity, significant } from '../format/number.ts';
+import { fixed, quantity, significant } from '../format/number.ts';
 import { kindColour, kindLabel, runColour, runDash } from '../format/words.ts';
 import type { Line } from './plot.ts';
 
@@ -113,7 +113,7 @@ export const drawable = (lines: readonly Line[]): boolean =>
 export const hasCurves = (series: SeriesByName, power: PowerSeries): boolean =>
   drawable([...lossLines(series), ...f1Lines(series), ...powerLines(power, 'watts')]);
 
-/** What the lines show, in a sentence; `F1` as a unit: shares. Edges of bands are left out. */
+/** What the lines show, in a sentence; `F1` as a unit: from 0 to 1. Edges of bands are left out. */
 export function finding(lines: readonly Line[], unit: string): string {
   const told = lines.filter(({ edge }) => !edge);
   if (told.length === 0) return 'Nothing to show yet.';
@@ -122,7 +122,7 @@ export function finding(lines: readonly Line[], unit: string): string {
     const [first, last] = [known[0], known.at(-1)];
     if (first === undefined || last === undefined) return `${label}: no readings`;
     const text = (value: number) =>
-      unit === 'F1' ? percent(value) : unit ? quantity(value, unit) : significant(value);
+      unit === 'F1' ? fixed(value, 3) : unit ? quantity(value, unit) : significant(value);
     return known.length === 1
       ? `${label}: ${text(last)}`
       : `${label}: from ${text(first)} to ${text(last)}, at most ${text(Math.max(...known))}`;

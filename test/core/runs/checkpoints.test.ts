@@ -185,9 +185,15 @@ test('the last checkpoint of a trainer whose program was killed is found and rec
   expect((await store.getRun(id)).checkpoints.at(-1)!.step).toBe(40);
 });
 
-test('a best one that was cut short does not outlive the others', async () => {
+test.each([
+  ['cut short', (bytes: Buffer) => bytes.subarray(4)],
+  [
+    'changed in its last byte',
+    (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -1), Buffer.from([bytes.at(-1)! ^ 1])]),
+  ],
+])('a best one that was %s does not outlive the others', async (_, damaged) => {
   const best = join(dir(), 'step-20.safetensors');
-  await writeFile(best, (await readFile(best)).subarray(4));
+  await writeFile(best, damaged(await readFile(best)));
   const freed = await checkpoints.free(id, 60);
   // what can still be used stays: of 10 and 30 that with the higher F1
   expect(freed.checkpoints.map(({ step, best, state }) => [step, best, state])).toEqual([

@@ -34,12 +34,43 @@ test('a run that waits takes what is left of it, or left until it pauses', async
             ({ seconds: exactly(100), wh: exactly(10), gCO2e: null, baselineSeconds: 0 }) as never,
         }),
     },
+    coolDown: () => null,
     log: (line) => expect.unreachable(line),
   });
   await outlook.refresh();
   const wh = (id: number) => outlook.of([id], null).waiting.wh!.value;
   expect(runs.map(({ id }) => wh(id))).toEqual([10, 2.5, 3, 3]);
   expect(outlook.of([1, 2, 3, 4], null).all.seconds!.value).toBeCloseTo(185, 6);
+});
+
+test('waits for idle power between runs are counted where a run measures it first', async () => {
+  const runs = [1, 2, 3].map((id) =>
+    run(id, {
+      config: config({ train: { epochs: 10 }, energy: { baselineSeconds: id === 3 ? 0 : 20 } }),
+    }),
+  );
+  const outlook = queueOutlook({
+    store: { queuedRuns: () => Promise.resolve(runs) },
+    costs: {
+      known: () =>
+        Promise.resolve({
+          measured: () => null,
+          cost: () =>
+            ({ seconds: exactly(100), wh: null, gCO2e: null, baselineSeconds: 0 }) as never,
+        }),
+    },
+    coolDown: () => ({ low: 0, value: 30, high: 60 }),
+    log: (line) => expect.unreachable(line),
+  });
+  await outlook.refresh();
+  const active = {
+    expected: () => null,
+    soFar: () => ({ seconds: 0, wh: null, gCO2e: null }),
+  } as never;
+  const { waiting } = outlook.of([1, 2, 3], active);
+  expect(waiting.seconds).toEqual({ low: 300, value: 360, high: 420 });
+  // no run comes before the first: the machine is at rest
+  expect(outlook.of([1, 2, 3], null).waiting.seconds!.value).toBe(330);
 });
 
 test('a long queue is set against the runs of the past without reading them for each', async () => {
@@ -68,6 +99,7 @@ test('a long queue is set against the runs of the past without reading them for 
         cpu: () => 'x',
         settings: () => defaultSettings,
       }),
+      coolDown: () => null,
       log: (line) => expect.unreachable(line),
     });
     const began = performance.now();
