@@ -27,8 +27,8 @@ import { sparsity } from './experiment-config/sparsity.ts';
 import { train, type RecipeName } from './experiment-config/train.ts';
 import { watch } from './experiment-config/watch.ts';
 import { nearest } from './nearest.ts';
-import { stageEpochs, type StageShares } from './stage-epochs.ts';
-import { routingActs } from './token-routing.ts';
+import { stageEpochs, type StageShares } from './experiment-config/stage-epochs.ts';
+import { routingActs } from './experiment-config/token-routing.ts';
 
 export { deltaOwn, type DeltaReference } from './experiment-config/attention.ts';
 export { budget as budgetSchema } from './experiment-config/budget.ts';

@@ -4,7 +4,7 @@
  * Off unless an address is set. No run waits for it or fails with it: a post that is not taken is a notice.
  * The address may hold a secret; it is in no sentence of ours beyond its host.
  */
-import { runEnding } from '../run-ending.ts';
+import { runEnding } from '../contract/run-ending.ts';
 import { AppError, type Events, type RunStatus, type RunSummary } from '../contract.ts';
 import type { EventBus } from './events.ts';
 

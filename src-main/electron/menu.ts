@@ -1,6 +1,6 @@
 /** The menu: what every program has, and the actions of the table with their keys. */
 import { app, Menu, type MenuItemConstructorOptions } from 'electron';
-import { actions, type ActionId, type ActionWords } from '../actions.ts';
+import { actions, type ActionId, type ActionWords } from '../contract/actions.ts';
 
 /** Electron's name of a key combination; a key without Ctrl or Cmd is the page's alone. */
 const accelerator = (keys: string | null): string | undefined =>

@@ -2,7 +2,7 @@
 import { BrowserWindow, Notification } from 'electron';
 import type { Events, RunStatus, RunSummary, Settings } from '../contract.ts';
 import type { EventBus } from '../core/events.ts';
-import { runEnding } from '../run-ending.ts';
+import { runEnding } from '../contract/run-ending.ts';
 
 interface Options {
   events: Pick<EventBus, 'listen'>;

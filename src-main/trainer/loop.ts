@@ -9,9 +9,9 @@
 import { AppError } from '../contract.ts';
 import type { DatasetConfig, ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
-import { weightsZeroed } from '../pruning-schedule.ts';
-import { stageEpochs } from '../stage-epochs.ts';
-import { routingOf } from '../token-routing.ts';
+import { weightsZeroed } from '../experiment-config/pruning-schedule.ts';
+import { stageEpochs } from '../experiment-config/stage-epochs.ts';
+import { routingOf } from '../experiment-config/token-routing.ts';
 import {
   checkpointOrigin,
   readCheckpoint,

@@ -7,7 +7,7 @@
  */
 import type { DatasetConfig, EngineName, ExperimentConfig } from '../experiment-config.ts';
 import type { Predictions } from '../predictions.ts';
-import type { TrainingPhase } from '../stage-epochs.ts';
+import type { TrainingPhase } from '../experiment-config/stage-epochs.ts';
 
 export type ToTrainer =
   | {

@@ -8,8 +8,8 @@ import {
   type DatasetConfig,
   type ExperimentConfig,
 } from '../experiment-config.ts';
-import { selectionProbability } from '../selection-schedule.ts';
-import { stageEpochs } from '../stage-epochs.ts';
+import { selectionProbability } from '../experiment-config/selection-schedule.ts';
+import { stageEpochs } from '../experiment-config/stage-epochs.ts';
 import { Feeder } from './batches.ts';
 import { emptySplit, splitNames, type OpenContext, type Split } from './data/dataset.ts';
 import { describeDataset, openDataset, type Dataset, type SplitName } from './data/index.ts';

@@ -5,7 +5,7 @@
  */
 import type { ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
-import { selectionProbability } from '../selection-schedule.ts';
+import { selectionProbability } from '../experiment-config/selection-schedule.ts';
 import type { Dataset, Split } from './data/index.ts';
 import { openData, prepare, type Prepared, type TrainingRun } from './loop.ts';
 import type { Rehearsal, RehearsalLength, RehearsedSteps } from './messages.ts';

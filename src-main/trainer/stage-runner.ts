@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { augments } from '../experiment-config/augment.ts';
 import type { ExperimentConfig } from '../experiment-config.ts';
 import { monotonicMicros } from '../port.ts';
-import { selectionProbability } from '../selection-schedule.ts';
+import { selectionProbability } from '../experiment-config/selection-schedule.ts';
 import { mixOf } from './augment/mix.ts';
 import { augmenterOf } from './augment.ts';
 import { epochOrder, Feeder, isSelected, type Changes } from './batches.ts';

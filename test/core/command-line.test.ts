@@ -5,7 +5,7 @@ import {
   showCommand,
   splitCommand,
   withoutSeed,
-} from '../../src-main/command-line.ts';
+} from '../../src-main/contract/command-line.ts';
 
 test.each([
   ['python train.py --lr 0.1', ['python', 'train.py', '--lr', '0.1']],

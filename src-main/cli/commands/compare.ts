@@ -5,7 +5,7 @@ import {
   type RepeatedRuns,
 } from '../../contract.ts';
 import { ranges } from '../../core/store/groups.ts';
-import { othersCaution } from '../../other-programs.ts';
+import { othersCaution } from '../../contract/other-programs.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
 import { missing, number, table } from '../text.ts';

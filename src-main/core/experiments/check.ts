@@ -11,7 +11,7 @@ import {
   type ExperimentConfig,
   type Forecast,
 } from '../../contract.ts';
-import { headsRemoved, neuronsLeft } from '../../pruning-schedule.ts';
+import { headsRemoved, neuronsLeft } from '../../experiment-config/pruning-schedule.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { findRegion } from '../energy/regions.ts';
 import { forecast, selectedShare, supervisedEpochs } from './forecast.ts';

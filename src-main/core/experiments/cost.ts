@@ -11,7 +11,7 @@ import {
   type RoutingConfig,
   type VitModel,
 } from '../../contract.ts';
-import { planBlocks, type BlockPlan } from '../../token-routing.ts';
+import { planBlocks, type BlockPlan } from '../../experiment-config/token-routing.ts';
 import { attentionCost } from './attention-cost.ts';
 
 export type Model = VitModel;

@@ -8,10 +8,10 @@ import {
   type ExperimentConfig,
   type Forecast,
 } from '../../contract.ts';
-import { prunedModel } from '../../pruning-schedule.ts';
-import { selectionProbability } from '../../selection-schedule.ts';
-import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
-import { routingAt } from '../../token-routing.ts';
+import { prunedModel } from '../../experiment-config/pruning-schedule.ts';
+import { selectionProbability } from '../../experiment-config/selection-schedule.ts';
+import { stageEpochs, type TrainingPhase } from '../../experiment-config/stage-epochs.ts';
+import { routingAt } from '../../experiment-config/token-routing.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { trainFactor } from './cost.ts';
 import { finalModel, modelCost, scorerMacs, seesPatches, type ModelCost } from './model-cost.ts';

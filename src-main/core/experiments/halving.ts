@@ -4,7 +4,7 @@
  * the last has come there. Pure: what follows from a decision is done in `runs/sweeps.ts`.
  */
 import type { ExperimentConfig, SweepObjective, SweepRung } from '../../contract.ts';
-import { stageEpochs } from '../../stage-epochs.ts';
+import { stageEpochs } from '../../experiment-config/stage-epochs.ts';
 
 /** What a trial is judged by. */
 export interface Judged {

@@ -4,9 +4,9 @@
  */
 import type { AttentionConfig, ExperimentConfig, ModelConfig, VitModel } from '../../contract.ts';
 import { isPretrained, learnsScore, patchCount } from '../../experiment-config.ts';
-import { prunedModel } from '../../pruning-schedule.ts';
-import { stageEpochs } from '../../stage-epochs.ts';
-import { routingAt } from '../../token-routing.ts';
+import { prunedModel } from '../../experiment-config/pruning-schedule.ts';
+import { stageEpochs } from '../../experiment-config/stage-epochs.ts';
+import { routingAt } from '../../experiment-config/token-routing.ts';
 import { cnnCost, cnnParameters } from '../../trainer/models/cnn-architecture.ts';
 import { detectionMacs, detectionParameters } from '../../trainer/models/detection-head.ts';
 import {

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { EngineName, Estimate, ExperimentConfig, Forecast, RunCost } from '../../contract.ts';
-import { stageEpochs } from '../../stage-epochs.ts';
+import { stageEpochs } from '../../experiment-config/stage-epochs.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import type { Rehearsal, RehearsedSteps } from '../../trainer/messages.ts';
 import { datasetOf, epochCosts, type EpochCost } from './forecast.ts';

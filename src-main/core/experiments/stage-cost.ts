@@ -5,7 +5,7 @@
  */
 import { patchCount, type ExperimentConfig, type VitModel } from '../../contract.ts';
 import { augments } from '../../experiment-config/augment.ts';
-import { stageEpochs, type StageEpochs } from '../../stage-epochs.ts';
+import { stageEpochs, type StageEpochs } from '../../experiment-config/stage-epochs.ts';
 import {
   decoderShape,
   embeddingWidth,

@@ -3,7 +3,7 @@
  * run needs what the largest of them needs.
  */
 import { patchCount, type ExperimentConfig, type VitModel } from '../../contract.ts';
-import type { TrainingPhase } from '../../stage-epochs.ts';
+import type { TrainingPhase } from '../../experiment-config/stage-epochs.ts';
 import { decoderShape, maskedPatches, teacherConfig } from '../../trainer/recipes/stage-models.ts';
 import { forwardMemoryBytes, stepMemoryBytes } from './cost.ts';
 import { detectionCost, modelCost, type ModelCost } from './model-cost.ts';

@@ -21,7 +21,7 @@ import {
   type SweepValue,
 } from '../../contract.ts';
 import { parseExperimentConfig } from '../../experiment-config.ts';
-import { stageEpochs } from '../../stage-epochs.ts';
+import { stageEpochs } from '../../experiment-config/stage-epochs.ts';
 import { mix32, Sfc32 } from '../../trainer/data/prng.ts';
 import { forecast } from './forecast.ts';
 import { firstEvaluated, peopled, usualRungs } from './halving.ts';

@@ -11,9 +11,9 @@ import type {
   RunDetail,
   RunSummary,
 } from '../../contract.ts';
-import { energyMeanings, labelWords } from '../../energy-labels.ts';
-import { stageEpochs, type TrainingPhase } from '../../stage-epochs.ts';
-import { showCommand } from '../../command-line.ts';
+import { energyMeanings, labelWords } from '../../contract/energy-labels.ts';
+import { stageEpochs, type TrainingPhase } from '../../experiment-config/stage-epochs.ts';
+import { showCommand } from '../../contract/command-line.ts';
 import { describeCommand } from '../store/describe.ts';
 import { fewestRuns } from '../statistics/outcome.ts';
 import { testNames } from '../statistics/sentences.ts';

@@ -4,9 +4,15 @@
  * It says each thing once: when most of a limit is used, when the expected end lies beyond it, when it is
  * used up. What cannot be read is never taken for 0: a limit that cannot be watched is said to be none.
  */
-import { budgetCode, budgetLimits, limitWords, usedOf, type BudgetLimit } from '../../budget.ts';
+import {
+  budgetCode,
+  budgetLimits,
+  limitWords,
+  usedOf,
+  type BudgetLimit,
+} from '../../contract/budget.ts';
 import type { BudgetConfig } from '../../contract.ts';
-import { figureRange, share, type Range } from '../../figures.ts';
+import { figureRange, share, type Range } from '../../contract/figures.ts';
 import type { Problem } from './driver.ts';
 
 /** What a run has used, its earlier parts included; null: nothing was read. */

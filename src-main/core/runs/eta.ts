@@ -9,7 +9,7 @@
  * reckoned, by a twentieth of the time to go each second at most.
  */
 import type { Estimate, Events } from '../../contract.ts';
-import type { Range } from '../../figures.ts';
+import type { Range } from '../../contract/figures.ts';
 import { stepsOf, type RunPlan, type StagePlan } from './run-plan.ts';
 
 /** Active seconds of the run, as `time` of the events. */

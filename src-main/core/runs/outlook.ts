@@ -1,6 +1,6 @@
 /** What is expected of a run that goes on: time to go, and energy and emissions at its end. */
 import type { Events, RunCost } from '../../contract.ts';
-import type { Range } from '../../figures.ts';
+import type { Range } from '../../contract/figures.ts';
 import { Eta, Gliding, Progressed } from './eta.ts';
 import type { RunPlan } from './run-plan.ts';
 

@@ -4,7 +4,7 @@
  * it has taken since.
  */
 import type { Events } from '../../contract.ts';
-import { figure } from '../../figures.ts';
+import { figure } from '../../contract/figures.ts';
 
 type Evaluation = Pick<Events['run.evaluation'], 'epoch' | 'step' | 'result'>;
 

@@ -4,7 +4,7 @@
  */
 import { cpus } from 'node:os';
 import type { ComponentInfo, SampleBatch } from '../../meter/messages.ts';
-import { othersNoteText } from '../../other-programs.ts';
+import { othersNoteText } from '../../contract/other-programs.ts';
 
 /** An idle machine is less busy than this. */
 const idlePercent = 20;

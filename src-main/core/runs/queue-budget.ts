@@ -3,7 +3,7 @@
  * the ledger of the store has (`store/spent.ts`) and the active run so far; while it is used up, nothing new
  * starts. The active run goes on: to end one at a limit is what its own budget is for.
  */
-import { budgetLimits, queueBudgetWords, usedOf } from '../../budget.ts';
+import { budgetLimits, queueBudgetWords, usedOf } from '../../contract/budget.ts';
 import type { Events, QueueBudget, Settings } from '../../contract.ts';
 import type { Spent } from '../store/spent.ts';
 import type { Store } from '../store/store.ts';

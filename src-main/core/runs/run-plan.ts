@@ -3,7 +3,7 @@
  * others, and when it validates and saves. By formula, as in the forecast; the time of it is not known here.
  */
 import type { ExperimentConfig } from '../../contract.ts';
-import type { TrainingPhase } from '../../stage-epochs.ts';
+import type { TrainingPhase } from '../../experiment-config/stage-epochs.ts';
 import { describeDataset } from '../../trainer/data/index.ts';
 import { trainFactor } from '../experiments/cost.ts';
 import { datasetOf, epochCosts } from '../experiments/forecast.ts';

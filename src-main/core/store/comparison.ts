@@ -8,7 +8,7 @@ import {
   type ReportedResult,
   type SideBySide,
 } from '../../contract.ts';
-import { othersPercent } from '../../other-programs.ts';
+import { othersPercent } from '../../contract/other-programs.ts';
 import type { ReadableDb } from './database.ts';
 import { comparedRun } from './reads.ts';
 import { groupRows, groupsOf, tradeOffOf, withinBands } from './groups.ts';

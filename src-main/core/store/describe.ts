@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import * as v from 'valibot';
-import { withoutSeed } from '../../command-line.ts';
+import { withoutSeed } from '../../contract/command-line.ts';
 import {
   experimentConfigSchema,
   isPretrained,

@@ -5,7 +5,7 @@ import {
   parseMetricKey,
   type EvaluationMetric,
   type MetricRule,
-} from '../../metric-keys.ts';
+} from '../../contract/metric-keys.ts';
 import type { ReadableDb, Value } from './database.ts';
 
 const evaluated: Record<EvaluationMetric, string> = {

@@ -5,7 +5,7 @@
 import type { PowerComponent, PowerSeries, RunTotals, Series, XAxis } from '../../contract.ts';
 import { joulesPerWh } from '../energy/account.ts';
 import { SampleFlag } from '../../meter/messages.ts';
-import { totalOf } from '../../stack.ts';
+import { totalOf } from '../../contract/stack.ts';
 import { columnWidth } from './column-width.ts';
 import type { ReadableDb } from './database.ts';
 import { keptCurves } from './kept-curves.ts';

@@ -13,7 +13,7 @@ import {
   type RunStatus,
 } from '../../contract.ts';
 import { SampleFlag, type ComponentInfo, type SampleBatch } from '../../meter/messages.ts';
-import { seedOf } from '../../command-line.ts';
+import { seedOf } from '../../contract/command-line.ts';
 import type { Predictions } from '../../predictions.ts';
 import { describeCommand, describeConfig, groupOf, groupOfCommand } from './describe.ts';
 import type { Value, WritableDb } from './database.ts';

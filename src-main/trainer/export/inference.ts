@@ -10,7 +10,7 @@ import {
   patchCount,
   type ExperimentConfig,
 } from '../../experiment-config.ts';
-import { routingOf } from '../../token-routing.ts';
+import { routingOf } from '../../experiment-config/token-routing.ts';
 import { capture, inputName, outputName, stateName } from '../engine/capture.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import type { OnnxGraph } from '../engine/onnx.ts';

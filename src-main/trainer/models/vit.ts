@@ -6,7 +6,7 @@
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';
 import { patchCount, type RoutingConfig, type VitModel } from '../../experiment-config.ts';
-import { planBlocks, type BlockPlan } from '../../token-routing.ts';
+import { planBlocks, type BlockPlan } from '../../experiment-config/token-routing.ts';
 import type { Tensors } from '../engine/engine.ts';
 import { gelu, layerNorm } from '../engine/ops.ts';
 import {

@@ -5,7 +5,7 @@ import {
   type ExperimentConfig,
 } from '../../experiment-config.ts';
 import type { TaughtBy } from '../checkpoint.ts';
-import { stageEpochs } from '../../stage-epochs.ts';
+import { stageEpochs } from '../../experiment-config/stage-epochs.ts';
 import { classBalancedOrder, contrastive } from './contrastive.ts';
 import { distilled } from './distil.ts';
 import { fineTune } from './fine-tune.ts';

@@ -1,6 +1,6 @@
 /** From a batch as it is stored to what the model sees of it. */
 import { patchCount, type ExperimentConfig, type VitModel } from '../../experiment-config.ts';
-import { routerHint } from '../../token-routing.ts';
+import { routerHint } from '../../experiment-config/token-routing.ts';
 import type { Specs, Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor2D, Tensor3D, Tensor4D } from '../engine/tf.ts';

@@ -6,7 +6,7 @@
  * `StepDefinition`, and so another program.
  */
 import type { DatasetConfig } from '../../experiment-config.ts';
-import type { TrainingPhase } from '../../stage-epochs.ts';
+import type { TrainingPhase } from '../../experiment-config/stage-epochs.ts';
 import type { Split, SplitName } from '../data/index.ts';
 import type { Specs, Step, Tensors } from '../engine/engine.ts';
 import {

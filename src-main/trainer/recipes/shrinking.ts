@@ -9,7 +9,7 @@ import {
   neuronsLeft,
   pruningProgress,
   weightsZeroed,
-} from '../../pruning-schedule.ts';
+} from '../../experiment-config/pruning-schedule.ts';
 import { prunes, type PruningConfig } from '../../experiment-config/pruning.ts';
 import type { FlatState } from '../checkpoint.ts';
 import { openProbability } from '../models/hard-concrete.ts';

@@ -13,7 +13,7 @@ import {
   type ExperimentConfig,
   type RoutingConfig,
 } from '../../experiment-config.ts';
-import { routerHint, routingAt } from '../../token-routing.ts';
+import { routerHint, routingAt } from '../../experiment-config/token-routing.ts';
 import type { Specs, Tensors } from '../engine/engine.ts';
 import * as tf from '../engine/tf.ts';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../engine/tf.ts';

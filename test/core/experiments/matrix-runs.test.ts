@@ -14,7 +14,7 @@ import {
 } from '../../../src-main/contract.ts';
 import { expandMatrix, matrices } from '../../../src-main/core/experiments/matrix.ts';
 import { openOrtEngine } from '../../../src-main/trainer/engine/session.ts';
-import { stageEpochs } from '../../../src-main/stage-epochs.ts';
+import { stageEpochs } from '../../../src-main/experiment-config/stage-epochs.ts';
 import { train } from '../../../src-main/trainer/loop.ts';
 import type { FromTrainer } from '../../../src-main/trainer/messages.ts';
 

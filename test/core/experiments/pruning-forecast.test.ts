@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { checkExperiment } from '../../../src-main/core/experiments/check.ts';
 import { forwardMacs } from '../../../src-main/core/experiments/cost.ts';
 import { forecast } from '../../../src-main/core/experiments/forecast.ts';
-import { pruningProgress } from '../../../src-main/pruning-schedule.ts';
+import { pruningProgress } from '../../../src-main/experiment-config/pruning-schedule.ts';
 import { parameterCount } from '../../../src-main/trainer/models/parameters.ts';
 import { supervised } from '../../../src-main/trainer/recipes/supervised.ts';
 import { parseExperimentConfig, type ExperimentConfigInput } from '../../../src-main/contract.ts';

@@ -3,7 +3,7 @@ import { Eta, Gliding, Progressed } from '../../../src-main/core/runs/eta.ts';
 import { RunOutlook } from '../../../src-main/core/runs/outlook.ts';
 import { planOf } from '../../../src-main/core/runs/run-plan.ts';
 import { parseExperimentConfig, type ExperimentConfigInput } from '../../../src-main/contract.ts';
-import type { Range } from '../../../src-main/figures.ts';
+import type { Range } from '../../../src-main/contract/figures.ts';
 import { replay, trace, type Shown } from './replay-trace.ts';
 
 const names = ['steady', 'long-evaluations', 'slow-start', 'two-stages'];

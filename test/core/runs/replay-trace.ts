@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { planOf } from '../../../src-main/core/runs/run-plan.ts';
 import { Eta } from '../../../src-main/core/runs/eta.ts';
 import { parseExperimentConfig, type Estimate, type Events } from '../../../src-main/contract.ts';
-import type { Range } from '../../../src-main/figures.ts';
+import type { Range } from '../../../src-main/contract/figures.ts';
 
 type Row = [seconds: number, what: string, number | string, number | null, number?];
 export interface Trace {

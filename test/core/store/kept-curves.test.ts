@@ -5,7 +5,7 @@ import { chartWidth } from '../../../src-main/contract.ts';
 import { keepCurves } from '../../../src-main/core/runs/curve-keeper.ts';
 import type { Store } from '../../../src-main/core/store/store.ts';
 import { SampleFlag } from '../../../src-main/meter/messages.ts';
-import { totalOf } from '../../../src-main/stack.ts';
+import { totalOf } from '../../../src-main/contract/stack.ts';
 import {
   batch,
   folder,

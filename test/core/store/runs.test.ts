@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { othersNoteText } from '../../../src-main/other-programs.ts';
+import { othersNoteText } from '../../../src-main/contract/other-programs.ts';
 import {
   batch,
   config,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseExperimentConfig, keptPatches } from '../../../src-main/experiment-config.ts';
-import { selectionProbability } from '../../../src-main/selection-schedule.ts';
+import { selectionProbability } from '../../../src-main/experiment-config/selection-schedule.ts';
 import { openDataset } from '../../../src-main/trainer/data/index.ts';
 import { Sfc32 } from '../../../src-main/trainer/data/prng.ts';
 import * as tf from '../../../src-main/trainer/engine/tf.ts';

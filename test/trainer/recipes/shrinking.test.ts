@@ -9,7 +9,7 @@ import {
   neuronsLeft,
   pruningProgress,
   weightsZeroed,
-} from '../../../src-main/pruning-schedule.ts';
+} from '../../../src-main/experiment-config/pruning-schedule.ts';
 import { vitOf } from '../../fixtures/vit.ts';
 import { configOf } from '../train-small.ts';
 

@@ -3,8 +3,8 @@
  *
  * The trainer prunes by it and the forecast averages over it, hence a file of its own without tensors.
  */
-import type { PruningConfig } from './experiment-config/pruning.ts';
-import type { VitModel } from './experiment-config.ts';
+import type { PruningConfig } from './pruning.ts';
+import type { VitModel } from '../experiment-config.ts';
 
 /** Times a model is made smaller: few, since every time its programs are compiled anew. */
 const pruningSteps = 5;

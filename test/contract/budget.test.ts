@@ -9,16 +9,16 @@ import {
   matrixBudgetRemarks,
   queueBudgetRemarks,
   queueBudgetWords,
-} from '../src-main/budget.ts';
+} from '../../src-main/contract/budget.ts';
 import {
   budgetSchema,
   runEnding,
   type QueueBudget,
   type RunSummary,
-} from '../src-main/contract.ts';
-import { groupOf } from '../src-main/core/store/describe.ts';
-import { shapeOf } from '../src-main/core/experiments/index.ts';
-import { parseExperimentConfig } from '../src-main/experiment-config.ts';
+} from '../../src-main/contract.ts';
+import { groupOf } from '../../src-main/core/store/describe.ts';
+import { shapeOf } from '../../src-main/core/experiments/index.ts';
+import { parseExperimentConfig } from '../../src-main/experiment-config.ts';
 
 const about = (value: number) => ({ low: 0.8 * value, value, high: 1.2 * value });
 const cost = { seconds: about(600), wh: about(10), gCO2e: about(4) };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { figure, figureRange, share, span, spanRange } from '../src-main/figures.ts';
+import { figure, figureRange, share, span, spanRange } from '../../src-main/contract/figures.ts';
 
 test('a figure has two digits, all before the point, and its unit', () => {
   expect([41.23, 0.8412, 1234, 212.4, 0, 0.00421].map((value) => figure(value, 'Wh'))).toEqual([

@@ -1,7 +1,7 @@
 /**
  * The one sentence about a run: in the window's status line, its title, the browser's tab and the terminal.
  */
-import type { Events, RunStatus, RunSummary } from './contract.ts';
+import type { Events, RunStatus, RunSummary } from '../contract.ts';
 import { figure, spanRange, type FigureStyle } from './figures.ts';
 
 export interface StatusInput {

@@ -3,7 +3,7 @@
  *
  * The trainer draws by it and the forecast averages over it, hence a file of its own without tensors.
  */
-import type { ExperimentConfig } from './experiment-config.ts';
+import type { ExperimentConfig } from '../experiment-config.ts';
 
 /**
  * With which probability a batch of this epoch is reduced to its kept patches.

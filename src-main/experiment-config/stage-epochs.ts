@@ -3,7 +3,7 @@
  *
  * The trainer goes by it and the forecast counts by it, hence a file of its own without tensors.
  */
-import type { RecipeName } from './experiment-config/train.ts';
+import type { RecipeName } from './train.ts';
 
 /** What the training phases of a run are called. */
 export type TrainingPhase = 'train' | 'teacher' | 'pretrain' | 'contrastive' | 'finetune';

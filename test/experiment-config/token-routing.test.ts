@@ -2,8 +2,13 @@ import { describe, expect, it } from 'vitest';
 import {
   parseExperimentConfig,
   type ExperimentConfigInput,
-} from '../src-main/experiment-config.ts';
-import { keepShareAt, planBlocks, prunedBlocks, routingAt } from '../src-main/token-routing.ts';
+} from '../../src-main/experiment-config.ts';
+import {
+  keepShareAt,
+  planBlocks,
+  prunedBlocks,
+  routingAt,
+} from '../../src-main/experiment-config/token-routing.ts';
 
 const parse = (input: ExperimentConfigInput) => parseExperimentConfig(input);
 const prune = { kind: 'prune', keep: 0.7, fuse: true, warmup: 0.1, shrink: 0.3 } as const;

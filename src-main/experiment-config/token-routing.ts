@@ -4,8 +4,8 @@
  * The model builds by this plan and the forecast counts by it, hence a file of its own without tensors.
  * Blocks are numbered from 0 here; the method counts layers from 1.
  */
-import type { RoutingConfig } from './experiment-config/routing.ts';
-import type { ScoredHeuristic } from './experiment-config/selection.ts';
+import type { RoutingConfig } from './routing.ts';
+import type { ScoredHeuristic } from './selection.ts';
 import { stageEpochs, type StageShares } from './stage-epochs.ts';
 
 /** What a block does with its tokens beside attention and MLP. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { statusLine, statusTopic, type StatusInput } from '../src-main/status-line.ts';
+import { statusLine, statusTopic, type StatusInput } from '../../src-main/contract/status-line.ts';
 
 const training: StatusInput = {
   run: { status: 'running', step: 840, steps: 2340, imagesPerSecond: 212.4, wh: null, gCO2e: null },

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { othersNote } from '../src-main/core/runs/processor-load.ts';
-import { othersCaution, othersPercent } from '../src-main/other-programs.ts';
+import { othersNote } from '../../src-main/core/runs/processor-load.ts';
+import { othersCaution, othersPercent } from '../../src-main/contract/other-programs.ts';
 
 it('finds what a run noted of other programs, and only that', () => {
   const note = othersNote(80, 4e6, 10e6, 2)!;

@@ -9,7 +9,7 @@ import type {
   QueueBudget,
   RunCost,
   RunSummary,
-} from './contract.ts';
+} from '../contract.ts';
 import { figure, figureRange, share } from './figures.ts';
 
 export type BudgetQuantity = 'energy' | 'emissions' | 'time';

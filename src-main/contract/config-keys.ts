@@ -1,6 +1,6 @@
 /** Every key of an experiment config as `train.lr`, read off its schema: for searches and columns. */
 import type * as v from 'valibot';
-import { experimentConfigSchema } from './experiment-config.ts';
+import { experimentConfigSchema } from '../experiment-config.ts';
 
 interface Schema extends v.GenericSchema {
   entries?: Record<string, Schema>;

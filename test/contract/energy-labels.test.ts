@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { labelWords, sharesByLabel, type Provenance } from '../src-main/contract.ts';
+import { labelWords, sharesByLabel, type Provenance } from '../../src-main/contract.ts';
 
 const part = (provenance: Provenance, wh: number | null, counted = true) => ({
   provenance,

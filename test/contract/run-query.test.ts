@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { configKeys } from '../src-main/config-keys.ts';
-import type { RunSummary } from '../src-main/contract.ts';
-import { parseRunQuery, queryFields, queryTokens, unitsOf } from '../src-main/run-query.ts';
+import { configKeys } from '../../src-main/contract/config-keys.ts';
+import type { RunSummary } from '../../src-main/contract.ts';
+import {
+  parseRunQuery,
+  queryFields,
+  queryTokens,
+  unitsOf,
+} from '../../src-main/contract/run-query.ts';
 
 const run = (id: number, more: Partial<RunSummary> = {}): RunSummary => ({
   id,

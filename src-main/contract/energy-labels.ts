@@ -1,5 +1,5 @@
 /** What an energy is made of: how much of it was counted, and how much is a model or a constant. */
-import type { Provenance } from './meter/messages.ts';
+import type { Provenance } from '../meter/messages.ts';
 
 /** From the best to the least certain. */
 const order: readonly Provenance[] = ['metered', 'counted', 'integrated', 'modelled', 'constant'];
