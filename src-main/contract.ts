@@ -68,6 +68,7 @@ export * from './contract/metric-keys.ts';
 export { othersCaution } from './contract/other-programs.ts';
 export * from './contract/run-ending.ts';
 export * from './contract/run-query.ts';
+export * from './contract/run-status.ts';
 export { ColumnMeans, stack, stackOf, totalOf } from './contract/stack.ts';
 export * from './contract/status-line.ts';
 export * from './contract/sweep-words.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
-import { parseExperimentConfig, AppError } from '../../src-main/contract.ts';
+import { AppError, parseExperimentConfig, statusOf } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import {
   beginField,
@@ -12,7 +12,6 @@ import {
   type FieldDraft,
   type SweepDraft,
 } from '../../src-renderer/lib/form/sweep.ts';
-import { statusOf } from '../../src-renderer/lib/format/words.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Matrix from '../../src-renderer/views/Matrix.svelte';
