@@ -7,8 +7,9 @@
  * what contains the words, `=` asks for the whole. Numbers know their units. A key with a dot is one of the
  * run's config, or of a metric (`metric-keys.ts`). What is not understood is told.
  */
-import type { RunSummary } from '../contract.ts';
 import { isMetricKey } from './metric-keys.ts';
+import { statusOf } from './run-status.ts';
+import type { RunSummary } from './runs.ts';
 
 /** A leaf of a config or a metric as one value; undefined while it is not known yet. */
 export type RunValue = string | number | boolean | null | undefined;

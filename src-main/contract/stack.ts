@@ -3,7 +3,7 @@
  * fell into it, so that the area stays the energy; a short hole is bridged, a long one stays a gap.
  */
 
-import type { PowerSeries } from '../contract.ts';
+import type { PowerSeries } from './curves.ts';
 
 type Range = readonly [from: number, to: number];
 
