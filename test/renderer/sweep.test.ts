@@ -91,6 +91,7 @@ describe('what is typed', () => {
   });
 
   it.each<[Partial<FieldDraft>, string]>([
+    [{ as: 'list', list: '0.1; 0,1' }, '“0,1” is no number'],
     [{ as: 'list', list: '0.1, x' }, '“x” is no number'],
     [{ as: 'list', list: '0.1,' }, 'a value is missing between commas'],
     [{ as: 'list', list: ' ' }, 'values, separated by commas'],
