@@ -280,6 +280,22 @@ describe('the page of a sweep', () => {
     return { link, screen };
   };
 
+  it('counts the epochs of a trial by its own, where they are what is varied', async () => {
+    const whole = await createApi(mockLink({ runs: stories().slice(0, 4) })).call('matrices.get', {
+      group: 4,
+    });
+    const trials = whole.trials.map((trial, i) => ({
+      ...trial,
+      epochs: 1 + i,
+      values: { 'train.epochs': 1 + i },
+    }));
+    const link = mockLink({ replace: { 'matrices.get': () => ({ ...whole, trials }) } });
+    const session = new Session(createApi(link));
+    const screen = await render(Matrix, { session, route: parseRoute('#/matrix/4') });
+    await expect.element(screen.getByRole('cell', { name: '1/1', exact: true })).toBeVisible();
+    await expect.element(screen.getByRole('cell', { name: '2/2', exact: true })).toBeVisible();
+  });
+
   it('says nothing of dropped trials where none can be', async () => {
     const whole = await createApi(mockLink({ runs: stories().slice(0, 4) })).call('matrices.get', {
       group: 4,

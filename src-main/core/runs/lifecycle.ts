@@ -477,7 +477,8 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     if (problem.status === 'failed' && problem.error && problem.error !== recordProblem)
       context.notice({
         level: 'error',
-        message: `Run ${id} failed: ${problem.error.message}`,
+        // what a command wrote last stands on the run's own page
+        message: `Run ${id} failed: ${problem.error.message.split('\n', 1)[0]}`,
         hint: problem.error.hint,
       });
     isOver = true;
