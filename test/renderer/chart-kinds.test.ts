@@ -232,6 +232,8 @@ describe('the ribbon of phases', () => {
       range: [25, 75] as const,
       now: 70,
       toAxis: (time: number) => time,
+      xTitle: 'Step',
+      formatX: String,
     });
     const bands = [...screen.container.querySelectorAll<HTMLElement>('.ribbon span')];
     expect(bands.map(({ style }) => [style.left, style.width])).toEqual([
