@@ -37,11 +37,13 @@ describe('a part of the page as a drawing', () => {
     root.style.cssText = 'position:absolute;left:0;top:0;width:200px;font:12px sans-serif';
     root.innerHTML = html;
     document.body.append(root);
-    return { root, svg: parsed(pageSvg(root, 'A & B')) };
+    const svg = parsed(pageSvg(root, 'A & B'));
+    root.remove();
+    return svg;
   };
 
   it('has boxes, marks and texts at their places, in colours that any program reads', () => {
-    const { svg } = put(`
+    const svg = put(`
       <div style="width:100px;height:20px;background:color-mix(in oklab, red, red)"></div>
       <i class="mark modelled" style="display:block;width:50px;height:10px;--mark:rgb(0, 0, 255)"></i>
       <p style="text-align:right;color:rgb(1, 2, 3)">12 <b>Wh</b></p>`);
@@ -57,7 +59,7 @@ describe('a part of the page as a drawing', () => {
   });
 
   it('breaks and cuts texts where the page does, and leaves out what is hidden and what is pressed', () => {
-    const { svg } = put(`
+    const svg = put(`
       <p style="width:70px">Multiply-accumulates</p>
       <p style="width:60px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">a name that is far too long</p>
       <p style="writing-mode:vertical-rl;transform:rotate(180deg)">upwards</p>
@@ -70,8 +72,20 @@ describe('a part of the page as a drawing', () => {
     expect(svg.querySelectorAll('text')[3]!.getAttribute('transform')).toMatch(/^rotate\(-90/);
   });
 
+  it('keeps the style of a drawing, which lies in the sheets of the page', () => {
+    const svg = put(`
+      <style>.bar { fill: rgb(0 128 0 / 50%); fill-opacity: 0.5; stroke: red; stroke-dasharray: 3 2 }</style>
+      <svg width="50" height="20"><a href="#/run/1"><title>Run 1</title><rect class="bar" width="20" height="9"/></a>
+      <circle class="hit" r="9" data-undrawn/></svg>`);
+    const bar = svg.querySelector('g > rect')!;
+    const kept = ['fill', 'fill-opacity', 'stroke', 'stroke-dasharray'].map((name) => bar.getAttribute(name)); // prettier-ignore
+    expect(kept).toEqual(['rgb(0, 128, 0)', '0.25', 'rgb(255, 0, 0)', '3px, 2px']);
+    expect(svg.querySelector('g > title')!.textContent).toBe('Run 1');
+    expect(svg.querySelector('circle')).toBeNull();
+  });
+
   it('is as wide as what is scrolled to the side', () => {
-    const { svg } = put(
+    const svg = put(
       '<div style="overflow-x:auto"><div style="width:600px;height:9px;background:red"></div></div>',
     );
     expect(Number(svg.getAttribute('width'))).toBeGreaterThan(600);

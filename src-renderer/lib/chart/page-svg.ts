@@ -13,7 +13,7 @@ const margin = 8;
 
 const controls = 'button:not([data-drawn]), input, select, [data-undrawn]';
 /** What of its style a part of a drawing keeps. */
-const strokes = ['stroke-width', 'stroke-dasharray', 'opacity', 'fill-opacity', 'stroke-opacity'];
+const strokes = ['stroke-width', 'stroke-dasharray', 'opacity'];
 const letters = ['font-size', 'font-weight', 'text-anchor', 'paint-order'];
 const provenances = Object.keys(provenanceWords) as Provenance[];
 /** As it is when nothing is said. */
@@ -21,8 +21,6 @@ const usual: Record<string, string> = {
   'stroke-width': '1px',
   'stroke-dasharray': 'none',
   opacity: '1',
-  'fill-opacity': '1',
-  'stroke-opacity': '1',
   'font-weight': '400',
   'text-anchor': 'start',
   'paint-order': 'normal',
@@ -152,8 +150,9 @@ const places = ({ left, top, right, bottom }: Box) =>
   `x="${short(left)}" y="${short(top)}" width="${short(right - left)}" height="${short(bottom - top)}"`;
 
 /** ` fill="rgb(1, 2, 3)" fill-opacity="0.5"`; empty where nothing would be seen. */
-function paintOf(what: 'fill' | 'stroke', css: string): string {
-  const { colour, alpha } = plainColour(css);
+function paintOf(what: 'fill' | 'stroke', css: string, opacity = 1): string {
+  const { colour, alpha: own } = plainColour(css);
+  const alpha = own * opacity;
   if (alpha === 0) return '';
   return ` ${what}="${colour}"${alpha < 1 ? ` ${what}-opacity="${short(alpha)}"` : ''}`;
 }
@@ -250,13 +249,14 @@ function part(element: Element): string {
   if (style.display === 'none' && element.localName !== 'title') return '';
   // its address means something in the page only
   const name = element.localName === 'a' ? 'g' : element.localName;
-  const left = /^(class|style|href|tabindex|role|aria-.*|data-.*|stroke|fill)$/;
+  const left = /^(class|style|href|tabindex|role|aria-.*|data-.*|(stroke|fill)(-opacity)?)$/;
   const own = [...element.attributes]
     .filter((one) => !left.test(one.name) && usual[one.name] === undefined)
     .map((one) => ` ${one.name}="${escaped(one.value)}"`);
   const isGroup = name === 'g' || name === 'defs' || name === 'clipPath' || name === 'title';
   if (!isGroup) {
-    own.push(paintOf('fill', style.fill) || ' fill="none"', paintOf('stroke', style.stroke));
+    own.push(paintOf('fill', style.fill, Number(style.fillOpacity)) || ' fill="none"');
+    own.push(paintOf('stroke', style.stroke, Number(style.strokeOpacity)));
     const isText = name === 'text';
     for (const property of isText ? [...strokes, ...letters] : strokes) {
       const value = style.getPropertyValue(property);
