@@ -31,6 +31,7 @@ export * from './contract/queue.ts';
 export * from './contract/runs.ts';
 export * from './contract/settings.ts';
 export * from './experiment-config.ts';
+export { stageEpochs } from './experiment-config/stage-epochs.ts';
 export type { ComponentKind, CpuCurve, Inventory, Provenance, SourceStatus } from './meter/messages.ts'; // prettier-ignore
 export type { Judge, Prediction } from './predictions.ts';
 export type {
