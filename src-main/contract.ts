@@ -54,7 +54,14 @@ export * from './contract/actions.ts';
 export * from './contract/budget.ts';
 export * from './contract/command-line.ts';
 export * from './contract/config-keys.ts';
-export { energyMeanings, labelWords, sharesByLabel } from './contract/energy-labels.ts';
+export {
+  energyMeanings,
+  labelWords,
+  leastCertain,
+  provenances,
+  sharesByLabel,
+  withoutProgramWh,
+} from './contract/energy-labels.ts';
 export {
   figure,
   figureRange,

@@ -2,7 +2,16 @@
 import type { Provenance } from '../meter/messages.ts';
 
 /** From the best to the least certain. */
-const order: readonly Provenance[] = ['metered', 'counted', 'integrated', 'modelled', 'constant'];
+export const provenances = [
+  'metered',
+  'counted',
+  'integrated',
+  'modelled',
+  'constant',
+] as const satisfies readonly Provenance[];
+
+export const leastCertain = (a: Provenance | undefined, b: Provenance): Provenance =>
+  a !== undefined && provenances.indexOf(a) > provenances.indexOf(b) ? a : b;
 
 interface Part {
   provenance: Provenance;
@@ -14,7 +23,7 @@ interface Part {
 export function sharesByLabel(components: readonly Part[]): { label: Provenance; share: number }[] {
   const own = components.filter(({ counted, wh }) => counted && wh !== null && wh > 0);
   const total = own.reduce((sum, { wh }) => sum + wh!, 0);
-  return order.flatMap((label) => {
+  return provenances.flatMap((label) => {
     const wh = own
       .filter(({ provenance }) => provenance === label)
       .reduce((sum, part) => sum + part.wh!, 0);
@@ -42,6 +51,15 @@ export const energyMeanings = {
   net: 'Gross minus idle power times time. Idle power was measured just before the run; the machine would have drawn it anyway.',
   process:
     'The part of gross that falls to the run’s own processes. Modelled by share of use: of the busy processor time, of the memory held, of the card’s compute time; idle power is shared out with it.',
+  withoutProgram:
+    'Gross minus the part of HuggingGreen itself, its overhead. That part is modelled by share of use, so this figure is too; its band is that of the sensors alone.',
   program:
     'The part of gross that falls to HuggingGreen itself (host, window, meter), modelled in the same way. It is no part of the training.',
 } as const;
+
+/** Null where either is not known. */
+export const withoutProgramWh = (energy: {
+  wh: number | null;
+  programWh: number | null;
+}): number | null =>
+  energy.wh === null || energy.programWh === null ? null : energy.wh - energy.programWh;

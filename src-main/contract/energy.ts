@@ -29,6 +29,8 @@ export interface ComponentEnergy {
   name: string;
   source: string;
   provenance: Provenance;
+  /** One line: what is read and how. */
+  method: string;
   /** Energy without PUE; null where nothing was read. */
   wh: number | null;
   /** Energy over time. */

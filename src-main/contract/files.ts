@@ -49,7 +49,7 @@ export interface ImportedRows {
   known: { row: number; run: number }[];
   refused: { row: number; reason: string }[];
   /** What the file holds of runs beside their totals, as exported here: nothing of it is taken; else null. */
-  beside: 'samples' | 'metrics' | 'predictions' | null;
+  beside: 'samples' | 'metrics' | 'phases' | 'predictions' | null;
 }
 
 /** A trained model on its way out. */
@@ -65,6 +65,7 @@ export const exportFormats = [
   'runs',
   'samples',
   'metrics',
+  'phases',
   'predictions',
   'report',
   'pdf',

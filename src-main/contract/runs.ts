@@ -1,7 +1,7 @@
 /** A run: in a line of the table, in all its detail, and what it reported on its way. */
 import type { SkippedMacs } from '../core/experiments/skipped-macs.ts';
 import type { ExperimentConfig } from '../experiment-config.ts';
-import type { ComponentKind, Inventory } from '../meter/messages.ts';
+import type { ComponentKind, Inventory, Provenance } from '../meter/messages.ts';
 import type {
   EvaluationResult,
   PhaseName,
@@ -93,6 +93,8 @@ export interface RunSummary {
   uncertaintyWh: number | null;
   gCO2e: number | null;
   whByKind: Partial<Record<ComponentKind, number | null>>;
+  /** How each of these came about, of several parts the least certain; null where that was not kept. */
+  provenanceByKind: Partial<Record<ComponentKind, Provenance>> | null;
   /** At the socket, by the calibration of this machine; null without one. */
   wallWh: number | null;
   /** What falls to the run's own processes; null where that is not known. */
@@ -134,6 +136,8 @@ export interface PhaseEnergy {
   to: number | null;
   wh: number | null;
   byKind: Partial<Record<ComponentKind, number | null>>;
+  /** Trained on or evaluated in it; null where that is not known or means nothing. */
+  images: number | null;
 }
 
 /** What a run reported of an evaluation. A command may tell only some of it: null is not told. */

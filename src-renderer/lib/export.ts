@@ -6,6 +6,7 @@ import type { Session } from './session.svelte.ts';
 export const exportLabels: Record<ExportFormat, string> = {
   runs: 'CSV of the runs',
   metrics: 'CSV of the metrics',
+  phases: 'CSV of the phases by epoch',
   samples: 'CSV of the power samples',
   predictions: 'CSV of the predictions',
   report: 'Report (HTML)',

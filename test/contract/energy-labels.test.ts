@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { labelWords, sharesByLabel, type Provenance } from '../../src-main/contract.ts';
+import {
+  labelWords,
+  leastCertain,
+  sharesByLabel,
+  withoutProgramWh,
+  type Provenance,
+} from '../../src-main/contract.ts';
 
 const part = (provenance: Provenance, wh: number | null, counted = true) => ({
   provenance,
@@ -28,4 +34,15 @@ test('what was not read or is not the run’s is no part of it', () => {
 test('rounding makes nothing vanish', () => {
   const parts = [part('counted', 999), part('constant', 1)];
   expect(labelWords(parts)).toBe('over 99 % counted, under 1 % constant');
+});
+
+test('of several parts, the least certain says how their sum came about', () => {
+  expect(leastCertain(undefined, 'counted')).toBe('counted');
+  expect(leastCertain('modelled', 'counted')).toBe('modelled');
+  expect(leastCertain('counted', 'constant')).toBe('constant');
+});
+
+test('an energy without the program is known where its share is', () => {
+  expect(withoutProgramWh({ wh: 2, programWh: 0.5 })).toBe(1.5);
+  expect(withoutProgramWh({ wh: 2, programWh: null })).toBeNull();
 });

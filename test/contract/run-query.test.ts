@@ -43,6 +43,7 @@ const run = (id: number, more: Partial<RunSummary> = {}): RunSummary => ({
   uncertaintyWh: null,
   gCO2e: 120,
   whByKind: { gpu: 300, cpu: 100 },
+  provenanceByKind: null,
   wallWh: null,
   processWh: null,
   f1PerWh: 0.2,

@@ -549,6 +549,7 @@ function summaryOf(story: Story): RunSummary {
           ram: whOf(story, story.watts.ram),
         }
       : {},
+    provenanceByKind: begun ? { gpu: 'counted', cpu: 'modelled', ram: 'constant' } : null,
     f1PerWh: wh && macroF1 !== null ? (macroF1 * 100) / wh : null,
     error:
       status === 'failed'
@@ -579,6 +580,7 @@ function energyOf(story: Story): Energy {
       name: component.name,
       source: component.source,
       provenance: component.provenance,
+      method: component.method,
       wh: whOf(story, watts),
       meanWatts: watts,
       uncertaintyWh: whOf(story, watts * { gpu: 0.05, cpu: 0.25, ram: 0.3 }[component.kind]),
@@ -690,6 +692,7 @@ function phasesOf(story: Story): PhaseEnergy[] {
     to,
     wh: ((to ?? end) - from) * (watts / 3600),
     byKind: {},
+    images: { train: 4000, evaluate: 1000, test: 1000 }[String(name)] ?? null,
   });
   const each = (story.seconds - 5) / epochs;
   return [

@@ -250,7 +250,7 @@ describe('a band', () => {
 describe('the ribbon of phases', () => {
   it('places each phase under the axis, cut where the axis ends, with its energy in words', async () => {
     const phase = (name: string, from: number, to: number | null, wh: number | null) => ({
-      ...{ name, epoch: 1, from, to, wh, byKind: {} },
+      ...{ name, epoch: 1, from, to, wh, byKind: {}, images: null },
     });
     const screen = await render(PhaseRibbon, {
       phases: [phase('train', 0, 50, 0.5), phase('evaluate', 50, null, null)],

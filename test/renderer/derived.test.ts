@@ -27,6 +27,7 @@ const phase = (name: string, from: number, to: number | null, wh: number | null)
   to,
   wh,
   byKind: {},
+  images: null,
 });
 
 describe('curves that follow from others', () => {

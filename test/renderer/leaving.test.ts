@@ -142,7 +142,7 @@ it('the cells of a confusion matrix are in its picture', async () => {
 
 it('a ribbon of phases says between which places it lies, and keeps its stripes', async () => {
   const phase = (name: string, from: number, to: number) => ({
-    ...{ name, epoch: 1, from, to, wh: null, byKind: {} },
+    ...{ name, epoch: 1, from, to, wh: null, byKind: {}, images: null },
   });
   const screen = await render(PhaseRibbon, {
     phases: [phase('train', 0, 50), phase('evaluate', 50, 100)],

@@ -67,7 +67,7 @@ describe('an empty chart', () => {
     const measuring = detail(({ summary }) => (summary.status = 'baseline'));
     expect(promiseOfLoss(measuring)).toMatch(/; idle power is being measured first\.$/);
     const compiling = detail((own) => {
-      const span = { epoch: null, wh: null, byKind: {} };
+      const span = { epoch: null, wh: null, byKind: {}, images: null };
       own.summary.status = 'running';
       own.phases = [
         { name: 'prepare', from: 0, to: 2, ...span },

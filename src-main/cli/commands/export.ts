@@ -8,6 +8,7 @@ import { withSession, type Session } from '../session.ts';
 
 const formats = {
   csv: ['runs', 'samples', 'metrics'],
+  phases: ['phases'],
   predictions: ['predictions'],
   report: ['report'],
   pdf: ['pdf'],
@@ -27,11 +28,12 @@ const checkpoints = ['best', 'last'] as const;
 export const exportRuns: Command = {
   name: 'export',
   usage:
-    'ID... [--format csv|predictions|report|pdf|markdown|charts|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--notes TEXT] [--sections LIST] [--or-html] [--checkpoints] [--checkpoint best|last]',
+    'ID... [--format csv|phases|predictions|report|pdf|markdown|charts|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--notes TEXT] [--sections LIST] [--or-html] [--checkpoints] [--checkpoint best|last]',
   summary: 'Writes runs to files: CSV, a report, its PDF or data, a bundle, or the trained model.',
   details: `bundle is one zip file with the runs' part of the database, their report, CSV and configs; "hugginggreen
 import" takes it in on another computer. json is the data of the report; charts is a zip of its charts as SVG and
 PNG, markdown one of its text with them. Only pdf takes a browser (Chromium, Chrome or Edge) on this machine.
+phases is one CSV file with a row per epoch and phase: time, Wh in all and by component, images, J per image.
 predictions is one CSV file with what each run said of every image of the test, and of its best and last
 validation: classes, probabilities, and the box with its IoU where the run finds boxes.
 onnx is the whole inference graph, from stored pixels to class probabilities, for any batch; safetensors
@@ -40,7 +42,7 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
     format: {
       type: 'string',
       value: 'FORMAT',
-      help: 'csv (three files: runs, samples, metrics), predictions (CSV), report (HTML), pdf, markdown, charts, json, bundle, onnx or safetensors; default csv',
+      help: 'csv (three files: runs, samples, metrics), phases and predictions (CSV), report (HTML), pdf, markdown, charts, json, bundle, onnx or safetensors; default csv',
     },
     checkpoint: {
       type: 'string',

@@ -1,4 +1,4 @@
-import { energyMeanings, labelWords, showCommand } from '../../contract.ts';
+import { energyMeanings, labelWords, showCommand, withoutProgramWh } from '../../contract.ts';
 import type { Emissions, Energy, ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { interruptionLine } from '../interruption.ts';
@@ -102,7 +102,7 @@ function describe({
 
 /** Gross first, never net alone; each with what it means. */
 function whoseEnergy(energy: Energy): string {
-  const { gross, net, process: own, program } = energyMeanings;
+  const { gross, net, process: own, program, withoutProgram } = energyMeanings;
   const labels = labelWords(energy.components);
   return [
     ...(labels ? [`Of this energy: ${labels}.`] : []),
@@ -113,6 +113,7 @@ function whoseEnergy(energy: Energy): string {
         ['net of idle', number(energy.netWh), net],
         ['by the run', number(energy.processWh), own],
         ['by this program', number(energy.programWh), program],
+        ['without this program', number(withoutProgramWh(energy)), withoutProgram],
       ],
     ),
   ].join('\n\n');

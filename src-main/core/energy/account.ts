@@ -361,6 +361,7 @@ function componentEnergy(
     name: info.name,
     source: info.source,
     provenance: info.provenance,
+    method: info.method,
     wh,
     meanWatts: joules === null || covered <= 0 ? null : joules / covered,
     uncertaintyWh: wh === null ? null : band(info, wh, covered),

@@ -1,5 +1,5 @@
 /**
- * Runs, samples, metrics and predictions as CSV.
+ * Runs, samples, metrics, phases and predictions as CSV.
  *
  * The runs file begins with the 38 columns of CodeCarbon 3.3.0 (`emissions_data.py`), same names, order
  * and units, so that whatever reads its files reads ours; what it has no column for follows as `hg_`.
@@ -534,6 +534,43 @@ function* metricRows({ run, metrics }: RunMetrics): Iterable<Cell[][]> {
         row.zeroDeltas,
         row.zeroDeltas8Bit,
       ]);
+}
+
+const phaseColumns = [
+  'run_id',
+  'run_name',
+  'phase',
+  'epoch',
+  't_rel_s',
+  'duration_s',
+  'energy_wh',
+  'gpu_wh',
+  'cpu_wh',
+  'ram_wh',
+  'images',
+  'j_per_image',
+];
+
+/** One row per phase and epoch, in order of time, without PUE; of an open phase the duration is missing. */
+export const phasesCsv = (runs: readonly RunDetail[]): AsyncIterable<string> =>
+  longText(phaseColumns, runs, phaseRows);
+
+function* phaseRows(run: RunDetail): Iterable<Cell[][]> {
+  const id = runUuid(run);
+  yield run.phases.map(({ name, epoch, from, to, wh, byKind, images }) => [
+    id,
+    run.summary.name,
+    name,
+    epoch,
+    from,
+    to === null ? null : to - from,
+    wh,
+    byKind.gpu,
+    byKind.cpu,
+    byKind.ram,
+    images,
+    wh === null || !images || to === null ? null : (wh * 3600) / images,
+  ]);
 }
 
 const predictionColumns = [

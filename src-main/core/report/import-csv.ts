@@ -120,6 +120,7 @@ export function besideOf(csv: string): ImportedRows['beside'] {
   const has = (...names: string[]): boolean => names.every((name) => header.includes(name));
   if (has('run_id', 't_rel_s', 'component')) return 'samples';
   if (has('run_id', 't_rel_s', 'kind')) return 'metrics';
+  if (has('run_id', 'phase', 'j_per_image')) return 'phases';
   return has('run_id', 'true_class', 'predicted_class') ? 'predictions' : null;
 }
 

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { AppError, type CallOutput, type ReportLook, type RunDetail } from '../../contract.ts';
 import type { SampleColumns, SampleCursor, SamplePage, Store } from '../store/store.ts';
 import { uuidOf } from '../store/identity.ts';
-import { metricsCsv, predictionsCsv, runsCsv, samplesCsv } from './csv.ts';
+import { metricsCsv, phasesCsv, predictionsCsv, runsCsv, samplesCsv } from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
 import { besideOf, importCsvText } from './import-csv.ts';
 import { reportData } from './report-data.ts';
@@ -21,7 +21,7 @@ export interface TextFile {
 }
 type InTurn<Item> = Iterable<Item> | AsyncIterable<Item>;
 
-type CsvFormat = 'runs' | 'samples' | 'metrics' | 'predictions';
+type CsvFormat = 'runs' | 'samples' | 'metrics' | 'phases' | 'predictions';
 export type TextFormat = CsvFormat | 'report' | 'json';
 
 export interface ExportOptions {
@@ -99,6 +99,8 @@ function csv(store: Store, runs: RunDetail[], format: CsvFormat): InTurn<string>
       return metricsCsv(
         inTurn(runs, async (run) => ({ run, metrics: await store.metrics(run.summary.id) })),
       );
+    case 'phases':
+      return phasesCsv(runs);
     case 'predictions':
       return predictionsCsv(
         inTurn(runs, async (run) => ({
@@ -166,7 +168,7 @@ export function fileName(runs: readonly RunDetail[]): string {
 /**
  * Rows that cannot be believed are refused one by one, with the reason; rows that are here already, from an
  * earlier import or from this program, are named and not doubled. The others become runs, all of a file or
- * none of it. The samples, metrics and predictions of our own exports are known by their header and left.
+ * none of it. The samples, metrics, phases and predictions of our own exports are known by their header and left.
  */
 export async function importCsv(
   store: Store,

@@ -332,14 +332,18 @@ export function startRun(given: RunContext, id: number): ActiveRun {
       };
       const readings = new ReadingWatch();
       ticker = setInterval(() => {
-        const { readWh, uncertaintyWh, ...figures } = energy.since(from, before, price!.pricing);
+        const { readWh, uncertaintyWh, provenanceByKind, ...figures } = energy.since(
+          from,
+          before,
+          price!.pricing,
+        );
         price!.tick();
         const now = monotonicMicros();
         const time = timeOf(now);
         const wallWh = wall && readWh !== null ? socketWh(wall, time, readWh) : null;
         events.emit('run.energy', { id, time, ...figures, wallWh });
         const { wh, gCO2e, byKind: whByKind } = figures;
-        announceProgress({ seconds: time, wh, uncertaintyWh, gCO2e, whByKind });
+        announceProgress({ seconds: time, wh, uncertaintyWh, gCO2e, whByKind, provenanceByKind });
         used = sinceStart({ time, wh, gCO2e }, before, { time: secondsBefore, utc: utcOf(from) });
         expected = outlook!.at({ time, ...figures }, gramsPerWh(figures, price!.pricing));
         events.emit('run.outlook', { id, ...expected });

@@ -2,7 +2,7 @@
  * Energy of the run that is going on, from the samples as they come: the page's counter and the idle
  * baseline. The lasting figures are the store's; both are differences of the same cumulative joules.
  */
-import type { ComponentKind, Pricing, RunSummary } from '../../contract.ts';
+import { leastCertain, type ComponentKind, type Pricing, type RunSummary } from '../../contract.ts';
 import type { ComponentInfo, SampleBatch } from '../../meter/messages.ts';
 import { utcOf } from '../clock.ts';
 import { band, EnergyAccount, joulesPerWh, priced, rootSumOfSquares } from '../energy/account.ts';
@@ -19,6 +19,8 @@ export interface LiveFigures {
   watts: number | null;
   /** Wh by component kind. */
   byKind: Partial<Record<ComponentKind, number | null>>;
+  /** How what was read since came about. */
+  provenanceByKind: NonNullable<RunSummary['provenanceByKind']>;
 }
 
 type Before = Pick<RunSummary, 'wh' | 'uncertaintyWh' | 'gCO2e' | 'whByKind'>;
@@ -71,6 +73,7 @@ export class LiveEnergy {
   /** Energy from a moment to the last sample, on top of what the run took `before` (a resume). */
   since(from: number, before: Before, pricing: Pricing): LiveFigures {
     const byKind: LiveFigures['byKind'] = { ...before.whByKind };
+    const provenanceByKind: LiveFigures['provenanceByKind'] = {};
     let readWh = before.wh;
     let own: number | null = null;
     const bands: (number | null)[] = [];
@@ -82,6 +85,7 @@ export class LiveEnergy {
         readWh = add(readWh, wh);
         if (!this.#isCounted(key, info.kind)) continue;
         byKind[info.kind] = (byKind[info.kind] ?? 0) + wh;
+        provenanceByKind[info.kind] = leastCertain(provenanceByKind[info.kind], info.provenance);
         own = add(own, wh);
         bands.push(band(info, wh, (coverage * (this.#lastAt - from)) / 1e6));
       }
@@ -94,6 +98,7 @@ export class LiveEnergy {
       gCO2e: add(before.gCO2e, gCO2e),
       watts: this.#watts,
       byKind,
+      provenanceByKind,
     };
   }
 

@@ -26,7 +26,7 @@ import { markersOf } from './markers.ts';
 import { segmentsOf, utcOf } from './readings.ts';
 import { energyOf, phasesOf } from './run-energy.ts';
 import { sampleFacts, type SampleFacts } from './sample-facts.ts';
-import { byKind } from './totals.ts';
+import { byKind, provenanceByKind } from './totals.ts';
 import type { ImportedRun, MetricRow, RunIdentity } from './types.ts';
 
 // --- summaries -----------------------------------------------------------------------------------
@@ -75,6 +75,7 @@ interface SummaryRow {
   uncertainty_wh: number | null;
   g_co2e: number | null;
   wh_by_kind: string | null;
+  provenance_by_kind: string | null;
   error: string | null;
   wall_wh: number | null;
   process_wh: number | null;
@@ -90,7 +91,7 @@ const summaryColumns = `
   r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.rung, r.dropped, r.copy_of, r.origin, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
-  r.wh_by_kind, r.error, r.wall_wh, r.process_wh, r.star, r.note, r.archived_ms,
+  r.wh_by_kind, r.provenance_by_kind, r.error, r.wall_wh, r.process_wh, r.star, r.note, r.archived_ms,
   exists (select 1 from segment s where s.run = r.id and s.to_t is null) as active
   from run r join experiment e on e.id = r.experiment left join matrix x on x.id = r.matrix`;
 
@@ -180,6 +181,9 @@ function summary(db: ReadableDb, row: SummaryRow, tags = tagsOfRun(db, row.id)):
       : ((row.wh_by_kind ? JSON.parse(row.wh_by_kind) : {}) as Partial<
           Record<ComponentKind, number | null>
         >),
+    provenanceByKind: live
+      ? provenanceByKind(live)
+      : parsed<RunSummary['provenanceByKind']>(row.provenance_by_kind),
     f1PerWh: row.macro_f1 !== null && wh ? (row.macro_f1 * 100) / wh : null,
     wallWh: live ? (live.wall?.wh ?? null) : row.wall_wh,
     processWh: live ? live.processWh : row.process_wh,

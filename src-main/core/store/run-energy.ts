@@ -126,9 +126,21 @@ export function phasesOf(db: ReadableDb, run: number): PhaseEnergy[] {
     segment: number;
     from: number;
     to: number | null;
+    images: number | null;
   }>(
-    `select name, epoch, segment, from_t as "from", to_t as "to" from phase
-     where run = ? and segment is not null order by from_t, id`,
+    `select p.name, p.epoch, p.segment, from_t as "from", to_t as "to",
+       coalesce(
+         (select nullif(count(*), 0) * json_extract(r.config, '$.train.batch') from metric m
+           where m.run = p.run and m.segment = p.segment and m.t > p.from_t
+             and m.t <= ifnull(p.to_t, 9e999)),
+         (select json_extract(e.result, '$.images') from evaluation e
+           where e.run = p.run and e.segment = p.segment and e.t >= p.from_t
+             and e.split = case p.name when 'evaluate' then 'validation' when 'test' then 'test' end
+             and e.epoch = ifnull(p.epoch, e.epoch)
+           order by e.t limit 1)
+       ) as images
+     from phase p join run r on r.id = p.run
+     where p.run = ? and p.segment is not null order by from_t, p.id`,
     run,
   );
   const intervals = rows.map((row): Interval => {
@@ -138,7 +150,7 @@ export function phasesOf(db: ReadableDb, run: number): PhaseEnergy[] {
   const readings = readingsFor(db, intervals);
   const isCounted = countedOf(db, run);
   return rows
-    .map(({ name, epoch, to }, i): PhaseEnergy => {
+    .map(({ name, epoch, to, images }, i): PhaseEnergy => {
       const interval = intervals[i]!;
       const { segment } = interval;
       return {
@@ -147,6 +159,7 @@ export function phasesOf(db: ReadableDb, run: number): PhaseEnergy[] {
         from: runSeconds({ segment, t: interval.from }),
         to: to === null ? null : runSeconds({ segment, t: to }),
         ...readings.over(interval, isCounted),
+        images,
       };
     })
     .sort((a, b) => a.from - b.from);

@@ -7,7 +7,7 @@
  */
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { AppError, parseExperimentConfig, sweepObjectives } from '../../contract.ts';
+import { AppError, parseExperimentConfig, provenances, sweepObjectives } from '../../contract.ts';
 import { predictionBytes } from '../../predictions.ts';
 import { readable, type ReadableDb, type Stored, type Value, type WritableDb } from './database.ts';
 import { uuidOf } from './identity.ts';
@@ -247,6 +247,7 @@ const ofRun: Record<string, v.GenericSchema> = {
   idle: v.record(v.string(), v.nullable(v.number())),
   error: v.looseObject({ code: v.string(), message: v.string() }),
   wh_by_kind: v.record(v.string(), v.nullable(v.number())),
+  provenance_by_kind: v.record(v.string(), v.picklist(provenances)),
   sample_facts: v.looseObject({ samples: v.number(), gaps: v.number() }),
   imported: object,
   classes: v.array(v.string()),

@@ -19,7 +19,7 @@ import { describeCommand, describeConfig, groupOf, groupOfCommand } from './desc
 import type { Value, WritableDb } from './database.ts';
 import { importedEnergy } from './imported.ts';
 import { enterSpent } from './spent.ts';
-import { storeTotals } from './totals.ts';
+import { provenanceByKind, storeTotals } from './totals.ts';
 import type {
   Checkpoint,
   ClockPair,
@@ -673,7 +673,8 @@ function sessionId(db: WritableDb, name: string): number {
 /** Runs taken from a CSV file. They have no samples; their figures are those of the file. */
 export function addImported(db: WritableDb, runs: ImportedRun[]): number[] {
   return runs.map((run) => {
-    const { wh, uncertaintyWh } = importedEnergy(run);
+    const energy = importedEnergy(run);
+    const { wh, uncertaintyWh } = energy;
     return insert(db, 'run', {
       experiment: experiment(db, run.group, run.name),
       machine: null,
@@ -704,6 +705,7 @@ export function addImported(db: WritableDb, runs: ImportedRun[]): number[] {
       uncertainty_wh: uncertaintyWh,
       g_co2e: run.gCO2e,
       wh_by_kind: JSON.stringify(run.wh),
+      provenance_by_kind: JSON.stringify(provenanceByKind(energy)),
       imported: JSON.stringify(run),
     });
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   codeCarbonColumns,
   metricsCsv,
+  phasesCsv,
   ownColumns,
   runsCsv,
   samplesCsv,
@@ -233,6 +234,49 @@ describe('the long files', () => {
     ]);
     expect(metrics[5]).toMatchObject({ f1_macro: '0.8', lr: '', t_rel_s: '30' });
     expect(metrics[0]!.run_id).toBe(samples[0]!.run_id);
+  });
+
+  it('tell what each epoch took, phase by phase, and an image in it', async () => {
+    const store = await openScene();
+    await meter(store, 'a', [gpu, cpu]);
+    const id = await store.createRun(
+      newRun('phases', { config: config({ train: { batch: 50 } }) }),
+    );
+    await store.startSegment(id, { micros: seconds(10), utc });
+    await store.addSamples(batch('a', 0, 60, { [gpu.key]: steady(70), cpu: steady(30) }));
+    await store.startPhase(id, 'train', 1, seconds(10));
+    await store.addSteps(
+      id,
+      steps(1, 4, (n) => 10 + n),
+    );
+    await store.endPhase(id, 'train', 1, seconds(20));
+    await store.startPhase(id, 'test', null, seconds(20));
+    await store.endPhase(id, 'test', null, seconds(25));
+    await store.addEvaluation(id, {
+      at: seconds(25.001),
+      epoch: 1,
+      step: 4,
+      result: { ...scores('test', 0.8), images: 100 },
+    });
+    await store.startPhase(id, 'train', 2, seconds(26));
+    const open = read(await joined(phasesCsv([await store.getRun(id)])));
+    expect(open[2]).toMatchObject({ epoch: '2', duration_s: '', images: '', j_per_image: '' });
+    await store.endRun(id, { at: seconds(46), status: 'done' });
+    const [train, test] = read(await joined(phasesCsv([await store.getRun(id)])));
+    expect(train).toMatchObject({
+      run_name: 'phases',
+      phase: 'train',
+      epoch: '1',
+      t_rel_s: '0',
+      duration_s: '10',
+      ram_wh: '',
+      images: '200',
+    });
+    expect(Number(train!.energy_wh)).toBeCloseTo(1000 / 3600, 9);
+    expect(Number(train!.gpu_wh)).toBeCloseTo(700 / 3600, 9);
+    expect(Number(train!.j_per_image)).toBeCloseTo(1000 / 200, 9);
+    expect(test).toMatchObject({ phase: 'test', epoch: '', images: '100' });
+    expect(Number(test!.j_per_image)).toBeCloseTo(500 / 100, 9);
   });
 
   it('carry what only some runs measure, and empty cells for the others', async () => {

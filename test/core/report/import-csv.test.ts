@@ -71,6 +71,8 @@ describe('files of CodeCarbon', () => {
     const second = await store.getRun(ids[1]!);
     // the file has 0 for a GPU that it does not have
     expect(second.summary).toMatchObject({ name: 'runs vit-no-gpu 2', whByKind: { gpu: null } });
+    expect(Object.keys(second.summary.provenanceByKind!)).not.toContain('gpu');
+    expect(second.summary.provenanceByKind).toMatchObject({ cpu: 'modelled' });
     expect(second.summary.group).not.toBe(first.summary.group);
     expect((await store.compare(ids)).rows.find(({ key }) => key === 'wh')!.values[0]).toBeCloseTo(
       112.2,
@@ -148,8 +150,9 @@ describe('rows that are not taken', () => {
 });
 
 describe('our own file', () => {
-  it('of samples, metrics or predictions is told from one of runs, and nothing of it is taken', async () => {
+  it('of samples, metrics, phases or predictions is told from one of runs, and nothing of it is taken', async () => {
     expect(besideOf('run_id,run_name,kind,t_rel_s\n')).toBe('metrics');
+    expect(besideOf('run_id,run_name,phase,epoch,j_per_image\n')).toBe('phases');
     // as a spreadsheet saves it
     expect(besideOf('\uFEFFsep=;\r\n"run_id";"true_class";"predicted_class"\r\n')).toBe(
       'predictions',

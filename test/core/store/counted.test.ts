@@ -1,10 +1,25 @@
 /** A machine with two cards, one of which the run does not use. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { SampleFlag } from '../../../src-main/meter/messages.ts';
 import { runsCsv } from '../../../src-main/core/report/csv.ts';
 import { plainPricing } from '../../../src-main/core/energy/account.ts';
 import { LiveEnergy } from '../../../src-main/core/runs/live-energy.ts';
-import { batch, cpu, gpu, meter, newRun, openScene, seconds, steady, utc, world } from './scene.ts';
+import { provenance } from '../../../src-main/core/store/migrations/013-provenance.ts';
+import {
+  batch,
+  cpu,
+  folder,
+  gpu,
+  meter,
+  newRun,
+  openScene,
+  seconds,
+  steady,
+  utc,
+  world,
+} from './scene.ts';
 
 const other = { ...gpu, key: 'gpu:GPU-2', name: 'Other GPU' };
 const wh = (joules: number) => joules / 3600;
@@ -57,6 +72,7 @@ it('adds a card that the run does not use to no figure, and still lists it', asy
   const figures = live.since(0, before, plainPricing(world, 1));
   expect(figures).toMatchObject({ watts: 110, wh: expect.closeTo(wh(2200), 9) });
   expect(figures.byKind.gpu).toBeCloseTo(wh(2000), 9);
+  expect(figures.provenanceByKind).toEqual({ gpu: 'counted', cpu: 'modelled' });
   // the band of a run that goes on is that of its last account, and grows with its energy
   expect(figures.uncertaintyWh).toBeCloseTo(energy!.uncertaintyWh!, 9);
   expect(live.since(10e6, { ...before, ...figures }, plainPricing(world, 1))).toMatchObject({
@@ -99,4 +115,30 @@ it('gives temperature and clock with the power, thinned alike', async () => {
   expect(card!.clockMhz[peak]).toBe(1200);
   expect(card!.memoryMb[peak]).toBeNull();
   expect((await store.samplePage(id, null, 10)).columns!.clockMhz[0]).toBe(1980);
+});
+
+it('finds how the energy of runs of before came about, of several parts the least certain', async () => {
+  const file = join(folder(), 'data.sqlite');
+  const store = await openScene(file);
+  const weaker = { ...other, provenance: 'integrated' as const };
+  const unused = { ...gpu, key: 'gpu:GPU-3', provenance: 'modelled' as const };
+  const silent = { ...cpu, key: 'cpu:silent', provenance: 'constant' as const };
+  await meter(store, 'a', [gpu, weaker, unused, cpu, silent]);
+  const id = await store.createRun(newRun('before'));
+  await store.updateRun(id, { counted: [gpu.key, weaker.key] });
+  await store.startSegment(id, { micros: 0, utc });
+  const read = { [gpu.key]: steady(1), [weaker.key]: steady(1), [unused.key]: steady(1) };
+  const nothing = { joules: () => null, watts: () => null };
+  await store.addSamples(batch('a', 0, 20, { ...read, cpu: steady(1), 'cpu:silent': nothing }));
+  await store.endRun(id, { at: seconds(20), status: 'done' });
+  const known = { gpu: 'integrated', cpu: 'modelled' };
+  expect((await store.getRun(id)).summary.provenanceByKind).toEqual(known);
+  await store.close();
+
+  const db = new Database(file);
+  db.exec('alter table run drop column provenance_by_kind');
+  db.exec(provenance);
+  const found = db.prepare('select provenance_by_kind from run').pluck().get() as string;
+  expect(JSON.parse(found)).toEqual(known);
+  db.close();
 });

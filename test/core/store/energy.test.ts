@@ -46,6 +46,7 @@ describe('energy of a run and its parts', () => {
     expect(summary).toMatchObject({ seconds: 30, endedAt: utc + 30_000 });
     expect(summary.wh).toBeCloseTo(wh(total), 9);
     expect(summary.whByKind.cpu).toBeCloseTo(wh(300), 9);
+    expect(summary.provenanceByKind).toEqual({ gpu: 'counted', cpu: 'modelled' });
 
     expect(phases.map(({ name, epoch, from, to }) => [name, epoch, from, to])).toEqual([
       ['baseline', null, -10, -5],
@@ -57,6 +58,7 @@ describe('energy of a run and its parts', () => {
     expect(phases[1]!.byKind.gpu).toBeCloseTo(wh(100 * 13.33 + 200 * 3.33), 9);
     const parts = phases.slice(1).reduce((sum, phase) => sum + phase.wh!, 0);
     expect(parts).toBeCloseTo(wh(total), 9);
+    expect(phases.map(({ images }) => images)).toEqual([null, null, null, null]);
     const train = phaseTotals.find(({ name }) => name === 'train')!;
     expect(train.wh).toBeCloseTo(phases[1]!.wh! + phases[3]!.wh!, 12);
   });
