@@ -28,6 +28,7 @@ it('greys a card that the run does not use, and says so', async () => {
   const [card] = energy!.components;
   const unused = { ...card!, key: 'gpu:2', name: 'Other card', counted: false };
   const screen = await render(EnergyTable, {
+    hz: 10,
     energy: { ...energy!, components: [...energy!.components, unused] },
   });
   const row = screen.getByRole('row', { name: /Other card/ });

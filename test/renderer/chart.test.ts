@@ -84,7 +84,7 @@ describe('tables', () => {
   it('show energy with its band, and a missing reading as missing', async () => {
     const energy = structuredClone(reportOf([1]).runs[0]!.detail.energy!);
     energy.components[1]!.wh = null;
-    const screen = await render(EnergyTable, { energy });
+    const screen = await render(EnergyTable, { energy, hz: 10 });
     await expect.element(screen.getByText('2.03 ± 0.10')).toBeVisible();
     await expect.element(screen.getByRole('cell', { name: /missing/ })).toBeVisible();
     await expect.element(screen.getByText(/344 gCO2e\/kWh × PUE 1\. Germany/)).toBeVisible();
@@ -94,7 +94,7 @@ describe('tables', () => {
     const energy = structuredClone(reportOf([1]).runs[0]!.detail.energy!);
     energy.components[0]!.programWh = null;
     energy.programWh = null;
-    const screen = await render(EnergyTable, { energy });
+    const screen = await render(EnergyTable, { energy, hz: 10 });
     for (const name of [/^Energy \(/, /^Net of idle \(/, /^By the run \(/, /^By this program \(/])
       await expect.element(screen.getByRole('columnheader', { name })).toBeVisible();
     await expect.element(screen.getByRole('cell', { name: /missing|not known/ })).toBeVisible();

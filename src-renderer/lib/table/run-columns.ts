@@ -3,6 +3,7 @@ import {
   isMetricKey,
   parseMetricKey,
   statusOf,
+  type ComponentKind,
   type MetricRule,
   type RunSummary,
   type RunValue,
@@ -20,7 +21,8 @@ import {
   type Maybe,
 } from '../format/number.ts';
 import { duration, shortMoment } from '../format/time.ts';
-import { kindLabel, kinds } from '../format/words.ts';
+import { kindsRead } from '../format/provenance.ts';
+import { isOver, kindLabel, kinds, provenanceWords } from '../format/words.ts';
 import type { Cell } from './sort.ts';
 
 export interface RunColumn {
@@ -35,6 +37,12 @@ export interface RunColumn {
   /** What is sorted by; null is missing. */
   value: (run: RunSummary) => Cell;
   text: (run: RunSummary) => string;
+  /** How a number came about; on hover of the cell. */
+  about?: (run: RunSummary) => string;
+  /** Why there is none. */
+  missing?: (run: RunSummary) => string;
+  /** Whose energy it is: its provenance is marked in the cell. */
+  kind?: ComponentKind;
   /** A mean of repeats with the half width of its interval; without it the column has no mean. */
   mean?: (mean: number, half: number | null) => string;
 }
@@ -89,6 +97,23 @@ function withInterval(mean: number, half: number | null): string {
   return plusMinus(fixed(mean, decimals), fixed(half, decimals));
 }
 
+/** Why a run has no number: it may not have come to it yet, or never comes to it. */
+const reason =
+  (before: string, never: string, ofCommand = never) =>
+  (run: RunSummary): string => {
+    if (run.status === 'queued') return 'not started yet';
+    if (run.status === 'imported') return 'not in the imported file';
+    if (!isOver(run)) return before;
+    return run.command === null ? never : ofCommand;
+  };
+const unscored = reason('after the first evaluation', 'never evaluated', 'the command told none');
+const noSteps = ['after the first steps', 'no step was done', 'the command told none'] as const;
+const unshared = reason(
+  'the share of its processes is not known of every component',
+  'the share of its processes is not known of every component',
+);
+const unread = reason('no power was read yet', 'no power was read');
+
 /**
  * @param runs whose columns share their prefix: those that are shown
  * @param extra keys of configs and metrics that were chosen
@@ -126,6 +151,7 @@ export function runColumns(
     value: (run: RunSummary) => Maybe,
     help: string,
     half: (run: RunSummary) => Maybe = () => null,
+    more: Partial<RunColumn> = {},
   ): RunColumn =>
     number(
       key,
@@ -137,6 +163,8 @@ export function runColumns(
         unit: scale.unit || unit,
         help,
         mean: (mean, width) => scaled(mean, scale, width),
+        missing: unread,
+        ...more,
       },
     );
   const wattHalf = ({ uncertaintyWh }: RunSummary): Maybe => uncertaintyWh;
@@ -169,14 +197,20 @@ export function runColumns(
     words('arm', 'Arm', 140, ({ matrix }) => matrix?.armTitle),
     words('engine', 'Engine', 90, ({ engine }) => engine),
     words('command', 'Command', 180, ({ command }) => command),
-    number('seed', 'Seed', 64, ({ seed }) => seed, String, noMean),
+    number('seed', 'Seed', 64, ({ seed }) => seed, String, {
+      ...noMean,
+      missing: reason('has none', 'has none'),
+    }),
     number(
       'epoch',
       'Epochs',
       72,
       ({ epoch }) => epoch,
       (epoch, { epochs }) => (epoch === epochs ? String(epoch) : `${epoch}/${epochs ?? missing}`),
-      noMean,
+      {
+        ...noMean,
+        missing: reason('before the first epoch', 'no epoch begun', 'the command told none'),
+      },
     ),
     number(
       'loss',
@@ -186,6 +220,7 @@ export function runColumns(
       (value) => significant(value),
       {
         help: 'Training loss, mean of the last epoch',
+        missing: reason(...noSteps),
       },
     ),
     number(
@@ -196,6 +231,8 @@ export function runColumns(
       (value) => fixed(value, 3),
       {
         help: 'Of the test split where it was evaluated, else of the last validation',
+        about: ({ f1Split }) => `Of the ${f1Split} split`,
+        missing: unscored,
       },
     ),
     number(
@@ -204,6 +241,7 @@ export function runColumns(
       84,
       ({ microF1 }) => microF1,
       (value) => fixed(value, 3),
+      { missing: unscored },
     ),
     prefixed(
       'wh',
@@ -213,6 +251,7 @@ export function runColumns(
       (run) => run.wh,
       'Sum of the components that were read, without PUE; the half width is that of its sensors',
       wattHalf,
+      { about: (run) => kindsRead(run) ?? 'The run’s page says how it was read' },
     ),
     ...kinds.map((kind) =>
       prefixed(
@@ -221,7 +260,21 @@ export function runColumns(
         'Wh',
         wh,
         ({ whByKind }) => whByKind[kind],
-        `Energy of the ${kindLabel[kind]}; the run’s page says how it was obtained`,
+        `Energy of the ${kindLabel[kind]}; the mark says how it was obtained`,
+        undefined,
+        {
+          kind,
+          about: ({ provenanceByKind }) => {
+            const provenance = provenanceByKind?.[kind];
+            return provenance
+              ? `${provenanceWords[provenance].label}: ${provenanceWords[provenance].meaning}`
+              : 'The run’s page says how it was read';
+          },
+          missing: reason(
+            `nothing was read of the ${kindLabel[kind]} yet`,
+            `nothing was read of the ${kindLabel[kind]}`,
+          ),
+        },
       ),
     ),
     prefixed(
@@ -231,6 +284,13 @@ export function runColumns(
       wh,
       ({ wallWh }) => wallWh,
       'Estimated by the calibration with a wall meter',
+      undefined,
+      {
+        missing: reason(
+          'this machine is not calibrated with a wall meter',
+          'the machine was not calibrated with a wall meter before the run',
+        ),
+      },
     ),
     prefixed(
       'process',
@@ -239,9 +299,12 @@ export function runColumns(
       wh,
       ({ processWh }) => processWh,
       'What falls to the run’s own processes by their share of use',
+      undefined,
+      { about: () => 'modelled: by share of use', missing: unshared },
     ),
     number('share', 'Own share', 84, share, (value) => percent(value, 0), {
       help: 'Of the energy, what falls to the run’s own processes',
+      missing: unshared,
       mean: (mean, half) => plusMinus(percent(mean, 0), half === null ? null : percent(half, 0)),
     }),
     prefixed(
@@ -260,6 +323,7 @@ export function runColumns(
       (value) => significant(value),
       {
         help: 'Macro F1 in points (0 to 100) per Wh',
+        missing: (run) => (run.macroF1 === null ? unscored(run) : unread(run)),
       },
     ),
     number(
@@ -270,6 +334,7 @@ export function runColumns(
       (value) => duration(value),
       {
         help: 'Active time, pauses left out',
+        missing: reason('not started yet', 'ended before it was active'),
         mean: (mean) => duration(mean),
       },
     ),
@@ -279,10 +344,20 @@ export function runColumns(
       80,
       ({ imagesPerSecond }) => imagesPerSecond,
       (value) => significant(value),
-      { help: 'Training images per second' },
+      { help: 'Training images per second', missing: reason(...noSteps) },
     ),
-    number('images', 'Images seen', 92, ({ imagesSeen }) => imagesSeen, compact, noMean),
-    number('parameters', 'Parameters', 88, ({ parameters }) => parameters, compact, noMean),
+    number('images', 'Images seen', 92, ({ imagesSeen }) => imagesSeen, compact, {
+      ...noMean,
+      missing: reason(...noSteps),
+    }),
+    number('parameters', 'Parameters', 88, ({ parameters }) => parameters, compact, {
+      ...noMean,
+      missing: reason(
+        'once the model is built',
+        'ended before the model was built',
+        'the command told none',
+      ),
+    }),
     number(
       'started',
       'Started',
@@ -297,7 +372,7 @@ export function runColumns(
       108,
       ({ endedAt }) => endedAt,
       (at) => shortMoment(at),
-      noMean,
+      { ...noMean, missing: () => 'not over yet' },
     ),
     ...extra.map((key): RunColumn => {
       const own = (run: RunSummary): RunValue => valueOf(run, key);
@@ -322,6 +397,7 @@ export function runColumns(
         numeric,
         value: (run) => own(run) ?? null,
         text: (run) => show(own(run)),
+        missing: () => (isMetricKey(key) ? 'the run reported none' : 'its config has none'),
         ...(isMetricKey(key) && { mean: withInterval }),
       };
     }),
