@@ -159,6 +159,9 @@ export const calls = {
   'datasets.download': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
   'datasets.cancel': define<void>()(v.strictObject({ id: v.picklist(downloadableDatasets) })),
 
+  /** By the dialog of the computer that the files are on; null: the person chose none. */
+  'datasets.chooseFolder': define<string | null>()(nothing),
+
   /** Images of a config's dataset as they are stored. Takes a while where they have to be decoded first. */
   'datasets.samples': define<ImageSamples>()(fewImages),
   /** The patches of the same images that each heuristic keeps in an epoch of the config's training. */

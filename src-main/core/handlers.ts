@@ -470,6 +470,15 @@ export function createHandlers(shop: Workshop): Handlers {
     'datasets.list': () => datasets.list(),
     'datasets.download': ({ id }) => datasets.download(id),
     'datasets.cancel': ({ id }) => datasets.cancel(id),
+    'datasets.chooseFolder': () => {
+      if (!options.chooseFolder)
+        throw new AppError(
+          'UNAVAILABLE',
+          'There is no dialog for folders here.',
+          'Type the path of the folder.',
+        );
+      return options.chooseFolder('Folder with the files of the dataset');
+    },
 
     'datasets.samples': ({ config: input, job, ...which }) => {
       const { dataset } = checked(input, 0, [input]);

@@ -21,6 +21,13 @@ export const restricted = (handlers: Handlers): Handlers => ({
       'Start the program with HUGGINGGREEN_HOME=/path/to/folder.',
     );
   },
+  'datasets.chooseFolder': () => {
+    throw new AppError(
+      'UNAVAILABLE',
+      'Folders cannot be chosen from this page.',
+      'Type the path of the folder.',
+    );
+  },
   'runs.reveal': () => {
     throw new AppError(
       'UNAVAILABLE',

@@ -1246,6 +1246,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'datasets.list': () => datasets,
     'datasets.download': () => undefined,
     'datasets.cancel': () => undefined,
+    'datasets.chooseFolder': () => '/data/ada/cifar-100-binary',
     'experiments.presets': () => presets,
     'experiments.check': ({ config }) => {
       const parsed = parseExperimentConfig(config);

@@ -281,26 +281,33 @@ async function fromMirrors(
 /** What the data folder holds, by names and lengths; contents are checked when the set is opened. */
 export async function mnistState(source: MnistSource, dataDir: string): Promise<LocalState> {
   const folder = ownFolder(dataDir);
-  const missing: LocalState = {
-    state: 'missing',
-    detail: `Not in ${folder}.`,
-    fix: `Download it (${megabytes(mnistBytes(source))} MB), or put the four .gz files of ${mnist.mirrors[0]} into ${folder}.`,
-    bytes: null,
-  };
+  const total = megabytes(mnistBytes(source));
   let bytes = 0;
+  let missing = false;
   for (const file of filesOf(source)) {
     const plain = join(folder, file.name);
     const packed = await stat(`${plain}.gz`).catch(() => null);
     const found = (await stat(plain).catch(() => null)) ?? packed;
-    if (!found) return missing;
-    if (found === packed && found.size !== file.bytes)
+    if (found && found === packed && found.size !== file.bytes)
       return {
         state: 'broken',
         detail: `${plain}.gz has ${found.size} bytes instead of ${file.bytes}.`,
         fix: 'Download it again.',
         bytes: null,
       };
-    bytes += found.size;
+    missing ||= !found;
+    const begun = found ?? (await stat(`${plain}.gz.part`).catch(() => null));
+    bytes += begun?.size ?? 0;
   }
+  if (missing)
+    return {
+      state: 'missing',
+      detail:
+        bytes > 0
+          ? `${megabytes(bytes)} of ${total} MB are here; the download goes on from there.`
+          : `Not in ${folder}.`,
+      fix: `Download it (${total} MB), or put the four .gz files of ${mnist.mirrors[0]} into ${folder}.`,
+      bytes: bytes || null,
+    };
   return { state: 'ready', detail: folder, fix: null, bytes };
 }

@@ -21,6 +21,8 @@ export interface CostRow {
   term: string;
   value: string;
   note?: string;
+  /** Why there is no figure. */
+  missing?: string;
 }
 
 /** Time, energy and emissions of what has not run yet. */
@@ -29,19 +31,23 @@ export function costRows({
   wh,
   gCO2e,
 }: Pick<RunCost, 'seconds' | 'wh' | 'gCO2e'>): CostRow[] {
+  const unmeasured = 'nothing was measured here yet that it could be told from';
   return [
     {
       term: 'Time',
+      missing: unmeasured,
       value: seconds ? duration(seconds.value) : missing,
       ...(seconds && { note: durationRange(seconds.low, seconds.high) }),
     },
     {
       term: 'Energy',
+      missing: unmeasured,
       value: wh ? roughly(wh, 'Wh') : missing,
       ...(wh && { note: quantityRange(wh, 'Wh') }),
     },
     {
       term: 'Emissions',
+      missing: unmeasured,
       value: gCO2e ? roughly(gCO2e, 'gCO2e') : missing,
       ...(gCO2e && { note: quantityRange(gCO2e, 'gCO2e') }),
     },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -202,6 +202,15 @@ describe('MNIST from a mirror', () => {
     const file = join(dataDir, 'mnist', 't10k-labels-idx1-ubyte.gz');
     await writeFile(file, (await readFile(file)).subarray(0, 10));
     expect((await mnistState(source, dataDir)).state).toBe('broken');
+
+    // as a download that was stopped leaves it
+    await rename(file, `${file}.part`);
+    const rest = bytes - Object.values(packed).at(-1)!.length + 10;
+    expect(await mnistState(source, dataDir)).toMatchObject({
+      state: 'missing',
+      bytes: rest,
+      detail: expect.stringContaining('the download goes on from there'),
+    });
   });
 
   it.each<[string, (first: FileServer) => void]>([
