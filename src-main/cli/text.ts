@@ -109,8 +109,12 @@ export const runsTable = (runs: RunSummary[]): string =>
     ],
     runs.map((run) => [
       String(run.id),
-      // a warm-up is a run, and no result
-      run.matrix?.warmUp ? `${run.status} (warm-up)` : run.status,
+      // a warm-up or the example is a run, and no result
+      run.matrix?.warmUp
+        ? `${run.status} (warm-up)`
+        : run.example
+          ? `${run.status} (example)`
+          : run.status,
       run.name || missing,
       run.dataset,
       run.method || missing,
