@@ -439,6 +439,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'calibration.finish': () => calibrator.finish(),
     'calibration.cancel': () => calibrator.cancel(),
     'calibration.forget': () => calibrator.forget(),
+    'calibration.restore': () => calibrator.restore(),
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),

@@ -1216,6 +1216,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'calibration.read': () => calibration,
     'calibration.finish': () => (calibration = calibrated),
     'calibration.cancel': () => (calibration = { ...calibration, session: null }),
+    'calibration.restore': () => (calibration = calibrated),
     'calibration.forget': () => (calibration = { kept: null, session: null }),
     'regions.list': () => regions,
     'settings.get': () => settings,
