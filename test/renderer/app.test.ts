@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
+import { tick } from 'svelte';
 import { Chart as ChartJs } from 'chart.js';
 import App from '../../src-renderer/App.svelte';
 import { createApi, type Connection } from '../../src-renderer/api.ts';
@@ -184,6 +185,47 @@ describe('the frame', () => {
     expect(session.outlook[run.id]).toBeUndefined();
     expect(session.activity[run.id]).toBeUndefined();
     expect(session.outlook[999]).toBeDefined();
+  });
+
+  it('tells a screen reader what begins, pauses and ends, once each, and nothing at first', async () => {
+    const { link, session, screen } = await open();
+    const news = document.querySelector<HTMLElement>('.frame > [role=status]')!;
+    const footer = screen.getByRole('contentinfo');
+    await expect.element(footer).toHaveAttribute('aria-live', 'off');
+    await expect.poll(() => session.runs?.some(({ status }) => status === 'running')).toBe(true);
+    await expect.element(footer.getByText(/gCO2e/)).toBeVisible();
+    expect(news.textContent).toBe('');
+
+    const said: string[] = [];
+    const watcher = new MutationObserver(() => said.push(news.textContent));
+    watcher.observe(news, { childList: true, characterData: true, subtree: true });
+    const run = session.runs!.find(({ status }) => status === 'running')!;
+    const tell = async (change: Partial<typeof run>) => {
+      link.emit('run', { ...run, name: 'Small', step: 1200, ...change });
+      await tick();
+    };
+    // all that is known is asked for again after a gap
+    await session.refresh();
+    await tell({});
+    await tell({ status: 'stopping' });
+    await tell({ status: 'stopped', paused: true });
+    await tell({ status: 'stopped', paused: true });
+    await tell({ status: 'queued' });
+    await tell({ status: 'running' });
+    await tell({ status: 'running', step: 1300 });
+    await tell({ status: 'done', macroF1: 0.75, wh: 1.5, gCO2e: null });
+    await tell({ id: 77, status: 'queued', step: null });
+    await tell({ id: 77, status: 'baseline', step: null });
+    await tell({ id: 77, status: 'running', step: null });
+    await expect
+      .poll(() => said)
+      .toEqual([
+        'Small is paused after step 1,200',
+        'Small goes on after step 1,200',
+        'Small is done: macro F1 0.750, 1.5 Wh',
+        'Small started',
+      ]);
+    watcher.disconnect();
   });
 
   it('ends the example on its comparison', async () => {
