@@ -118,6 +118,41 @@ describe('the frame', () => {
     expect(session.notices).toEqual([]);
   });
 
+  // a window of 1280 x 800 at 200 %
+  for (const [hash, text] of [
+    ['#/machine', /^Engines/],
+    ['#/machine/calibrate', /^Calibrate with a wall meter/],
+    ['#/new', /^Before it starts/],
+    ['#/live', /^Stop with a checkpoint/],
+    ['#/runs', /^Import/],
+    ['#/run/1', /^Evaluations/],
+    ['#/compare', /^Choose two or more runs/],
+    ['#/compare?ids=1,2', /^36 % less, better/],
+    ['#/data', /^CIFAR-100/],
+    ['#/settings', /^Sampling rate/],
+    ['#/about', /MIT licence/],
+  ] as const)
+    it(`fits ${hash} into 640 x 400 pixels without scrolling sideways`, async () => {
+      await page.viewport(640, 400);
+      location.hash = hash;
+      const { screen } = await open();
+      await expect.element(screen.getByText(text).first()).toBeVisible();
+      const view = document.querySelector('.view')!;
+      await expect.poll(() => view.scrollWidth).toBeLessThanOrEqual(view.clientWidth);
+    });
+
+  it('lets a table that is wider than the page scroll by itself, by keyboard too', async () => {
+    location.hash = '#/machine';
+    await page.viewport(640, 400);
+    const { screen } = await open();
+    const box = screen.getByRole('group', { name: 'Power of every component' });
+    await expect.element(box).toHaveAttribute('tabindex', '0');
+    expect(box.element().scrollWidth).toBeGreaterThan(box.element().clientWidth);
+    // where there is room for all of it, it is no place to stop at
+    await page.viewport(1280, 800);
+    await expect.poll(() => box.query()).toBeNull();
+  });
+
   it('keeps the page of a run, and the place in it, while another axis is on its way', async () => {
     const { link, screen } = await open();
     location.hash = '#/run/1';
