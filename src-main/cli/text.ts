@@ -1,5 +1,5 @@
 /** Numbers and tables as text. */
-import type { RunSummary } from '../contract.ts';
+import { statusOf, type RunSummary } from '../contract.ts';
 
 /** Missing is a dash, never 0. */
 export const missing = '–';
@@ -110,7 +110,7 @@ export const runsTable = (runs: RunSummary[]): string =>
     runs.map((run) => [
       String(run.id),
       // a warm-up is a run, and no result
-      run.matrix?.warmUp ? `${run.status} (warm-up)` : run.status,
+      run.matrix?.warmUp ? `${statusOf(run).label} (warm-up)` : statusOf(run).label,
       run.name || missing,
       run.dataset,
       run.method || missing,

@@ -332,7 +332,7 @@ it('parallel coordinates are a table too, of the lines that are kept', async () 
   expect(text()).toEqual([
     ['Line', 'model.kind', 'macroF1', 'wh (Wh)'],
     ['Plain', 'ViT', '70.0', '1.50'],
-    ['Dropped', 'ResNet', 'not known', '12.0'],
+    ['Dropped', 'ResNet', '–', '12.0'],
   ]);
   await expect.element(screen.getByRole('link', { name: 'Dropped' })).toHaveAttribute('href', '#/compare?ids=2,3'); // prettier-ignore
   // what a brush drops is not in the table either

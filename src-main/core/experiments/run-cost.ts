@@ -74,7 +74,7 @@ const assumed = {
   once: 0.5,
   /** Of power beside that of time. */
   power: 0.1,
-  /** A factor: models of other shapes reach other speeds. */
+  /** A factor: models of other shapes reach other speeds, those of one size. */
   throughput: 3,
 };
 
@@ -135,6 +135,7 @@ export function runCost(
     fromRuns(config, forecast, same) ??
     (measured && fromRehearsal(config, measured)) ??
     fromThroughput(
+      config,
       forecast,
       here,
       others.filter(({ engine }) => engine === place.engine),
@@ -304,44 +305,54 @@ function kinds(
 
 /** Of those whose image costs most nearly as much. */
 const nearest = 5;
+/** Seconds of training below which a run tells of its start, not of its speed. */
+const leastTraining = 1;
+/** So many times as costly an image may be: beyond, the speed of one model tells nothing of another's. */
+const farthest = 100;
+
+/** How fast something trained here. */
+interface Speed {
+  id: number | null;
+  /** Of an image of its own, forward. */
+  macs: number;
+  perMac: number;
+  watts: number | null;
+  /** Reading data, compiling, checkpoints: what does not grow with the training. */
+  once: number;
+}
 
 function fromThroughput(
-  { trainMacs, macsFull }: Forecast,
+  config: ExperimentConfig,
+  { trainMacs, macsFull, macsTest }: Forecast,
   runs: readonly PastRun[],
   rehearsals: readonly MeasuredCost[],
 ): Told | null {
-  const speeds = [
-    ...runs
-      .filter(({ forecast, seconds }) => forecast.trainMacs > 0 && seconds > 0)
-      .map(({ id, forecast, seconds, wh }) => ({
-        id,
-        macs: forecast.macsFull,
-        perMac: seconds / forecast.trainMacs,
-        watts: wh === null ? null : (wh * 3600) / seconds,
-      })),
-    ...rehearsals.flatMap((measured) => {
-      const perMac = secondsPerMac(measured);
-      const { forecast, watts } = measured;
-      return perMac === null ? [] : [{ id: null, macs: forecast.macsFull, perMac, watts }];
-    }),
-  ]
+  const speeds = [...runs.map(speedOf), ...rehearsals.map(speedOfSteps)]
+    .filter((speed) => speed !== null)
+    .filter(({ macs }) => distance(macs, macsFull) <= Math.log(farthest))
     .toSorted((a, b) => distance(a.macs, macsFull) - distance(b.macs, macsFull))
     .slice(0, nearest);
   if (speeds.length === 0) return null;
-  const perMac = speeds.map(({ perMac }) => perMac).sort((a, b) => a - b);
-  const middle = perMac[Math.floor(perMac.length / 2)]!;
-  const time = times(
-    {
-      low: Math.min(perMac[0]!, middle / assumed.throughput),
-      value: middle,
-      high: Math.max(perMac.at(-1)!, middle * assumed.throughput),
-    },
-    trainMacs,
+  // a small model spends most of its time beside its operations: per operation, one that is r times as
+  // large takes as much at most, and a root of r less at least
+  const perMac = speeds.map(({ perMac, macs }) => {
+    const root = Math.sqrt(macsFull / macs);
+    return [perMac / Math.max(1, root), perMac * Math.max(1, 1 / root)] as const;
+  });
+  const low = Math.min(...perMac.map(([low]) => low)) / assumed.throughput;
+  const high = Math.max(...perMac.map(([, high]) => high)) * assumed.throughput;
+  const { validation, test } = describeDataset(config.dataset);
+  const evaluated = evaluations(config) * validation * macsFull + test * (macsTest ?? macsFull);
+  const once = mean(speeds.map(({ once }) => once));
+  const time = plus(
+    times({ low, value: Math.sqrt(low * high), high }, trainMacs + evaluated),
+    about(once, assumed.once),
   );
   const ids = speeds.flatMap(({ id }) => id ?? []);
+  const factor = Math.max(time.high / time.value, time.value / time.low);
   return {
     basis: 'throughput',
-    how: `A rough guess from the operations per second of other work here (${ids.length > 0 ? `run${ids.length > 1 ? 's' : ''} ${ids.join(', ')}` : 'rehearsals'}): within a factor of about ${assumed.throughput}. Measure here for a better one.`,
+    how: `A rough guess from the operations per second of other work here (${ids.length > 0 ? `run${ids.length > 1 ? 's' : ''} ${ids.join(', ')}` : 'rehearsals'}): within a factor of about ${Number(factor.toPrecision(2))}. Measure here for a better one.`,
     runs: ids,
     seconds: time,
     wh: energy(
@@ -352,17 +363,38 @@ function fromThroughput(
   };
 }
 
-const distance = (a: number, b: number): number =>
-  Math.abs(Math.log(Math.max(1, a) / Math.max(1, b)));
+/** By the time that it trained, which is a small part of a short run. */
+function speedOf({ id, forecast, phases, seconds, wh }: PastRun): Speed | null {
+  const training = sum(trainingPhases.map((name) => phases[name] ?? 0));
+  if (training < leastTraining || forecast.trainMacs <= 0 || forecast.macsFull <= 0) return null;
+  const evaluating = (phases['evaluate'] ?? 0) + (phases['test'] ?? 0);
+  return {
+    id,
+    macs: forecast.macsFull,
+    perMac: training / forecast.trainMacs,
+    watts: wh === null ? null : (wh * 3600) / seconds,
+    once: Math.max(0, seconds - training - evaluating),
+  };
+}
 
 /** Of the training operations of the stage that leaves the model. */
-function secondsPerMac({ stages, forecast }: MeasuredCost): number | null {
+function speedOfSteps(measured: MeasuredCost): Speed | null {
+  const { stages, forecast, watts, prepareSeconds, compileSeconds } = measured;
   const last = stages.at(-1);
   const full = last?.steps.find(({ selects }) => !selects);
   if (!last || !full || forecast.macsFull <= 0) return null;
-  // forward and backward
-  return full.ms / 1000 / (last.batch * 3 * forecast.macsFull);
+  return {
+    id: null,
+    macs: forecast.macsFull,
+    // forward and backward
+    perMac: full.ms / 1000 / (last.batch * 3 * forecast.macsFull),
+    watts,
+    once: prepareSeconds + compileSeconds,
+  };
 }
+
+const distance = (a: number, b: number): number =>
+  Math.abs(Math.log(Math.max(1, a) / Math.max(1, b)));
 
 // --- arithmetic ------------------------------------------------------------------------------------
 
@@ -383,6 +415,12 @@ const about = (value: number, half: number): Estimate => ({
   low: value * Math.max(0, 1 - half),
   value,
   high: value * (1 + half),
+});
+
+const plus = (a: Estimate, b: Estimate): Estimate => ({
+  low: a.low + b.low,
+  value: a.value + b.value,
+  high: a.high + b.high,
 });
 
 const times = ({ low, value, high }: Estimate, factor: number): Estimate => ({
@@ -406,14 +444,9 @@ const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 /** Of several runs together; null where one of them is not known. */
 export function total(parts: readonly (Estimate | null)[]): Estimate | null {
-  return parts.reduce<Estimate | null>(
-    (all, part) =>
-      all &&
-      part && {
-        low: all.low + part.low,
-        value: all.value + part.value,
-        high: all.high + part.high,
-      },
-    { low: 0, value: 0, high: 0 },
-  );
+  return parts.reduce<Estimate | null>((all, part) => all && part && plus(all, part), {
+    low: 0,
+    value: 0,
+    high: 0,
+  });
 }
