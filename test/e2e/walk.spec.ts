@@ -68,7 +68,7 @@ test.afterAll(async () => {
 
 test('npm start says in one line why there is no window, and where the interface is', () => {
   const lines = program.output().split('\n');
-  expect(lines.filter((line) => line.includes('in your browser'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('served to a browser instead'))).toHaveLength(1);
   expect(program.url).toContain('#token=');
 });
 
