@@ -317,10 +317,10 @@ export function createHandlers(shop: Workshop): Handlers {
   };
 
   /** The report as a page for a frame, which the view has look as it likes. */
-  const reportPage = async ({ ids }: { ids: number[] }): Promise<{ url: string }> => {
+  const reportPage = async (ids: number[], signal: AbortSignal): Promise<{ url: string }> => {
     const { appVersion, reportDir } = options;
     const text = await exportRuns(store, ids, 'report', { appVersion, reportDir });
-    const write = (path: string): Promise<void> => writePieces(path, text);
+    const write = (path: string): Promise<void> => writePieces(path, text, signal);
     return { url: (await downloads.make(text.name, text.mime, write, true)).file.url };
   };
 
@@ -630,7 +630,8 @@ export function createHandlers(shop: Workshop): Handlers {
       events.emit('run', await store.getSummary(id));
     },
     'checkpoints.list': ({ id }) => shop.checkpoints.list(id),
-    'checkpoints.verify': ({ id }) => shop.checkpoints.verify(id),
+    'checkpoints.verify': ({ id, job }) =>
+      shop.jobs.run(job, (signal) => shop.checkpoints.verify(id, signal)),
     'checkpoints.free': async ({ id, undoSeconds }) => {
       const list = await shop.checkpoints.free(id, undoSeconds);
       events.emit('run', await store.getSummary(id));
@@ -699,7 +700,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
     'runs.export': ({ job, ...order }) => shop.jobs.run(job, (signal) => exportFile(order, signal)),
-    'runs.report': reportPage,
+    'runs.report': ({ ids, job }) => shop.jobs.run(job, (signal) => reportPage(ids, signal)),
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
     'runs.importBundle': async ({ upload }) => {
