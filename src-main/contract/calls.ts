@@ -124,6 +124,8 @@ export const calls = {
   /** Ends the one under way; what is kept stays. */
   'calibration.cancel': define<Calibration>()(nothing),
   'calibration.forget': define<Calibration>()(nothing),
+  /** Brings back what was forgotten, or the measurement that was ended, last. */
+  'calibration.restore': define<Calibration>()(nothing),
 
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),
@@ -292,7 +294,7 @@ export const calls = {
   'runs.disk': define<{ bytes: number }>()(v.strictObject({ ids: manyIds })),
   'checkpoints.list': define<CheckpointList>()(byId),
   /** Reads all of them: for gigabytes it takes seconds. */
-  'checkpoints.verify': define<CheckpointList>()(byId),
+  'checkpoints.verify': define<CheckpointList>()(v.strictObject({ id, job })),
   /** Deletes all but the best; until the time is over `checkpoints.restore` brings them back. */
   'checkpoints.free': define<CheckpointList>()(
     v.strictObject({
@@ -370,7 +372,7 @@ export const calls = {
     }),
   ),
   /** The report as a page of this host's origin, to be shown in a frame; good until the next few exports. */
-  'runs.report': define<{ url: string }>()(v.strictObject({ ids: manyIds })),
+  'runs.report': define<{ url: string }>()(v.strictObject({ ids: manyIds, job })),
   /** A file of the page's computer, brought piece by piece: it may be larger than any message. */
   'uploads.begin': define<{ upload: string }>()(
     v.strictObject({ bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40)) }),

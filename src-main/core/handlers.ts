@@ -170,6 +170,7 @@ export function createHandlers(shop: Workshop): Handlers {
     configs: readonly ExperimentConfig[],
     places: readonly Omit<RunPlace, 'id' | 'title'>[] = [],
     where: 'last' | 'now' = 'last',
+    example = false,
   ): Promise<{ ids: number[] }> => {
     refuseOverBudget();
     const ids: number[] = [];
@@ -188,6 +189,7 @@ export function createHandlers(shop: Workshop): Handlers {
           forecast: forecast(config),
           hz: shop.settings().hz,
           place: places[i],
+          example,
         });
         ids.push(id);
         events.emit('run', await store.getSummary(id));
@@ -315,10 +317,10 @@ export function createHandlers(shop: Workshop): Handlers {
   };
 
   /** The report as a page for a frame, which the view has look as it likes. */
-  const reportPage = async ({ ids }: { ids: number[] }): Promise<{ url: string }> => {
+  const reportPage = async (ids: number[], signal: AbortSignal): Promise<{ url: string }> => {
     const { appVersion, reportDir } = options;
     const text = await exportRuns(store, ids, 'report', { appVersion, reportDir });
-    const write = (path: string): Promise<void> => writePieces(path, text);
+    const write = (path: string): Promise<void> => writePieces(path, text, signal);
     return { url: (await downloads.make(text.name, text.mime, write, true)).file.url };
   };
 
@@ -437,6 +439,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'calibration.finish': () => calibrator.finish(),
     'calibration.cancel': () => calibrator.cancel(),
     'calibration.forget': () => calibrator.forget(),
+    'calibration.restore': () => calibrator.restore(),
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),
@@ -554,7 +557,7 @@ export function createHandlers(shop: Workshop): Handlers {
       return file;
     },
     // a first look, not a measurement to publish: it waits for no cool-down
-    'runs.example': () => enqueue(exampleConfigs(), [], 'now'),
+    'runs.example': () => enqueue(exampleConfigs(), [], 'now', true),
     'runs.stop': async ({ id }) => {
       await stopRun(id);
       await store.dropTrial(id);
@@ -578,7 +581,7 @@ export function createHandlers(shop: Workshop): Handlers {
       const { matrix, status } = summary;
       // one that is done has its place in the matrix already
       const place = retry && matrix && status !== 'done' ? [matrix] : [];
-      return enqueue([config], place);
+      return enqueue([config], place, 'last', summary.example);
     },
     'queue.get': line,
     'queue.move': async ({ ids, before }) => {
@@ -636,7 +639,8 @@ export function createHandlers(shop: Workshop): Handlers {
       events.emit('run', await store.getSummary(id));
     },
     'checkpoints.list': ({ id }) => shop.checkpoints.list(id),
-    'checkpoints.verify': ({ id }) => shop.checkpoints.verify(id),
+    'checkpoints.verify': ({ id, job }) =>
+      shop.jobs.run(job, (signal) => shop.checkpoints.verify(id, signal)),
     'checkpoints.free': async ({ id, undoSeconds }) => {
       const list = await shop.checkpoints.free(id, undoSeconds);
       events.emit('run', await store.getSummary(id));
@@ -705,7 +709,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'runs.predictions': (query) => store.predictions(query),
     'runs.comparePredictions': (query) => store.comparePredictions(query),
     'runs.export': ({ job, ...order }) => shop.jobs.run(job, (signal) => exportFile(order, signal)),
-    'runs.report': reportPage,
+    'runs.report': ({ ids, job }) => shop.jobs.run(job, (signal) => reportPage(ids, signal)),
     'uploads.begin': ({ bytes }) => shop.uploads.begin(bytes),
     'uploads.add': ({ upload, base64 }) => shop.uploads.add(upload, base64),
     'runs.importBundle': async ({ upload }) => {

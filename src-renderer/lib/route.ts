@@ -9,6 +9,16 @@ export interface Route {
   query: Record<string, string>;
 }
 
+/** Whether an address leads somewhere; what does not shows the machine. */
+export function leadsSomewhere(hash: string): boolean {
+  const [path = ''] = hash.replace(/^#\/?/, '').split('?', 1);
+  const { view, id } = parseRoute(hash);
+  const itself =
+    id === null ? (view === 'calibrate' ? 'machine/calibrate' : view) : `${view}/${id}`;
+  // the address of a served page begins with its token
+  return path === '' || path.startsWith('token=') || path.replace(/\/$/, '') === itself;
+}
+
 export function parseRoute(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [first = '', second = ''] = path.split('/');

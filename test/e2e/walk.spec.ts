@@ -68,7 +68,7 @@ test.afterAll(async () => {
 
 test('npm start says in one line why there is no window, and where the interface is', () => {
   const lines = program.output().split('\n');
-  expect(lines.filter((line) => line.includes('in your browser'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('served to a browser instead'))).toHaveLength(1);
   expect(program.url).toContain('#token=');
 });
 
@@ -403,14 +403,69 @@ test('an experiment of one’s own: a bad value is refused in the form, a good o
   expect(refused).toEqual([]);
 });
 
-/** No serious or critical violation by axe, in both themes. */
+test('runs that wait are paused, put in order and taken out by keyboard, and the queue goes on', async () => {
+  test.setTimeout(240_000);
+  const status = page.getByRole('contentinfo');
+  const start = async (name: string, epochs: number, button: RegExp) => {
+    await page.locator('body').press('2');
+    const config = { ...tiny, name, train: { ...tiny.train, epochs } };
+    await page.getByLabel('Config as JSON').fill(JSON.stringify(config));
+    await expect(page.getByRole('button', { name: button })).toBeEnabled();
+    await page.getByRole('button', { name: button }).press('Enter');
+    await expect(page.getByRole('heading', { level: 1, name: 'Live' })).toBeVisible();
+  };
+  // the text stays when the page is left
+  await page.locator('body').press('2');
+  await page.getByRole('button', { name: 'Edit as JSON' }).press('Enter');
+  await start('Long', 5000, /^Start 1 run/);
+  await expect(status).toContainText(/Long\s*step/, { timeout: 60_000 });
+  await start('Second', 2, /^Queue 1 run/);
+  await start('Third', 2, /^Queue 1 run/);
+
+  const queue = page.getByRole('region', { name: 'Queue' });
+  await expect(queue).toContainText('2 runs wait');
+  await queue.getByRole('button', { name: 'Pause the queue' }).press('Enter');
+  await expect(queue).toContainText('The active run goes on, nothing new starts.');
+  const links = queue.getByRole('listitem').getByRole('link');
+  await expect(links).toHaveText(['Second', 'Third']);
+  await queue.getByRole('button', { name: /^Order of Third/ }).press('Alt+ArrowUp');
+  await expect(links).toHaveText(['Third', 'Second']);
+  await expect(queue.getByRole('status')).toHaveText('Now in place 1 of 2');
+  await queue.evaluate((part) => part.scrollIntoView({ block: 'center' }));
+  await shots('queue');
+  await accessible('Queue');
+  await queue.getByRole('button', { name: 'Remove Second from the queue' }).press('Enter');
+  await expect(links).toHaveText(['Third']);
+
+  // the active run ends, and nothing starts until the queue goes on
+  await page.getByRole('button', { name: 'Stop with a checkpoint' }).press('Enter');
+  await expect(status).toContainText('1 run in the queue, which is paused', { timeout: 60_000 });
+  await queue.getByRole('button', { name: 'Resume the queue' }).press('Enter');
+  await expect(status).toContainText('Idle', { timeout: 120_000 });
+  await page.locator('body').press('4');
+  await expect(page.getByRole('row', { name: /, Third$/ })).toContainText('done');
+  await expect(page.getByRole('row', { name: /, Second$/ })).toContainText('stopped');
+  expect(refused).toEqual([]);
+});
+
+/**
+ * No serious or critical violation by axe, in both themes and at both sizes of the look page. A look takes seconds:
+ * two of them see every colour and every layout, as a theme moves nothing and a size paints nothing.
+ */
 async function accessible(view: string, of = page) {
-  for (const colorScheme of ['light', 'dark'] as const) {
+  for (const [colorScheme, width, height] of [
+    ['light', 1920, 1080],
+    ['dark', 1280, 800],
+  ] as const) {
+    await of.setViewportSize({ width, height });
     await of.emulateMedia({ colorScheme });
     const { violations } = await new AxeBuilder({ page: of }).analyze();
     const bad = violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${view}, ${colorScheme}: ${id} at ${nodes[0]?.target.join(' ')}`);
+      .map(
+        ({ id, nodes }) =>
+          `${view}, ${colorScheme} at ${width}: ${id} at ${nodes[0]?.target.join(' ')}`,
+      );
     expect(bad).toEqual([]);
   }
   await of.emulateMedia({ colorScheme: 'light' });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
+import { tick } from 'svelte';
 import { Chart as ChartJs } from 'chart.js';
 import App from '../../src-renderer/App.svelte';
 import { createApi, type Connection } from '../../src-renderer/api.ts';
@@ -117,6 +118,41 @@ describe('the frame', () => {
     expect(session.notices).toEqual([]);
   });
 
+  // a window of 1280 x 800 at 200 %
+  for (const [hash, text] of [
+    ['#/machine', /^Engines/],
+    ['#/machine/calibrate', /^Calibrate with a wall meter/],
+    ['#/new', /^Before it starts/],
+    ['#/live', /^Stop with a checkpoint/],
+    ['#/runs', /^Import/],
+    ['#/run/1', /^Evaluations/],
+    ['#/compare', /^Choose two or more runs/],
+    ['#/compare?ids=1,2', /^36 % less, better/],
+    ['#/data', /^CIFAR-100/],
+    ['#/settings', /^Sampling rate/],
+    ['#/about', /MIT licence/],
+  ] as const)
+    it(`fits ${hash} into 640 x 400 pixels without scrolling sideways`, async () => {
+      await page.viewport(640, 400);
+      location.hash = hash;
+      const { screen } = await open();
+      await expect.element(screen.getByText(text).first()).toBeVisible();
+      const view = document.querySelector('.view')!;
+      await expect.poll(() => view.scrollWidth).toBeLessThanOrEqual(view.clientWidth);
+    });
+
+  it('lets a table that is wider than the page scroll by itself, by keyboard too', async () => {
+    location.hash = '#/machine';
+    await page.viewport(640, 400);
+    const { screen } = await open();
+    const box = screen.getByRole('group', { name: 'Power of every component' });
+    await expect.element(box).toHaveAttribute('tabindex', '0');
+    expect(box.element().scrollWidth).toBeGreaterThan(box.element().clientWidth);
+    // where there is room for all of it, it is no place to stop at
+    await page.viewport(1280, 800);
+    await expect.poll(() => box.query()).toBeNull();
+  });
+
   it('keeps the page of a run, and the place in it, while another axis is on its way', async () => {
     const { link, screen } = await open();
     location.hash = '#/run/1';
@@ -184,6 +220,47 @@ describe('the frame', () => {
     expect(session.outlook[run.id]).toBeUndefined();
     expect(session.activity[run.id]).toBeUndefined();
     expect(session.outlook[999]).toBeDefined();
+  });
+
+  it('tells a screen reader what begins, pauses and ends, once each, and nothing at first', async () => {
+    const { link, session, screen } = await open();
+    const news = document.querySelector<HTMLElement>('.frame > [role=status]')!;
+    const footer = screen.getByRole('contentinfo');
+    await expect.element(footer).toHaveAttribute('aria-live', 'off');
+    await expect.poll(() => session.runs?.some(({ status }) => status === 'running')).toBe(true);
+    await expect.element(footer.getByText(/gCO2e/)).toBeVisible();
+    expect(news.textContent).toBe('');
+
+    const said: string[] = [];
+    const watcher = new MutationObserver(() => said.push(news.textContent));
+    watcher.observe(news, { childList: true, characterData: true, subtree: true });
+    const run = session.runs!.find(({ status }) => status === 'running')!;
+    const tell = async (change: Partial<typeof run>) => {
+      link.emit('run', { ...run, name: 'Small', step: 1200, ...change });
+      await tick();
+    };
+    // all that is known is asked for again after a gap
+    await session.refresh();
+    await tell({});
+    await tell({ status: 'stopping' });
+    await tell({ status: 'stopped', paused: true });
+    await tell({ status: 'stopped', paused: true });
+    await tell({ status: 'queued' });
+    await tell({ status: 'running' });
+    await tell({ status: 'running', step: 1300 });
+    await tell({ status: 'done', macroF1: 0.75, wh: 1.5, gCO2e: null });
+    await tell({ id: 77, status: 'queued', step: null });
+    await tell({ id: 77, status: 'baseline', step: null });
+    await tell({ id: 77, status: 'running', step: null });
+    await expect
+      .poll(() => said)
+      .toEqual([
+        'Small is paused after step 1,200',
+        'Small goes on after step 1,200',
+        'Small is done: macro F1 0.750, 1.5 Wh',
+        'Small started',
+      ]);
+    watcher.disconnect();
   });
 
   it('ends the example on its comparison', async () => {

@@ -11,6 +11,7 @@ import Compare from '../../src-renderer/views/Compare.svelte';
 import Choose from '../../src-renderer/views/compare/Choose.svelte';
 import { Gathering, mostDrawn } from '../../src-renderer/views/compare/gather.ts';
 import { confusionOf, worstMistakes } from '../../src-renderer/views/compare/confusion.ts';
+import Parallel from '../../src-renderer/views/compare/Parallel.svelte';
 import * as parallel from '../../src-renderer/views/compare/parallel.ts';
 import { axesOf, isoLines, labelsOf, stairs } from '../../src-renderer/views/compare/trade-off.ts';
 import '../../src-renderer/lib/ui/tokens.css';
@@ -308,6 +309,39 @@ describe('parallel coordinates', () => {
     expect(kept({ macroF1: [0, 1] })).toEqual([0, 2]);
     expect(kept({ wh: [0, 0.2], macroF1: [0, 1] })).toEqual([0]);
   });
+});
+
+it('parallel coordinates are a table too, of the lines that are kept', async () => {
+  const row = (key: string, group: ComparisonRow['group'], values: ComparisonRow['values']) => ({
+    ...{ key, label: key, unit: key === 'wh' ? 'Wh' : null, group, values },
+    ...{ uncertainty: [], tied: [], better: null, differs: true },
+  });
+  const screen = await render(Parallel, {
+    columns: [
+      { id: 1, name: 'Plain', ids: [1] },
+      { id: 2, name: 'Dropped', ids: [2, 3] },
+    ],
+    rows: [
+      row('model.kind', 'config', ['vit', 'resnet']),
+      row('macroF1', 'result', [70, null]),
+      row('wh', 'energy', [1.5, 12]),
+    ],
+  });
+  await screen.getByRole('button', { name: 'Settings and results as table' }).click();
+  const text = () => [...screen.container.querySelectorAll('tr')].map((line) => [...line.children].map(({ textContent }) => textContent.trim())); // prettier-ignore
+  expect(text()).toEqual([
+    ['Line', 'model.kind', 'macroF1', 'wh (Wh)'],
+    ['Plain', 'ViT', '70.0', '1.50'],
+    ['Dropped', 'ResNet', '–', '12.0'],
+  ]);
+  await expect.element(screen.getByRole('link', { name: 'Dropped' })).toHaveAttribute('href', '#/compare?ids=2,3'); // prettier-ignore
+  // what a brush drops is not in the table either
+  await screen.getByRole('button', { name: 'Settings and results as chart' }).click();
+  const brush = screen.getByRole('slider', { name: 'Brush wh' }).element() as SVGElement;
+  brush.focus();
+  await userEvent.keyboard('{ArrowUp}');
+  await screen.getByRole('button', { name: 'Settings and results as table' }).click();
+  expect(text().map(([name]) => name)).toEqual(['Line', 'Dropped']);
 });
 
 describe('bands over repeats', () => {

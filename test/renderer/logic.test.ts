@@ -3,7 +3,12 @@ import { clock, clockStep } from '../../src-renderer/lib/chart/axes.ts';
 import { totalLine } from '../../src-renderer/lib/chart/run-lines.ts';
 import { stack } from '../../src-main/contract.ts';
 import { thin } from '../../src-renderer/lib/chart/thin.ts';
-import { compareHash, parseRoute, routeHash } from '../../src-renderer/lib/route.ts';
+import {
+  compareHash,
+  leadsSomewhere,
+  parseRoute,
+  routeHash,
+} from '../../src-renderer/lib/route.ts';
 import { appendTrace } from '../../src-renderer/lib/trace.ts';
 import { components } from '../mocks/link.ts';
 
@@ -108,6 +113,26 @@ describe('routes', () => {
       'f1>=0.9 & x',
     );
     expect(parseRoute('#/run/12')).toEqual({ view: 'run', id: 12, query: {} });
+  });
+
+  it('are told from addresses that lead nowhere', () => {
+    for (const hash of [
+      '',
+      '#/',
+      '#token=x',
+      '#/runs?filter=a',
+      '#/run/12',
+      '#/matrix/3',
+      '#/machine',
+      '#/machine/calibrate',
+      '#/report?ids=1',
+      '#/about',
+      '#/new?from=2',
+    ])
+      // prettier-ignore
+      expect(leadsSomewhere(hash), hash).toBe(true);
+    for (const hash of ['#/bogus', '#/sweep/1', '#/run/x', '#/run/0', '#/runs/3', '#/machine/x'])
+      expect(leadsSomewhere(hash), hash).toBe(false);
   });
 
   it('lead home where they lead nowhere', () => {

@@ -275,6 +275,25 @@ it('a matrix of many classes is a picture that is clicked', async () => {
   expect(chosen).toEqual([{ truth: 3, predicted: 7 }]);
 });
 
+it('a matrix of many classes is also a table of every cell with an image, the most frequent first', async () => {
+  const classes = Array.from({ length: 25 }, (_, i) => `class ${i}`);
+  const counts = classes.map((_, i) => classes.map((_, j) => (i === j ? 9 : i === 3 && j === 7 ? 27 : j < 6 ? 1 : 0))); // prettier-ignore
+  const chosen: unknown[] = [];
+  const screen = await render(ConfusionGrid, { classes, counts, chosen: null, onchoose: (cell: unknown) => chosen.push(cell) }); // prettier-ignore
+  await screen.getByText('As a table').click();
+  const rows = () => [...screen.container.querySelectorAll('tbody tr')].map((row) => [...row.children].map(({ textContent }) => textContent.trim()).join(' ')); // prettier-ignore
+  // 27 of the 41 images of class 3
+  expect(rows()[0]).toBe('class 3 class 7 27 66 %');
+  expect(rows()[1]).toMatch(/^class \d+ recognised 9 /);
+  const all = counts.flat().filter((images) => images > 0).length;
+  expect(rows()).toHaveLength(100);
+  await expect.element(screen.getByText(`100 of ${all} cells`, { exact: false })).toBeVisible();
+  await screen.getByRole('button', { name: `${all - 100} more` }).click();
+  expect(rows()).toHaveLength(all);
+  await screen.getByRole('button', { name: '27', exact: true }).click();
+  expect(chosen).toEqual([{ truth: 3, predicted: 7 }]);
+});
+
 it('a prediction is told in words', () => {
   const one = { truth: 0, predicted: 1, confidence: 0.62, trueProbability: 0.2, rank: 2, box: null, iou: null }; // prettier-ignore
   expect(sentence(one, ['disc', 'ring'])).toBe('disc taken for ring, 62 % sure, disc 20 %');

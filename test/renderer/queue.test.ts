@@ -85,6 +85,16 @@ describe('the queue', () => {
       .toEqual({ id: 12 });
   });
 
+  it('has the runs that were paused, to be resumed', async () => {
+    const { screen, link, session } = await show();
+    session.runs = [...session.runs!, { ...session.runs![0]!, id: 14, name: 'Run d', status: 'stopped', paused: true, step: 40 }]; // prettier-ignore
+    await expect.element(screen.getByText('after step 40')).toBeVisible();
+    await screen.getByRole('button', { name: 'Resume Run d' }).click();
+    await expect
+      .poll(() => link.asked.find(({ name }) => name === 'runs.resume')?.input)
+      .toEqual({ id: 14 });
+  });
+
   it('says that the machine cools down, and need not', async () => {
     const { screen, link, session } = await show();
     link.emit('queue', {

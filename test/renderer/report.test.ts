@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { userEvent } from 'vitest/browser';
 import { flushSync, mount, unmount } from 'svelte';
+import { AppError } from '../../src-main/contract.ts';
 import App from '../../src-renderer/App.svelte';
 import { createApi } from '../../src-renderer/api.ts';
 import { markers, runLooks } from '../../src-renderer/lib/chart/markers.ts';
@@ -273,6 +274,37 @@ describe('the view', () => {
     expect((saved() as { look: { sections: string[] } }).look.sections).toHaveLength(7);
     click.mockRestore();
     URL.revokeObjectURL(page);
+  });
+
+  it('can be broken off while it is written, by a button or by leaving, and asked for again', async () => {
+    let asked = 0;
+    const written = new Map<string, (cause: Error) => void>();
+    const link = mockLink({
+      replace: {
+        'runs.report': ({ job }) =>
+          ++asked === 2
+            ? { url: 'about:blank' }
+            : new Promise((_, reject) => written.set(job!, reject)),
+        'jobs.cancel': ({ job }) => written.get(job)?.(new AppError('CANCELLED', 'cancelled')),
+      },
+    });
+    location.hash = '#/report?ids=1,2';
+    const session = new Session(createApi(link));
+    const screen = await render(App, { session });
+    await screen.getByRole('button', { name: 'Cancel' }).click();
+    await expect
+      .element(screen.getByRole('alert'))
+      .toHaveTextContent('The report was not written: it was cancelled.');
+    await screen.getByRole('button', { name: 'Write the report' }).click();
+    await expect.element(screen.getByTitle('The report, as it will be printed')).toBeVisible();
+    expect(session.notices).toEqual([]);
+
+    location.hash = '#/report?ids=1,3';
+    await expect.poll(() => written.size).toBe(2);
+    location.hash = '#/runs';
+    const cancelled = () => link.asked.filter(({ name }) => name === 'jobs.cancel');
+    await expect.poll(() => cancelled().map(({ input }) => input)).toEqual([...written.keys()].map((job) => ({ job }))); // prettier-ignore
+    expect(session.notices).toEqual([]);
   });
 
   it('says what a report is of where no runs are named', async () => {

@@ -5,6 +5,7 @@ import {
   type RepeatedRuns,
 } from '../../contract.ts';
 import { ranges } from '../../core/store/groups.ts';
+import { exampleCaution } from '../../contract/example.ts';
 import { othersCaution } from '../../contract/other-programs.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
@@ -35,7 +36,9 @@ Repeats share a column, and more than six groups are listed one per line; --runs
         );
         if (comparison.warmUps.length > 0) console.log(`\n${warmUpsText(comparison)}`);
         if (comparison.copies.length > 0) console.log(`\n${copiesText(comparison)}`);
+        const example = exampleCaution(comparison.runs);
         const others = othersCaution(comparison.others, comparison.runs.length);
+        if (example) console.log(`\n${example}`);
         if (others) console.log(`\n${others}`);
         if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
       }

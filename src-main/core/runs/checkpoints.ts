@@ -16,7 +16,7 @@ import type { CheckpointRow, Store } from '../store/store.ts';
 export interface Checkpoints {
   list(id: number): Promise<CheckpointList>;
   /** Reads all tensors and compares their SHA-256 with that of the trainer. */
-  verify(id: number): Promise<CheckpointList>;
+  verify(id: number, signal?: AbortSignal): Promise<CheckpointList>;
   /**
    * Takes away all but the best; the files are deleted when the time is over, or at the next start.
    * Where one file cannot be taken away, none is.
@@ -74,11 +74,15 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
     ];
   };
 
-  const look = async (id: number, whole: boolean): Promise<CheckpointList> => {
+  const look = async (
+    id: number,
+    whole: boolean,
+    signal?: AbortSignal,
+  ): Promise<CheckpointList> => {
     const [rows, scores] = await Promise.all([rowsOf(id), store.scoresBySteps(id)]);
     const groups = Map.groupBy(rows, ({ step, file, path }) => `${step} ${file ?? path}`);
     const checkpoints = await Promise.all(
-      [...groups.values()].map((group) => describe(group, scores, whole)),
+      [...groups.values()].map((group) => describe(group, scores, whole, signal)),
     );
     checkpoints.sort((a, b) => b.step - a.step);
     const best = leader(checkpoints, ({ macroF1 }) => macroF1);
@@ -198,7 +202,7 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
 
   return {
     list: (id) => look(id, false),
-    verify: (id) => look(id, true),
+    verify: (id, signal) => look(id, true, signal),
     free: (id, undoSeconds) => inTurn(() => free(id, undoSeconds)),
     restore: (id) => inTurn(() => restore(id)),
     record: (id) => record(id),
@@ -239,6 +243,7 @@ async function describe(
   group: CheckpointRow[],
   scores: Awaited<ReturnType<Store['scoresBySteps']>>,
   whole: boolean,
+  signal?: AbortSignal,
 ): Promise<Described> {
   const [{ epoch, step, at, path, file, sha256, bytes }] = group as [CheckpointRow];
   const tensors = file !== null && checkpointName.test(file) ? join(dirname(path), file) : null;
@@ -269,7 +274,7 @@ async function describe(
       problem: `${lost.map((one) => basename(one)).join(' and ')} is gone`,
     };
   const onDisk = sizes.reduce<number>((sum, one) => sum + (one ?? 0), size);
-  const problem = tensors === null ? null : await changeOf(tensors, path, sha256, whole);
+  const problem = tensors === null ? null : await changeOf(tensors, path, sha256, whole, signal);
   return {
     ...known,
     bytes: onDisk || bytes,
@@ -284,6 +289,7 @@ async function changeOf(
   path: string,
   sha256: string | null,
   whole: boolean,
+  signal?: AbortSignal,
 ): Promise<string | null> {
   const json = await readJson(path);
   const size = await sizeOf(tensors);
@@ -292,7 +298,7 @@ async function changeOf(
   const written = sha256 ?? json?.sha256 ?? null;
   if (!whole || written === null) return null;
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(tensors)) hash.update(piece as Buffer);
+  for await (const piece of createReadStream(tensors, { signal })) hash.update(piece as Buffer);
   return hash.digest('hex') === written
     ? null
     : `${basename(tensors)} was changed since it was written (SHA-256 differs)`;

@@ -121,6 +121,15 @@ test('the list tells which is which, what it is worth, and from what bytes', asy
   expect(free).toEqual({ count: 1, bytes: all[0]!.bytes, keeps: [20, 10] });
 });
 
+test('reading them to their last byte can be broken off', async () => {
+  const abort = new AbortController();
+  const read = checkpoints.verify(id, abort.signal);
+  abort.abort();
+  await expect(read).rejects.toThrow(/abort/i);
+  // a look at the folder reads none
+  expect((await checkpoints.list(id)).checkpoints).toHaveLength(3);
+});
+
 test('a file that was changed or deleted by hand is noticed and said', async () => {
   const changed = join(dir(), 'step-20.safetensors');
   const content = await readFile(changed);

@@ -10,6 +10,7 @@ import { checkpoints } from './008-checkpoints.ts';
 import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
 import { sweeps } from './011-sweeps.ts';
+import { example } from './012-example.ts';
 import { provenance } from './013-provenance.ts';
 
 export const migrations: readonly string[] = [
@@ -24,6 +25,7 @@ export const migrations: readonly string[] = [
   pictures,
   predictions,
   sweeps,
+  example,
   provenance,
 ];
 export const schemaVersion = migrations.length;
