@@ -96,6 +96,12 @@ describe('the order of runs', () => {
     expect(mean).toBeCloseTo(0.82, 12);
     expect(half).toBeCloseTo((4.302653 * 0.02) / Math.sqrt(3), 6);
     expect(meanOf(group.counted.slice(0, 2), columnOf('f1'))!.half).toBeNull();
+    // the band of the sensor is common to all, and stays
+    const sensed = group.counted.map((run, i) => ({ ...run, wh: 10 + i, uncertaintyWh: 3 }));
+    expect(meanOf(sensed, columnOf('wh'))!.half).toBeCloseTo(Math.hypot(3, 4.302653 / Math.sqrt(3)), 6); // prettier-ignore
+    expect(meanOf(sensed.slice(0, 2), columnOf('wh'))!.half).toBeCloseTo(Math.hypot(3, 0.5), 12);
+    const partly = sensed.map((run, i) => ({ ...run, uncertaintyWh: i === 0 ? null : 3 }));
+    expect(meanOf(partly, columnOf('wh'))!.half).toBeNull();
     const unfolded = itemsOf([...repeats, single], 'repeats', new Set([group.key]), null);
     expect(unfolded).toHaveLength(6);
   });
