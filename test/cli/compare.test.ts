@@ -69,6 +69,7 @@ test('a difference within the bands says so', () => {
     return lineOf(comparisonTable({ ...comparison, rows: [energy] }, false, Infinity), 'wh');
   };
   expect(change({})).toMatch(/\+0\.400 Wh \(\+4\.0 %\)$/);
+  expect(change({ values: [10, 10], uncertainty: [0, 0] })).toMatch(/ 10 +10 +the same$/);
   expect(change({ doubts: [null, 'within the bands'] })).toMatch(/%\), within the uncertainty$/);
   expect(change({ doubts: [null, 'no band'] })).toMatch(/%\), uncertainty not known$/);
   const splits: ComparisonRow['splits'] = ['test', 'validation'];

@@ -175,7 +175,8 @@ const shortened = (text: string, width: number): string =>
 function cell(value: number | string | boolean | null, uncertainty: number | null): string {
   if (typeof value !== 'number') return value === null ? missing : String(value);
   const text = value >= 1e6 ? withPrefix(value) : plain(value);
-  return uncertainty === null ? text : `${text} ± ${number(uncertainty, 2)}`;
+  // 0: exact
+  return !uncertainty ? text : `${text} ± ${number(uncertainty, 2)}`;
 }
 
 const plain = (value: number): string =>
@@ -193,11 +194,13 @@ function withPrefix(value: number): string {
  * Of the last run against the first, in the unit of the row and in per cent: shares in points, what may as well be 0
  * without per cent. What cannot be called better or worse says why.
  */
-function change({ unit, values, uncertainty, doubts, splits, better }: ComparisonRow): string {
+function change(row: ComparisonRow): string {
+  const { unit, values, uncertainty, doubts, splits, better } = row;
   const [first, last] = [values[0], values.at(-1)];
-  if (typeof first !== 'number' || typeof last !== 'number') return '';
-  const doubt = first === last || better === null ? null : (doubts.at(-1) ?? null);
+  if (row.group === 'config' || typeof first !== 'number' || typeof last !== 'number') return '';
+  const doubt = better === null ? null : (doubts.at(-1) ?? null);
   if (doubt === 'other split') return `${splits?.at(-1)} against ${splits?.[0]}`;
+  if (first === last) return 'the same';
   const size = difference(last - first, unit, first, uncertainty[0] ?? 0);
   return doubt === null ? size : `${size}, ${doubtWords[doubt]}`;
 }
@@ -208,7 +211,7 @@ const doubtWords = {
 };
 
 function difference(delta: number, unit: string | null, first: number, band: number): string {
-  const sign = delta > 0 ? '+' : delta < 0 ? '-' : '';
+  const sign = delta > 0 ? '+' : '-';
   const size = Math.abs(delta);
   if (unit === '%') return `${sign}${size.toFixed(1)} points`;
   const amount = `${sign}${size >= 1e6 ? withPrefix(size) : number(size)}${unit && !unit.startsWith('1/') ? ` ${unit}` : ''}`;

@@ -196,7 +196,7 @@ export function runColumns(
         help: 'Training loss, mean of the last epoch',
       },
     ),
-    number('f1', 'Macro F1', 84, ({ macroF1 }) => macroF1, marked, {
+    number('f1', 'Macro F1', 112, ({ macroF1 }) => macroF1, marked, {
       help: `Of the test split where it was evaluated; ${validationMeaning}`,
       score: true,
     }),

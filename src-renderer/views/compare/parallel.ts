@@ -40,7 +40,11 @@ export function axesOf(rows: readonly ComparisonRow[]): Axis[] {
 
 /** An option of what is off; a setting that another dataset or a command has not; a figure that nobody told. */
 const absence = (key: string, group: ComparisonRow['group']): Axis['absent'] =>
-  group !== 'config' ? 'not known' : key.startsWith('selection.') ? 'off' : 'none';
+  group !== 'config'
+    ? 'not known'
+    : key.startsWith('selection.') && key !== 'selection.mode'
+      ? 'off'
+      : 'none';
 
 function axisOf({ key, label, unit, group, values }: ComparisonRow): Axis | null {
   const known = values.filter((value) => value !== null);
