@@ -31,6 +31,7 @@ export * from './contract/queue.ts';
 export * from './contract/runs.ts';
 export * from './contract/settings.ts';
 export * from './experiment-config.ts';
+export { stageEpochs } from './experiment-config/stage-epochs.ts';
 export type { ComponentKind, CpuCurve, Inventory, Provenance, SourceStatus } from './meter/messages.ts'; // prettier-ignore
 export type { Judge, Prediction } from './predictions.ts';
 export type {
@@ -68,6 +69,7 @@ export * from './contract/metric-keys.ts';
 export { othersCaution } from './contract/other-programs.ts';
 export * from './contract/run-ending.ts';
 export * from './contract/run-query.ts';
+export * from './contract/run-status.ts';
 export { ColumnMeans, stack, stackOf, totalOf } from './contract/stack.ts';
 export * from './contract/splits.ts';
 export * from './contract/status-line.ts';

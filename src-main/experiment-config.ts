@@ -43,7 +43,10 @@ type Selection = v.InferOutput<typeof selection>;
 /** What a model must be for the other sections to fit it. (A pipe takes twenty checks at most.) */
 const fittingModel = v.pipe(
   v.strictObject({
-    name: v.pipe(v.optional(v.pipe(v.string(), v.maxLength(200)), ''), v.title('Name')),
+    name: v.pipe(
+      v.optional(v.pipe(v.string(), v.maxLength(200, 'is longer than 200 characters')), ''),
+      v.title('Name'),
+    ),
     dataset: v.optional(dataset, { kind: 'greensynth' }),
     model: v.optional(model, {}),
     selection: v.optional(selection, {}),

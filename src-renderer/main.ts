@@ -2,11 +2,12 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { createApi, hostLink } from './api.ts';
+import { keptDrafts } from './lib/form/drafts.ts';
 import { Session } from './lib/session.svelte.ts';
 import './lib/ui/tokens.css';
 import './lib/ui/base.css';
 
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
-const session = new Session(createApi(hostLink()));
+const session = Object.assign(new Session(createApi(hostLink())), keptDrafts());
 mount(App, { target, props: { session } });

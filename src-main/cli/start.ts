@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { wireError } from '../contract.ts';
 import { ensureBuilt, root } from './build.ts';
-import { exitCode } from './command.ts';
+import { exitCode, UsageError } from './command.ts';
 import { serveInterface } from './commands/serve.ts';
 import { electronBinary, electronHome } from './electron-binary.ts';
 
@@ -46,6 +46,11 @@ function openDesktop(binary: string): Promise<number> {
 }
 
 async function start(): Promise<number> {
+  const [option] = process.argv.slice(2);
+  if (option !== undefined)
+    throw new UsageError(
+      `npm start takes no options, and "${option}" is one. To serve the window elsewhere: npx hugginggreen serve --port 8765`,
+    );
   const reason = whyNoDisplay(process.env);
   const binary = reason ? null : fetchElectron();
   if (binary) {
@@ -53,7 +58,7 @@ async function start(): Promise<number> {
     return openDesktop(binary);
   }
   console.error(
-    `${reason ?? 'Electron could not be fetched'}: HuggingGreen opens in your browser instead of a window.`,
+    `${reason ?? 'Electron could not be fetched'}: HuggingGreen is served to a browser instead.`,
   );
   await serveInterface({ json: false });
   return exitCode.ok;
@@ -62,7 +67,8 @@ async function start(): Promise<number> {
 try {
   process.exitCode = await start();
 } catch (cause) {
-  const { message, hint } = wireError(cause);
+  const meant = cause instanceof UsageError;
+  const { message, hint } = meant ? { message: cause.message, hint: null } : wireError(cause);
   console.error([message, hint].filter(Boolean).join('\n'));
-  process.exitCode = exitCode.failed;
+  process.exitCode = meant ? exitCode.usage : exitCode.failed;
 }

@@ -1,6 +1,6 @@
 /** Numbers and tables as text. */
 import { validationMark, validationMeaning } from '../contract/splits.ts';
-import type { RunSummary } from '../contract.ts';
+import { statusOf, type RunSummary } from '../contract.ts';
 
 /** Missing is a dash, never 0. */
 export const missing = '–';
@@ -117,7 +117,7 @@ export function runsTable(runs: RunSummary[]): string {
     runs.map((run) => [
       String(run.id),
       // a warm-up is a run, and no result
-      run.matrix?.warmUp ? `${run.status} (warm-up)` : run.status,
+      run.matrix?.warmUp ? `${statusOf(run).label} (warm-up)` : statusOf(run).label,
       run.name || missing,
       run.dataset,
       run.method || missing,

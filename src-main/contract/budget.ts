@@ -2,15 +2,11 @@
  * Budgets in words: what a run or the queue may take, what of it is used, and whether an order would go
  * beyond it. Who enforces them is the host (`core/runs/budget-watch.ts`, `core/runs/queue-budget.ts`).
  */
-import type {
-  BudgetConfig,
-  CleanerStart,
-  Estimate,
-  QueueBudget,
-  RunCost,
-  RunSummary,
-} from '../contract.ts';
+import type { BudgetConfig } from '../experiment-config.ts';
+import type { CleanerStart, Estimate, RunCost } from './costs.ts';
 import { figure, figureRange, share } from './figures.ts';
+import type { QueueBudget } from './queue.ts';
+import type { RunSummary } from './runs.ts';
 
 export type BudgetQuantity = 'energy' | 'emissions' | 'time';
 

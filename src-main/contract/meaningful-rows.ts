@@ -1,5 +1,5 @@
 /** The rows of a comparison that say something, the same in the window, in reports and on the command line. */
-import type { Comparison, ComparisonRow } from '../contract.ts';
+import type { Comparison, ComparisonRow } from './comparison.ts';
 
 /**
  * The rows without the options of a selection that is off, which say nothing of that run, and without those of

@@ -1,6 +1,6 @@
 /** The end of a run in two lines, for notifications of the window and of the browser. */
 import { endedByBudget } from './budget.ts';
-import type { RunStatus, RunSummary } from '../contract.ts';
+import type { RunStatus, RunSummary } from './runs.ts';
 
 const underWay: readonly RunStatus[] = ['baseline', 'running', 'stopping'];
 

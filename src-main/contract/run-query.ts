@@ -7,8 +7,9 @@
  * what contains the words, `=` asks for the whole. Numbers know their units. A key with a dot is one of the
  * run's config, or of a metric (`metric-keys.ts`). What is not understood is told.
  */
-import type { RunSummary } from '../contract.ts';
 import { isMetricKey } from './metric-keys.ts';
+import { statusOf } from './run-status.ts';
+import type { RunSummary } from './runs.ts';
 
 /** A leaf of a config or a metric as one value; undefined while it is not known yet. */
 export type RunValue = string | number | boolean | null | undefined;
@@ -59,7 +60,8 @@ interface NumberField {
 interface TextField {
   kind: 'text';
   help: string;
-  of: (run: RunSummary) => string;
+  /** Several: any of them may fit. */
+  of: (run: RunSummary) => string | readonly string[];
   /** Values of which the word must be a part; others are a mistake. */
   words?: readonly string[];
 }
@@ -92,7 +94,9 @@ const number = (
   unit?: string,
 ): NumberField => ({ kind: 'number', help, dimension, of, ...(unit && { unit }) });
 
+/** `status:stopped` finds those that are shown as paused or dropped, too. */
 const statuses = [
+  'paused',
   'queued',
   'baseline',
   'running',
@@ -107,7 +111,7 @@ const activeStatuses = ['baseline', 'running', 'stopping'];
 
 /** Everything that can be asked for by name, in the order in which it is offered. */
 export const queryFields: Record<string, QueryField> = {
-  status: text('state of the run', ({ status }) => status, statuses),
+  status: text('state of the run', (run) => [run.status, statusOf(run).label], statuses),
   tag: { kind: 'tag', help: 'one of its tags; paper* for a beginning' },
   is: {
     kind: 'flag',
@@ -372,10 +376,11 @@ function textTest(key: string, { of, words }: TextField, operator: Operator, val
   const wanted = plain(value);
   if (words && !words.some((word) => word.includes(wanted)))
     throw new Mistake(`"${key}" is one of ${words.join(', ')}`);
-  if (wanted === 'none') return (run) => of(run) === '' || contains(plain(of(run)), wanted);
-  return operator === '='
-    ? (run) => plain(of(run)) === wanted
-    : (run) => contains(plain(of(run)), wanted);
+  const holds = (own: string): boolean =>
+    operator === '=' && wanted !== 'none'
+      ? plain(own) === wanted
+      : contains(plain(own), wanted) || (wanted === 'none' && own === '');
+  return (run) => [of(run)].flat().some(holds);
 }
 
 const tagTest = (value: string): Test => {

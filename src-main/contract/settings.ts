@@ -22,6 +22,8 @@ export type NumberFormat = (typeof numberFormats)[number];
 export const energyUnits = ['Wh', 'J'] as const;
 export type EnergyUnit = (typeof energyUnits)[number];
 
+export const windowGpuChoices = ['unless measured', 'always'] as const;
+
 export interface Settings {
   /** Where Prometheus finds the metrics, `127.0.0.1:9797`; null: nowhere. */
   metrics: string | null;
@@ -58,6 +60,8 @@ export interface Settings {
   /** Port at which the window serves its interface to browsers of this computer; null: it does not. */
   servePort: number | null;
   theme: 'system' | 'light' | 'dark';
+  /** Of the desktop window: whether it is drawn by a card though that is measured. */
+  windowGpu: (typeof windowGpuChoices)[number];
   numberFormat: NumberFormat;
   energyUnit: EnergyUnit;
   /** Tells the end of a run by the system's notifications while the window is not looked at. */
@@ -94,6 +98,7 @@ export const settingsSchema = v.strictObject({
   elsewhere: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(24)),
   servePort: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(65_535))),
   theme: v.picklist(['system', 'light', 'dark']),
+  windowGpu: v.picklist(windowGpuChoices),
   numberFormat: v.picklist(numberFormats),
   energyUnit: v.picklist(energyUnits),
   coolDownMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(60)),

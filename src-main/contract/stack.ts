@@ -3,7 +3,7 @@
  * fell into it, so that the area stays the energy; a short hole is bridged, a long one stays a gap.
  */
 
-import type { PowerSeries } from '../contract.ts';
+import type { PowerSeries } from './curves.ts';
 
 type Range = readonly [from: number, to: number];
 
@@ -130,7 +130,10 @@ export function stackOf(series: readonly ColumnMeans[]): Stack {
   return { x, values, tops };
 }
 
-/** Fills short holes between two columns with the straight line; a missing reading stays a gap. */
+/**
+ * Fills short holes between two columns with the straight line, and short ones at either end with the value beside
+ * them: components are not read at the same moments. A missing reading stays a gap.
+ */
 function valuesOf({ sums, counts, missing }: ColumnMeans, first: number, end: number) {
   const values: (number | null)[] = [];
   let left = -1;
@@ -148,5 +151,21 @@ function valuesOf({ sums, counts, missing }: ColumnMeans, first: number, end: nu
         values[i] = from + ((to - from) * (i - left)) / (here - left);
     left = here;
   }
+  const read = counts.slice(first, end).map((count) => count > 0);
+  const unread = missing.slice(first, end);
+  fillEdge(values, read.indexOf(true), -1, unread);
+  fillEdge(values, read.lastIndexOf(true), 1, unread);
   return values;
+}
+
+/** From a column outwards, where the end is near and nothing says that the reading is missing there. */
+function fillEdge(
+  values: (number | null)[],
+  from: number,
+  step: 1 | -1,
+  unread: readonly boolean[],
+): void {
+  const last = step > 0 ? values.length - 1 : 0;
+  if (from < 0 || Math.abs(last - from) > bridged) return;
+  for (let i = from; i !== last && !unread[i + step]; i += step) values[i + step] = values[from]!;
 }

@@ -1,7 +1,8 @@
 /**
  * The one sentence about a run: in the window's status line, its title, the browser's tab and the terminal.
  */
-import type { Events, RunStatus, RunSummary } from '../contract.ts';
+import type { Events } from './events.ts';
+import type { RunStatus, RunSummary } from './runs.ts';
 import { figure, spanRange, type FigureStyle } from './figures.ts';
 
 export interface StatusInput {

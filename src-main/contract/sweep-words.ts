@@ -1,5 +1,5 @@
 /** A sweep in words, the same in the window and on the command line. */
-import type { MatrixEnergy, SweepPlan, TrialState } from '../contract.ts';
+import type { MatrixEnergy, SweepPlan, TrialState } from './matrices.ts';
 import { plainStyle, shownIn, type FigureStyle } from './figures.ts';
 
 /** What a sweep's best trial has most of, with its unit. */

@@ -283,12 +283,17 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const activity = new Set<() => void>();
     const sweeps = createSweeps({ store, events, queue: () => queue, runDir, log });
     undo.unshift(async () => sweeps.close());
+    // what a short command was asked to run does not wait for a page that is closed
+    const pauseOf = async (kept: boolean) => {
+      const { queuePaused, queuePausedFor } = await store.recall(['queuePaused', 'queuePausedFor']);
+      const paused = kept && queuePaused === true;
+      return { paused, pausedFor: paused ? ((queuePausedFor ?? null) as number | null) : null };
+    };
     const queue = createQueue({
       context,
       settle: sweeps.settle,
       activeChanged: () => activity.forEach((tell) => tell()),
-      // what a short command was asked to run does not wait for a page that is closed
-      paused: background && (await store.recall(['queuePaused'])).queuePaused === true,
+      ...(await pauseOf(background)),
       settings: () => settings,
       costs,
       mostCoolDownSeconds: () => settings.coolDownMinutes * 60,

@@ -29,6 +29,7 @@ export const defaultSettings: Settings = {
   elsewhere: ['world', 'EU27', 'SWE', 'FRA', 'DEU', 'USA', 'CHN', 'IND'],
   servePort: null,
   theme: 'system',
+  windowGpu: 'unless measured',
   numberFormat: '1,234.5',
   energyUnit: 'Wh',
   coolDownMinutes: 2,

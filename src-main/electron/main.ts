@@ -18,6 +18,7 @@ import { dataHome } from '../core/data-home.ts';
 import { createHost, type Host } from '../core/host.ts';
 import { startServer } from '../server/main.ts';
 import { restricted } from '../server/restricted.ts';
+import { keepAppearance, takeAppearance } from './appearance.ts';
 import { rememberSaveFolder } from './downloads.ts';
 import { connectIpc } from './ipc.ts';
 import { setMenu } from './menu.ts';
@@ -149,6 +150,7 @@ async function start(): Promise<void> {
   setMenu((id) => events.emit('action', { id }));
   connectIpc(host.handlers, host.events);
   stayAwake(host);
+  keepAppearance({ home: dataHome(), events, handlers: host.handlers });
   const { handlers } = host;
   notifyDesktop({ events, settings: () => handlers['settings.get']({}), show: showWindow });
   closeInOrder(host);
@@ -162,6 +164,7 @@ async function start(): Promise<void> {
 if (!app.requestSingleInstanceLock()) app.quit();
 else {
   crashReporter.start({ uploadToServer: false });
+  takeAppearance(dataHome());
   app.enableSandbox();
   registerScheme();
   denyNavigation();

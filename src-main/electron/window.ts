@@ -20,8 +20,8 @@ export function openWindow({ preload, icon }: WindowOptions): BrowserWindow {
     title: 'HuggingGreen',
     icon,
     show: false,
-    // the colours of the page's ground, so that nothing flashes before the first paint
-    backgroundColor: nativeTheme.shouldUseDarkColors ? '#141816' : '#fbfcfb',
+    // the colours of the page's ground (tokens.css), so that nothing flashes before the first paint
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#17191c' : '#ffffff',
     webPreferences: { preload, sandbox: true, contextIsolation: true, nodeIntegration: false },
   });
   window.once('ready-to-show', () => window.show());

@@ -18,17 +18,20 @@ export interface FieldHints {
 export const hints = <Input>(value: FieldHints) =>
   v.metadata<Input, { hints: FieldHints }>({ hints: value });
 
+/** A bound as people read it: 1,000,000. */
+const told = (bound: number): string => bound.toLocaleString('en-GB', { maximumFractionDigits: 9 });
+
 export const integer = (min: number, max: number) =>
   v.pipe(
     v.number('must be a number'),
     v.integer('must be a whole number'),
-    v.minValue(min, `must be at least ${min}`),
-    v.maxValue(max, `must be at most ${max}`),
+    v.minValue(min, `must be at least ${told(min)}`),
+    v.maxValue(max, `must be at most ${told(max)}`),
   );
 export const real = (min: number, max: number) =>
   v.pipe(
     v.number('must be a number'),
     v.finite('must be finite'),
-    v.minValue(min, `must be at least ${min}`),
-    v.maxValue(max, `must be at most ${max}`),
+    v.minValue(min, `must be at least ${told(min)}`),
+    v.maxValue(max, `must be at most ${told(max)}`),
   );

@@ -204,14 +204,16 @@ export class Session {
     this.#drawnAt = performance.now();
   }
 
-  /** The run to watch: the one that computes, else the next in the queue, else the latest. */
+  /**
+   * The run to watch: the one that computes, else the one that was paused with the queue, else the next in the queue,
+   * else the latest.
+   */
   get current(): RunSummary | null {
     const runs = this.runs ?? [];
-    return (
-      runs.find(isActive) ??
-      this.waiting[0] ??
-      runs.reduce<RunSummary | null>((last, run) => (last && last.id > run.id ? last : run), null)
-    );
+    const latest = (of: RunSummary[]) =>
+      of.reduce<RunSummary | null>((last, run) => (last && last.id > run.id ? last : run), null);
+    const paused = this.queue?.paused ? runs.filter(({ paused }) => paused) : [];
+    return runs.find(isActive) ?? latest(paused) ?? this.waiting[0] ?? latest(runs);
   }
 
   /** The runs that wait, in the order in which they start. */

@@ -114,9 +114,9 @@ test('options stand before the file, and what cannot be meant is refused with it
     cli('sweep', '--help'),
   ]);
   expect(none).toMatchObject({ code: 2 });
-  expect(none.stderr).toContain('A sweep needs a field to vary.');
+  expect(none.stderr).toContain('--set train.lr=log:1e-4..1e-2:3');
   expect(key).toMatchObject({ code: 2 });
-  expect(key.stderr).toContain('train.lrr: is no key of a config');
+  expect(key.stderr).toContain('train.lrr: is no key of a config; did you mean train.lr?');
   expect(halving).toMatchObject({ code: 2 });
   expect(halving.stderr).toContain('2 trials are too few to keep one in 3');
   expect(unknown).toMatchObject({ code: 2 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { configKeys } from '../../src-main/contract/config-keys.ts';
-import type { RunSummary } from '../../src-main/contract.ts';
+import { statusOf, type RunSummary } from '../../src-main/contract.ts';
 import {
   parseRunQuery,
   queryFields,
@@ -172,6 +172,16 @@ describe('the search of runs', () => {
     const lr = parseRunQuery('train.lr:0.001');
     expect(lr.matches(runs[0]!, () => 0.0012)).toBe(false);
     expect(lr.matches(runs[0]!, () => 0.001)).toBe(true);
+  });
+
+  it('finds a run by the state that is shown of it, and by the one beneath', () => {
+    const query = (line: string) => parseRunQuery(line);
+    const paused = run(9, { status: 'stopped', paused: true });
+    expect(statusOf(paused).label).toBe('paused');
+    for (const line of ['status:paused', 'status:stopped', 'status=paused'])
+      expect(query(line).matches(paused), line).toBe(true);
+    expect(query('-status:paused').matches(paused)).toBe(false);
+    expect(query('status:paused').matches(run(10, { status: 'stopped' }))).toBe(false);
   });
 
   it('says what it does not understand, and where', () => {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -14,6 +14,7 @@ import {
   dialog,
   FakeContents,
   ipcMain,
+  nativeTheme,
   Notification,
   powerMonitor,
 } from '../mocks/electron.ts';
@@ -27,8 +28,14 @@ const closing = Promise.withResolvers<void>();
 let activity = (): void => {};
 const gaps: string[] = [];
 let notifying = true;
+let look = { theme: 'dark', windowGpu: 'unless measured' };
+let components: { kind: string }[] = [{ kind: 'cpu' }, { kind: 'gpu' }];
 const host = {
-  handlers: { 'runs.list': () => [], 'settings.get': () => ({ notify: notifying }) },
+  handlers: {
+    'runs.list': () => [],
+    'settings.get': () => ({ notify: notifying, ...look }),
+    'machine.get': () => ({ components }),
+  },
   events: createEvents(),
   download: async (path: string) =>
     path === '/download/ticket'
@@ -59,16 +66,23 @@ beforeAll(async () => {
   folder = await temporaryHome();
   await mkdir(join(folder, 'out', 'renderer'), { recursive: true });
   app.appPath = folder;
+  vi.stubEnv('HUGGINGGREEN_HOME', folder);
+  await writeFile(join(folder, 'window.json'), JSON.stringify({ theme: 'dark', withoutGpu: true }));
   await import('../../src-main/electron/main.ts');
   app.ready.resolve();
   await vi.waitUntil(() => BrowserWindow.all.length === 1);
   window = BrowserWindow.all[0]!;
 });
-afterAll(() => removeHome(folder));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  return removeHome(folder);
+});
 
-test('before ready: sandbox, own scheme as a secure origin, local crash dumps', () => {
-  expect(asked.slice(0, 3)).toEqual([
+test('before ready: look of the last time, sandbox, own scheme as a secure origin, local crash dumps', () => {
+  expect(nativeTheme.themeSource).toBe('dark');
+  expect(asked.slice(0, 4)).toEqual([
     'crashReporter keeps',
+    'app.disableHardwareAcceleration',
     'app.enableSandbox',
     'protocol.registerSchemesAsPrivileged',
   ]);
@@ -95,6 +109,22 @@ test('the window: isolated, sandboxed, hidden until drawn, remembered, on our sc
   expect(asked).toContain('warning: The database was damaged.');
   window.emit('ready-to-show');
   expect(asked).toContain('window.show');
+});
+
+test('the look follows the settings, and what is measured decides who draws at the next start', async () => {
+  const kept = async (): Promise<unknown> =>
+    JSON.parse(await readFile(join(folder, 'window.json'), 'utf8'));
+  look = { ...look, theme: 'light' };
+  host.events.emit('machine', {});
+  await vi.waitUntil(() => nativeTheme.themeSource === 'light');
+  await expect.poll(kept).toEqual({ theme: 'light', withoutGpu: true });
+  look = { ...look, windowGpu: 'always' };
+  host.events.emit('machine', {});
+  await expect.poll(kept).toEqual({ theme: 'light', withoutGpu: false });
+  [look, components] = [{ ...look, windowGpu: 'unless measured' }, [{ kind: 'cpu' }]];
+  host.events.emit('machine', {});
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await kept()).toEqual({ theme: 'light', withoutGpu: false });
 });
 
 test('the page comes with the policy, and nothing beside it is served', async () => {
@@ -177,7 +207,7 @@ test('events reach our page and no other', () => {
   host.events.emit('run.removed', { ids: [1] });
   expect(window.webContents.sent.at(-1)).toEqual([
     'event',
-    { event: 'run.removed', seq: 1, data: { ids: [1] } },
+    { event: 'run.removed', seq: expect.any(Number) as number, data: { ids: [1] } },
   ]);
   expect(other.webContents.sent).toEqual([]);
   other.destroy();

@@ -62,6 +62,7 @@ class App extends EventEmitter {
   ready = Promise.withResolvers<void>();
   firstInstance = true;
   appPath = '';
+  disableHardwareAcceleration = (): void => void asked.push('app.disableHardwareAcceleration');
   enableSandbox = (): void => void asked.push('app.enableSandbox');
   requestSingleInstanceLock = (): boolean => this.firstInstance;
   whenReady = (): Promise<void> => this.ready.promise;
@@ -152,7 +153,7 @@ export const crashReporter = {
   start: ({ uploadToServer }: { uploadToServer: boolean }): void =>
     void asked.push(`crashReporter ${uploadToServer ? 'uploads' : 'keeps'}`),
 };
-export const nativeTheme = { shouldUseDarkColors: false };
+export const nativeTheme = { shouldUseDarkColors: false, themeSource: 'system' };
 export const Menu = {
   setApplicationMenu: (): void => void asked.push('menu'),
   buildFromTemplate: (template: unknown): unknown => template,

@@ -1106,6 +1106,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     hourlyZone: null,
     elsewhere: ['world', 'FRA', 'IND'],
     theme: 'system',
+    windowGpu: 'unless measured',
     servePort: null,
     numberFormat: '1,234.5',
     energyUnit: 'Wh',

@@ -77,6 +77,31 @@ describe('a line', () => {
       .toBeInTheDocument();
   });
 
+  it('of a stack is read by its own value and with the mark and the word of how it came about', async () => {
+    // the largest lies at the bottom, where its top is the lowest
+    const lines = [
+      flat('RAM', 60, { provenance: 'constant' }),
+      flat('GPU', 20, { provenance: 'counted' }),
+      flat('CPU', 30, { provenance: 'modelled' }),
+    ];
+    const { screen, chart } = await shown({
+      ...look,
+      title: 'Stack that is read',
+      stacked: true,
+      lines,
+    });
+    press(image(screen.container), 'ArrowRight');
+    await expect.poll(() => chart.tooltip!.opacity).toBe(1);
+    expect(chart.tooltip!.body.map(({ lines }) => lines[0])).toEqual([
+      'RAM, constant: 60.0 W',
+      'CPU, modelled: 30.0 W',
+      'GPU, counted: 20.0 W',
+    ]);
+    // hatched and dotted are patterns, what was counted is one colour
+    expect(chart.tooltip!.labelColors.map(({ backgroundColor }) => backgroundColor instanceof CanvasPattern)).toEqual([true, true, false]); // prettier-ignore
+    await expect.element(screen.getByText(/RAM, constant 60\.0 W, CPU, modelled 30/)).toBeInTheDocument(); // prettier-ignore
+  });
+
   it('is smoothed as chosen, says how, and is so again in the next session', async () => {
     const noisy = flat('GPU', 0, { y: count(101).map((i) => 50 + (i % 2 ? 20 : -20)) });
     const props = { ...look, title: 'Chosen', lines: [noisy], smoothing: 'medium' as const };
@@ -192,7 +217,7 @@ describe('a stack', () => {
     expect(above![3]).toBe(0);
     press(image(screen.container), 'ArrowRight');
     await expect
-      .element(screen.getByText(/GPU 50.0 W, CPU 30.0 W, RAM 20.0 W/))
+      .element(screen.getByText(/GPU, counted 50.0 W, CPU, counted 30.0 W, RAM, counted 20.0 W/))
       .toBeInTheDocument();
   });
 
@@ -232,6 +257,8 @@ describe('the ribbon of phases', () => {
       range: [25, 75] as const,
       now: 70,
       toAxis: (time: number) => time,
+      xTitle: 'Step',
+      formatX: String,
     });
     const bands = [...screen.container.querySelectorAll<HTMLElement>('.ribbon span')];
     expect(bands.map(({ style }) => [style.left, style.width])).toEqual([

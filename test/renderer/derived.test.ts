@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { PowerSeries } from '../../src-main/contract.ts';
 import {
   energyPerImageLine,
   rateDrops,
@@ -6,6 +7,7 @@ import {
   warmUpEnds,
 } from '../../src-renderer/lib/chart/derived-lines.ts';
 import { placed, placeOf } from '../../src-renderer/lib/chart/place.ts';
+import { trendsOf } from '../../src-renderer/lib/chart/trends.ts';
 
 const count = (n: number) => Array.from({ length: n }, (_, i) => i);
 const one = (x: number[], y: (number | null)[]) => ({ name: '', x, y });
@@ -90,5 +92,44 @@ describe('the place of a moment on an axis', () => {
 
   it('over time is the time itself', () => {
     expect(placed(line, placeOf('time', {}, { components: [] }, null)!)).toBe(line);
+  });
+});
+
+describe('the trends of the three numbers', () => {
+  const component = (wh: (number | null)[]) => ({
+    ...{ key: 'gpu', name: 'GPU', kind: 'gpu', provenance: 'counted', counted: true },
+    ...{
+      x: wh.map((_, i) => (30 * i) / (wh.length - 1)),
+      wh,
+      watts: [],
+      tempC: [],
+      clockMhz: [],
+      utilPercent: [],
+    },
+    ...{ memoryMb: [], throttled: [] },
+  });
+  const power = (wh: (number | null)[]) => ({ components: [component(wh)] }) as unknown as PowerSeries; // prettier-ignore
+  /** Evaluations after the first and the third of three steps, which end at 10, 20 and 30 s. */
+  const series = {
+    seconds: one([1, 2, 3], [10, 20, 30]),
+    'validation.macroF1': one([1, 3], [0.5, 0.6]),
+  };
+
+  it('are over time whatever the axis, F1 per Wh where F1 was evaluated', () => {
+    const trends = trendsOf({ x: 'step', series, power: power(count(301).map((i) => i / 100)), detail: null }); // prettier-ignore
+    expect(trends.f1).toEqual({ at: [10_000, 30_000], values: [0.5, 0.6] });
+    // no more points than can be seen
+    expect(trends.wh!.values.length).toBeLessThanOrEqual(62);
+    expect(trends.wh!.values.at(-1)).toBeCloseTo(3, 1);
+    expect(trends.perWh!.at).toEqual(trends.f1!.at);
+    expect(trends.perWh!.values.map((value) => Math.round(value!))).toEqual([50, 20]);
+  });
+
+  it('are none below two points, and no line where energy was not read', () => {
+    const once = { ...series, 'validation.macroF1': one([3], [0.6]) };
+    const trends = trendsOf({ x: 'step', series: once, power: power([0, null, null, 3]), detail: null }); // prettier-ignore
+    expect([trends.f1, trends.perWh]).toEqual([null, null]);
+    expect(trends.wh!.values).toEqual([0, null, null, 3]);
+    expect(trendsOf({ x: 'time', series: {}, power: power([null, null, null, 3]), detail: null }).wh).toBeNull(); // prettier-ignore
   });
 });

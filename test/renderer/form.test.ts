@@ -10,7 +10,8 @@ import {
   withValue,
   type Field,
 } from '../../src-renderer/lib/form/fields.ts';
-import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import { keptDrafts } from '../../src-renderer/lib/form/drafts.ts';
+import { emptyCommand, Session } from '../../src-renderer/lib/session.svelte.ts';
 import NewExperiment from '../../src-renderer/views/NewExperiment.svelte';
 import Settings from '../../src-renderer/views/Settings.svelte';
 import '../../src-renderer/lib/ui/tokens.css';
@@ -106,6 +107,24 @@ describe('the new-experiment view', () => {
     await expect.element(screen.getByLabelText('Patch side')).toHaveValue('4');
     return { link, session, screen };
   };
+
+  it('finds again after a reload what was typed, but for the environment of a command', async () => {
+    const { session, screen } = await show();
+    await screen.getByLabelText('Patch side').fill('5');
+    session.commandDraft = { ...emptyCommand, line: 'python train.py', environment: 'KEY=secret' };
+    await expect.poll(() => keptDrafts().commandDraft?.line).toBe('python train.py');
+    expect(JSON.stringify({ ...sessionStorage })).not.toContain('secret');
+    await screen.unmount();
+
+    const again = Object.assign(new Session(createApi(mockLink())), keptDrafts());
+    expect(again.commandDraft).toEqual({ ...emptyCommand, line: 'python train.py' });
+    again.commandDraft = null;
+    const back = await render(NewExperiment, { session: again });
+    await expect.element(back.getByLabelText('Patch side')).toHaveValue('5');
+    sessionStorage.setItem('hugginggreen.drafts', '{"version":0,"drafts":{"draft":{}}}');
+    expect(keptDrafts()).toEqual({});
+    sessionStorage.clear();
+  });
 
   it('says at once what is wrong, where, and holds the start back', async () => {
     const { screen } = await show();

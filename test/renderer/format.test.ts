@@ -14,8 +14,10 @@ import {
   comparisonSentences,
   quotable,
 } from '../../src-renderer/lib/format/comparison.ts';
+import { drive } from '../../src-renderer/lib/format/equivalent.ts';
 import {
   bytes,
+  asTyped,
   compact,
   count,
   amountOn,
@@ -122,7 +124,20 @@ describe('the style of numbers', () => {
     setNumberStyle('1.234,5', 'Wh');
     expect(readNumber('0,5', true)).toBe(0.5);
     expect(readNumber('0.5', true)).toBe(0.5);
-    expect(readNumber('1.234,5', true)).toBe('1.234,5');
+    expect(readNumber('1.234,5', true)).toBe(1234.5);
+    expect(readNumber('3.000', true)).toBe(3000);
+    // no thousand begins with 0, and no group has two digits
+    expect(readNumber('0.002', true)).toBe(0.002);
+    expect(readNumber('1.25', true)).toBe(1.25);
+    expect(readNumber('1.2345,6', true)).toBe('1.2345,6');
+    expect([asTyped(1234.5), asTyped(0.002)]).toEqual(['1234,5', '0,002']);
+  });
+
+  it('tells emissions as a drive, by a source, and nothing where there is nothing', () => {
+    expect(drive(497)).toContain('over 2.0 km (249 g CO2 per km');
+    expect(drive(0.5)).toContain('over 2.0 m ');
+    expect(drive(0)).toBeNull();
+    expect(drive(null)).toBeNull();
   });
 
   it('shows energy in joules where that is asked for, and nothing else', () => {

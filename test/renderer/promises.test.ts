@@ -7,8 +7,9 @@ const one = (y: number[]) => ({ name: '', x: y, y });
 function detail(change: (detail: RunDetail) => void): RunDetail {
   const found = structuredClone(reportOf([1]).runs[0]!.detail);
   found.config!.train.recipe = 'scratch';
-  found.cost = { ...found.cost!, stepsPerEpoch: 200 };
   change(found);
+  const { epochs } = found.config?.train ?? { epochs: 0 };
+  if (found.cost) found.cost = { ...found.cost, stepsPerEpoch: 200, steps: 200 * epochs };
   return found;
 }
 const plain = detail(() => {});
@@ -32,9 +33,25 @@ describe('an empty chart', () => {
     expect(promiseOfF1(short, {})).toMatch(/First evaluation at step 600\.$/);
   });
 
-  it('names no step where a recipe of stages or a command decides', () => {
-    const staged = detail(({ config }) => (config!.train.recipe = 'pt+ft'));
-    expect(promiseOfF1(staged, {})).toMatch(/after the first evaluated epoch\.$/);
+  it('counts the stages before the one that is evaluated, which have a pace of their own', () => {
+    // 6 epochs of pre-training, whose images take 50 steps, then 4 of fine-tuning
+    const staged = detail(({ config }) => {
+      Object.assign(config!.train, { recipe: 'pt+ft', epochs: 10, evalEvery: 4 });
+      config!.finetune.share = 0.4;
+    });
+    staged.cost!.steps = 6 * 50 + 4 * 200;
+    // after epoch 8, the second of the last stage
+    expect(promiseOfF1(staged, {})).toBe(
+      'F1 on the validation images appears here in the last stage (Fine-tune), after every 4 epochs. First evaluation at step 700.',
+    );
+    const pretraining = { step: one([100, 300]), seconds: one([10, 30]) };
+    expect(promiseOfF1(staged, pretraining)).toMatch(/at step 700\.$/);
+    // 2 steps a second in the last stage, 200 to go
+    const tuning = { step: one([100, 300, 400, 500]), seconds: one([10, 30, 80, 130]) };
+    expect(promiseOfF1(staged, tuning)).toMatch(/at step 700, in about 1 min 30 s\.$/);
+  });
+
+  it('names no step where a command decides', () => {
     expect(promiseOfF1(null, {})).toMatch(/after the first evaluated epoch\.$/);
     const command = detail((own) => {
       own.config = own.cost = null;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page } from 'vitest/browser';
 import { AppError, type LogLine } from '../../src-main/contract.ts';
@@ -191,6 +191,26 @@ describe('a run that did not come to its end', () => {
     await expect.element(again.getByText(/was interrupted/)).toBeVisible();
     location.hash = '';
   });
+});
+
+it('the three numbers of Live have their trends, drawn anew only when they change', async () => {
+  const { link, session, byStatus } = await ready();
+  const screen = await render(Live, { session, route: parseRoute('#/live') });
+  for (const label of ['Macro F1', 'Energy', 'F1 per Wh'])
+    await expect
+      .element(screen.getByRole('img', { name: `${label} since the start` }))
+      .toBeVisible();
+  const drawn = vi.fn();
+  const observer = new MutationObserver(drawn);
+  const numbers = screen.getByRole('region', { name: 'Result so far' }).element();
+  for (const path of numbers.querySelectorAll('svg path'))
+    observer.observe(path, { attributes: true });
+  // a reading changes the energy beside them, and nothing else
+  const { id } = byStatus('running');
+  const told = numbers.textContent;
+  link.emit('run.energy', { ...session.energy[id]!, id, wh: 987 });
+  await expect.poll(() => numbers.textContent).not.toBe(told);
+  expect(drawn).not.toHaveBeenCalled();
 });
 
 it('an end that the page tells of already has no banner there', async () => {

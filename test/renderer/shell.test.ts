@@ -9,7 +9,7 @@ import { isTyped, parseKeys } from '../../src-renderer/lib/shell/keys.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
-import { mockLink } from '../mocks/link.ts';
+import { mockLink, stories } from '../mocks/link.ts';
 
 beforeEach(() => {
   location.hash = '#/machine';
@@ -93,6 +93,30 @@ describe('the palette', () => {
     await userEvent.keyboard(run.name);
     await screen.getByRole('option', { name: new RegExp(run.name) }).click();
     await expect.poll(() => location.hash).toBe(`#/run/${run.id}`);
+  });
+
+  it('has what is called so before what is only meant, and runs that were started together', async () => {
+    const [first] = stories();
+    const { config } = first!;
+    const named = { ...first!, config: config && { ...config, name: 'short trial' } };
+    const { screen } = await open(mockLink({ runs: [named] }));
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('short');
+    const options = () =>
+      screen
+        .getByRole('option')
+        .elements()
+        .map((one) => one.textContent.trim());
+    await expect.poll(() => options()[0]).toContain('short trial');
+    expect(options().some((text) => text.startsWith('Keys'))).toBe(true);
+    await screen.unmount();
+
+    const place = { group: 4, id: 'sweep', title: 'rates', arm: 'a', armTitle: 'a', baseline: null, repeat: 1, warmUp: false }; // prettier-ignore
+    const { screen: again } = await open(mockLink({ runs: [{ ...first!, place }] }));
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('sweep rates');
+    await again.getByRole('option', { name: 'Sweep: rates' }).click();
+    await expect.poll(() => location.hash).toBe('#/matrix/4');
   });
 
   it('says when nothing is called that, and offers no stop where nothing runs', async () => {

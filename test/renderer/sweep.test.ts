@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
-import { parseExperimentConfig, AppError } from '../../src-main/contract.ts';
+import { AppError, parseExperimentConfig, statusOf } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import {
   beginField,
@@ -12,7 +12,6 @@ import {
   type FieldDraft,
   type SweepDraft,
 } from '../../src-renderer/lib/form/sweep.ts';
-import { statusOf } from '../../src-renderer/lib/format/words.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Matrix from '../../src-renderer/views/Matrix.svelte';
@@ -92,6 +91,7 @@ describe('what is typed', () => {
   });
 
   it.each<[Partial<FieldDraft>, string]>([
+    [{ as: 'list', list: '0.1; 0,1' }, '“0,1” is no number'],
     [{ as: 'list', list: '0.1, x' }, '“x” is no number'],
     [{ as: 'list', list: '0.1,' }, 'a value is missing between commas'],
     [{ as: 'list', list: ' ' }, 'values, separated by commas'],
@@ -279,6 +279,22 @@ describe('the page of a sweep', () => {
     const screen = await render(Matrix, { session, route: parseRoute(hash) });
     return { link, screen };
   };
+
+  it('counts the epochs of a trial by its own, where they are what is varied', async () => {
+    const whole = await createApi(mockLink({ runs: stories().slice(0, 4) })).call('matrices.get', {
+      group: 4,
+    });
+    const trials = whole.trials.map((trial, i) => ({
+      ...trial,
+      epochs: 1 + i,
+      values: { 'train.epochs': 1 + i },
+    }));
+    const link = mockLink({ replace: { 'matrices.get': () => ({ ...whole, trials }) } });
+    const session = new Session(createApi(link));
+    const screen = await render(Matrix, { session, route: parseRoute('#/matrix/4') });
+    await expect.element(screen.getByRole('cell', { name: '1/1', exact: true })).toBeVisible();
+    await expect.element(screen.getByRole('cell', { name: '2/2', exact: true })).toBeVisible();
+  });
 
   it('says nothing of dropped trials where none can be', async () => {
     const whole = await createApi(mockLink({ runs: stories().slice(0, 4) })).call('matrices.get', {

@@ -4,7 +4,7 @@ import { exitCode, printJson, UsageError, type Command } from '../command.ts';
 import { nearest } from '../../nearest.ts';
 import { regionCode } from '../region.ts';
 import { withSession } from '../session.ts';
-import { table } from '../text.ts';
+import { missing, table } from '../text.ts';
 
 export const settings: Command = {
   name: 'settings',
@@ -36,7 +36,7 @@ export const settings: Command = {
             ['setting', 'value'],
             Object.entries(now).map(([name, value]) => [
               name,
-              typeof value === 'string' ? value : JSON.stringify(value),
+              value === null ? missing : typeof value === 'string' ? value : JSON.stringify(value),
             ]),
           ),
         );

@@ -79,6 +79,10 @@ Exit code: 0 every trial was done or dropped, 1 one failed, 2 bad input, 130 sto
     if (id !== undefined)
       throw new UsageError(`"${id}" is too much: one config at a time, please.`);
     const order = await sweepOrder(line, what);
+    if (Object.keys(order.fields).length === 0)
+      throw new UsageError(
+        'A sweep needs something to vary: --set KEY=VALUES, such as --set train.lr=log:1e-4..1e-2:3.',
+      );
     return line.flag('dry-run') ? preview(line, order) : run(line, order);
   },
 };
@@ -99,9 +103,9 @@ async function run(line: Line, order: SweepOrder): Promise<number> {
   return withSession(
     'sweep',
     async (session) => {
+      const { arms } = await session.call('sweeps.preview', order);
       if (session.through && !quiet)
         console.error(`The trials go into the queue of the running program (${session.through}).`);
-      const { arms } = await session.call('sweeps.preview', order);
       const configs = arms.map(({ config }) => config);
       for (const config of configs) await needEngine(session, config);
       await needDatasets(session, configs, { fetch: line.flag('download'), quiet });

@@ -379,7 +379,12 @@ function componentEnergy(
 const above = (wh: number, idleWh: number): number =>
   Math.abs(wh - idleWh) < 1e-9 * wh ? 0 : wh - idleWh;
 
-function band(info: PowerComponent, wh: number, covered: number): number | null {
+/** Half width of what a component took, Wh. @param covered seconds with readings @returns null where none is known */
+export function band(
+  info: Pick<PowerComponent, 'uncertaintyPercent' | 'uncertaintyWatts'>,
+  wh: number,
+  covered: number,
+): number | null {
   if (info.uncertaintyPercent !== null) return (wh * info.uncertaintyPercent) / 100;
   if (info.uncertaintyWatts !== null) return (info.uncertaintyWatts * covered) / joulesPerWh;
   return null;
@@ -396,7 +401,7 @@ function sum(parts: readonly (number | null)[]): number | null {
 }
 
 /** Of the bands that are known; null where none is. */
-function rootSumOfSquares(bands: readonly (number | null)[]): number | null {
+export function rootSumOfSquares(bands: readonly (number | null)[]): number | null {
   const known = bands.filter((value) => value !== null);
   return known.length === 0 ? null : Math.hypot(...known);
 }

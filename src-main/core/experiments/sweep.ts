@@ -22,6 +22,7 @@ import {
 } from '../../contract.ts';
 import { parseExperimentConfig } from '../../experiment-config.ts';
 import { stageEpochs } from '../../experiment-config/stage-epochs.ts';
+import { didYouMean } from '../../nearest.ts';
 import { mix32, Sfc32 } from '../../trainer/data/prng.ts';
 import { forecast } from './forecast.ts';
 import { firstEvaluated, peopled, usualRungs } from './halving.ts';
@@ -101,7 +102,8 @@ const wordsOf = (issues: readonly ConfigIssue[]): string =>
 
 function issuesOf(key: string, field: SweepField, request: SweepOrder): ConfigIssue[] {
   const say = (message: string): ConfigIssue[] => [{ path: `fields.${key}`, message }];
-  if (!configKeys.includes(key)) return say('is no key of a config');
+  if (!configKeys.includes(key))
+    return say(`is no key of a config${didYouMean(key, configKeys).replace(/\.$/, '')}`);
   if (key === 'train.seed') return say('is varied by repeats, not as a field');
   if (key === 'train.epochs' && request.halving)
     return say('cannot be varied with halving, whose rungs are epochs of one full length');

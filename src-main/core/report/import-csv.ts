@@ -316,6 +316,7 @@ function readRow(row: Row, place: FilePlace, index: number): ImportedRun {
       gpu: noGpu ? null : wh(parts[1]),
       ram: noRam ? null : wh(parts[2]),
     },
+    totalWh: wh(kwh),
     sources: {
       gpu: row.text('hg_gpu_source'),
       cpu: row.text('hg_cpu_source'),

@@ -332,14 +332,14 @@ export function startRun(given: RunContext, id: number): ActiveRun {
       };
       const readings = new ReadingWatch();
       ticker = setInterval(() => {
-        const { readWh, ...figures } = energy.since(from, before, price!.pricing);
+        const { readWh, uncertaintyWh, ...figures } = energy.since(from, before, price!.pricing);
         price!.tick();
         const now = monotonicMicros();
         const time = timeOf(now);
         const wallWh = wall && readWh !== null ? socketWh(wall, time, readWh) : null;
         events.emit('run.energy', { id, time, ...figures, wallWh });
         const { wh, gCO2e, byKind: whByKind } = figures;
-        announceProgress({ seconds: time, wh, gCO2e, whByKind });
+        announceProgress({ seconds: time, wh, uncertaintyWh, gCO2e, whByKind });
         used = sinceStart({ time, wh, gCO2e }, before, { time: secondsBefore, utc: utcOf(from) });
         expected = outlook!.at({ time, ...figures }, gramsPerWh(figures, price!.pricing));
         events.emit('run.outlook', { id, ...expected });
@@ -477,7 +477,8 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     if (problem.status === 'failed' && problem.error && problem.error !== recordProblem)
       context.notice({
         level: 'error',
-        message: `Run ${id} failed: ${problem.error.message}`,
+        // what a command wrote last stands on the run's own page
+        message: `Run ${id} failed: ${problem.error.message.split('\n', 1)[0]}`,
         hint: problem.error.hint,
       });
     isOver = true;

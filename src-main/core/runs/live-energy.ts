@@ -5,11 +5,13 @@
 import type { ComponentKind, Pricing, RunSummary } from '../../contract.ts';
 import type { ComponentInfo, SampleBatch } from '../../meter/messages.ts';
 import { utcOf } from '../clock.ts';
-import { EnergyAccount, joulesPerWh, priced } from '../energy/account.ts';
+import { band, EnergyAccount, joulesPerWh, priced, rootSumOfSquares } from '../energy/account.ts';
 import { weightedIntensity } from '../energy/intensity/steps.ts';
 
 export interface LiveFigures {
   wh: number | null;
+  /** Half width of `wh`; null where no component's is known. */
+  uncertaintyWh: number | null;
   /** Of all components that are read, the run's or not. */
   readWh: number | null;
   gCO2e: number | null;
@@ -19,11 +21,11 @@ export interface LiveFigures {
   byKind: Partial<Record<ComponentKind, number | null>>;
 }
 
-type Before = Pick<RunSummary, 'wh' | 'gCO2e' | 'whByKind'>;
+type Before = Pick<RunSummary, 'wh' | 'uncertaintyWh' | 'gCO2e' | 'whByKind'>;
 
 export class LiveEnergy {
   readonly #isCounted: (key: string, kind: ComponentKind) => boolean;
-  #accounts = new Map<string, { kind: ComponentKind; account: EnergyAccount }>();
+  #accounts = new Map<string, { info: ComponentInfo; account: EnergyAccount }>();
   #watts: number | null = null;
   #lastAt = -Infinity;
   /** When each component of the run was last read, monotonic microseconds. */
@@ -37,12 +39,12 @@ export class LiveEnergy {
   append(batch: SampleBatch, components: readonly ComponentInfo[]): void {
     let watts: number | null = null;
     for (const { key, joules, flags, watts: power } of batch.series) {
-      const kind = components.find((component) => component.key === key)?.kind;
-      if (!kind) continue;
-      const own = this.#accounts.get(key) ?? { kind, account: new EnergyAccount() };
+      const info = components.find((component) => component.key === key);
+      if (!info) continue;
+      const own = this.#accounts.get(key) ?? { info, account: new EnergyAccount() };
       this.#accounts.set(key, own);
       own.account.append(batch.session, { t: batch.t, joules, flags });
-      if (!this.#isCounted(key, kind)) continue;
+      if (!this.#isCounted(key, info.kind)) continue;
       watts = add(watts, power.at(-1) ?? null);
       const last = joules.findLastIndex((value) => value !== null);
       if (last >= 0) this.#readAt.set(key, batch.t[last]!);
@@ -71,18 +73,23 @@ export class LiveEnergy {
     const byKind: LiveFigures['byKind'] = { ...before.whByKind };
     let readWh = before.wh;
     let own: number | null = null;
+    const bands: (number | null)[] = [];
     if (this.#lastAt > from)
-      for (const [key, { kind, account }] of this.#accounts) {
-        const { joules } = account.between(from, this.#lastAt);
+      for (const [key, { info, account }] of this.#accounts) {
+        const { joules, coverage } = account.between(from, this.#lastAt);
         if (joules === null) continue;
-        readWh = add(readWh, joules / joulesPerWh);
-        if (!this.#isCounted(key, kind)) continue;
-        byKind[kind] = (byKind[kind] ?? 0) + joules / joulesPerWh;
-        own = add(own, joules / joulesPerWh);
+        const wh = joules / joulesPerWh;
+        readWh = add(readWh, wh);
+        if (!this.#isCounted(key, info.kind)) continue;
+        byKind[info.kind] = (byKind[info.kind] ?? 0) + wh;
+        own = add(own, wh);
+        bands.push(band(info, wh, (coverage * (this.#lastAt - from)) / 1e6));
       }
     const { gCO2e } = priced(own, 0, pricing, this.#intensity(from, pricing));
     return {
       wh: add(before.wh, own),
+      // the same sensors err in the same way
+      uncertaintyWh: add(before.uncertaintyWh, rootSumOfSquares(bands)),
       readWh,
       gCO2e: add(before.gCO2e, gCO2e),
       watts: this.#watts,
@@ -101,8 +108,8 @@ export class LiveEnergy {
     const since = [{ from: utc, to: utcOf(Math.max(from, this.#lastAt)) }];
     return weightedIntensity(hourly, since, region.gPerKwh, (_, start, end) => {
       let wh: number | null = null;
-      for (const [key, { kind, account }] of this.#accounts) {
-        if (!this.#isCounted(key, kind)) continue;
+      for (const [key, { info, account }] of this.#accounts) {
+        if (!this.#isCounted(key, info.kind)) continue;
         const { joules } = account.between(micros(start), Math.max(micros(start), micros(end)));
         wh = add(wh, joules === null ? null : joules / joulesPerWh);
       }

@@ -37,7 +37,10 @@ export interface RunQueue {
    * is not the active one.
    */
   stop(id: number): boolean;
-  /** Stops the active run with a checkpoint; resumed, it is first in the line. False as of `stop`. */
+  /**
+   * Stops the active run with a checkpoint; resumed, it is first in the line. Where others wait, the line pauses until
+   * then: who pauses a run wants the machine, not the next run. False as of `stop`.
+   */
   pauseRun(id: number): boolean;
   /**
    * Keeps the machine free of runs until what is returned is called; those that are added meanwhile wait.
@@ -56,6 +59,8 @@ export interface QueueOptions {
   settle: (id: number) => Promise<void>;
   /** As it was left. */
   paused: boolean;
+  /** The run with which it was paused, and goes on; null: a person paused it by itself. */
+  pausedFor: number | null;
   settings: () => Settings;
   costs: Pick<Costs, 'known'>;
   /** Longest wait for idle power after a run, in seconds; 0: none. */
@@ -77,7 +82,7 @@ export function createQueue(options: QueueOptions): RunQueue {
   let rejoins: Parameters<RunQueue['add']>[1] | null = null;
   /** A run has ended, and what follows from it is neither in the budget nor in the line yet. */
   let settling = false;
-  let { paused } = options;
+  let { paused, pausedFor } = options;
   let closed = false;
   let holds = 0;
   let endedAt = -Infinity;
@@ -218,7 +223,13 @@ export function createQueue(options: QueueOptions): RunQueue {
     });
   };
 
+  const setPaused = (now: boolean, id: number | null = null): Promise<void> => {
+    [paused, pausedFor] = [now, id];
+    return store.remember({ queuePaused: now, queuePausedFor: id });
+  };
+
   const add: RunQueue['add'] = (ids, where = 'last') => {
+    if (pausedFor !== null && ids.includes(pausedFor)) void keep(setPaused(false));
     if (current?.isOver && ids.includes(current.id)) rejoins = where;
     const fresh = ids.filter((id) => id !== current?.id && !waiting.includes(id));
     if (where === 'last') waiting.push(...fresh);
@@ -253,14 +264,12 @@ export function createQueue(options: QueueOptions): RunQueue {
       await changed();
     },
     pause: async () => {
-      await store.remember({ queuePaused: true });
-      paused = true;
+      await setPaused(true);
       endCoolDown();
       tell();
     },
     resume: async () => {
-      await store.remember({ queuePaused: false });
-      paused = false;
+      await setPaused(false);
       tell();
       next();
     },
@@ -274,7 +283,9 @@ export function createQueue(options: QueueOptions): RunQueue {
     pauseRun: (id) => {
       if (current?.id !== id) return false;
       void keep(store.markPaused(id));
+      if (waiting.length > 0 && !paused) void keep(setPaused(true, id));
       current.stop('Paused. Resume goes on from the checkpoint, before all runs that wait.');
+      tell();
       return true;
     },
     hold: () => {

@@ -43,15 +43,18 @@ export function importedEnergy(run: ImportedRun): Energy {
     })),
     pricing: { ...plainPricing(run.intensity, run.pue), ...run.pricing, hourly: null },
   });
+  // a file may tell the sum and not its parts
+  const wh = energy.wh ?? run.totalWh ?? null;
   // the file's own emissions stand; its factor may have changed while it ran
   const { uncertaintyPercent: percent = null } = run;
-  const uncertaintyWh = energy.wh === null || percent === null ? null : (energy.wh * percent) / 100;
+  const uncertaintyWh = wh === null || percent === null ? null : (wh * percent) / 100;
   // a file that does not say how much was read does not say that all was
   const { coverage } = run;
   const components = energy.components.map((component) => ({ ...component, coverage, gaps: null }));
   return {
     ...energy,
     ...run.parts,
+    wh,
     uncertaintyWh,
     coverage,
     components,

@@ -154,6 +154,8 @@ export interface ImportedRun {
   macroF1: number | null;
   /** Watt-hours without PUE by component kind; null where the file has none. */
   wh: { gpu: number | null; cpu: number | null; ram: number | null };
+  /** Likewise of all of it, for a file that does not say what it was of; rows taken by earlier versions have none. */
+  totalWh?: number | null;
   sources: { gpu: string | null; cpu: string | null; ram: string | null };
   idleWatts: { gpu: number | null; cpu: number | null };
   /** What fell to the run's processes and to the program; rows taken by earlier versions have none. */

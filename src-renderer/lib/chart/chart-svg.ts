@@ -263,13 +263,21 @@ function texture(
   return `<clipPath id="${id}"><path d="${outline}"/></clipPath><path d="${d}" fill="none" stroke="${colour}" ${stroke} clip-path="url(#${id})"/>`;
 }
 
-/** A field with its mark, for the legend. */
-function swatch(provenance: Provenance | null, colour: string, x: number, id: string): string {
-  const outline = `M${x} -8h14v10h-14z`;
-  const box = { x, y: -8, right: x + 14, bottom: 2 };
+/**
+ * A field with the mark of its provenance.
+ * @param id of its mask, unique in the page
+ */
+export function fieldSvg(
+  provenance: Provenance | null,
+  colour: string,
+  box: { left: number; top: number; right: number; bottom: number },
+  id: string,
+): string {
+  const [x, y, right, bottom] = [box.left, box.top, box.right, box.bottom];
+  const outline = `M${short(x)} ${short(y)}H${short(right)}V${short(bottom)}H${short(x)}z`;
   return (
     `<path d="${outline}" fill="${colour}" fill-opacity="${groundOf(provenance)}" stroke="${colour}"/>` +
-    texture(provenance, colour, box, outline, id)
+    texture(provenance, colour, { x, y, right, bottom }, outline, id)
   );
 }
 
@@ -287,7 +295,7 @@ function legendOf(plot: Plot, resolve: (c: string) => string, id: string, width:
       [row, x] = ['', 0];
     }
     const mark = plot.stacked
-      ? swatch(line.provenance ?? null, colour, x, `${id}-${i}-legend`)
+      ? fieldSvg(line.provenance ?? null, colour, { left: x, top: -8, right: x + 14, bottom: 2 }, `${id}-${i}-legend`) // prettier-ignore
       : sampleSvg(line, colour, x, -3);
     row += `${mark}<text x="${x + indent}" y="0" fill="${resolve('var(--ink-soft)')}">${escaped(label)}</text>`;
     x += entry;

@@ -34,6 +34,19 @@ export const fade = (colour: string, alpha: number): string =>
     return `rgb(${r} ${g} ${b} / ${alpha})`;
   });
 
+let pixel: CanvasRenderingContext2D | null = null;
+
+/** Any computed colour as a file has it: mixed ones are in colour spaces that few programs read. */
+export function plainColour(css: string): { colour: string; alpha: number } {
+  pixel ??= document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  if (!pixel || css === 'none') return { colour: 'none', alpha: 0 };
+  pixel.clearRect(0, 0, 1, 1);
+  pixel.fillStyle = css;
+  pixel.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha = 0] = pixel.getImageData(0, 0, 1, 1).data;
+  return { colour: `rgb(${red}, ${green}, ${blue})`, alpha: alpha / 255 };
+}
+
 /** The mark of a provenance as a canvas fill: solid, lighter solid, hatched, dotted. */
 export function provenanceFill(
   colour: string,

@@ -5,7 +5,7 @@ export interface ChartHandle {
   title: string;
   /** Null where it has none. */
   toggleLog: (() => void) | null;
-  toggleTable(): void;
+  toggleTable: (() => void) | null;
   resetZoom: (() => void) | null;
   copy(): void;
 }

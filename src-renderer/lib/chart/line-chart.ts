@@ -6,14 +6,23 @@
  * charts above each other share their x positions. Of a chart that is live only what has changed is
  * painted: as long as its axes stay, that is the strip at its end.
  */
-import { Chart, LinearScale, LogarithmicScale, PointElement, Tooltip, type Plugin } from 'chart.js';
+import {
+  Chart,
+  LinearScale,
+  LogarithmicScale,
+  PointElement,
+  Tooltip,
+  type Plugin,
+  type TooltipItem,
+} from 'chart.js';
+import { provenanceWords } from '../format/words.ts';
 import { crosshair, joinCrosshair, readAgain } from './crosshair.ts';
-import { resolveColour } from './colours.ts';
+import { provenanceFill, resolveColour } from './colours.ts';
 import { axisWidth, rightPadding } from './margins.ts';
 import { marksAt, overlay, setOverlay } from './overlay.ts';
 import { clipTo, isMarked, paintPlot, styleOf, type LineStyle } from './paint.ts';
 import { datasetsOf, PlotLineController } from './plot-line.ts';
-import { changedFrom, plainTick, yText, type ChartLook, type Plot } from './plot.ts';
+import { changedFrom, plainTick, yText, type ChartLook, type Plot, type PlotLine } from './plot.ts';
 
 export type LineChart = Chart<'plotLine', never[]>;
 
@@ -118,12 +127,15 @@ function paintFrom(chart: LineChart, from: number) {
   ctx.restore();
 }
 
-function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
+function setOptions(chart: LineChart, { log, scale, lines }: Plot, look: ChartLook) {
   const ink = resolveColour('var(--ink)');
   const soft = resolveColour('var(--ink-soft)');
   const raised = resolveColour('var(--surface-raised)');
   const font = { family: getComputedStyle(chart.canvas).fontFamily, size: 11 };
   const now = () => drawn.get(chart)!;
+  /** In a stack the place of a line is not its value. */
+  const ownValue = ({ datasetIndex, dataIndex }: TooltipItem<'plotLine'>) =>
+    now().plot.lines[datasetIndex]?.own[dataIndex] ?? 0;
   const axis = (which: 'x' | 'y') => ({
     bounds: 'data' as const,
     afterDataLimits: (own: { min: number; max: number }) => {
@@ -187,22 +199,37 @@ function setOptions(chart: LineChart, { log, scale }: Plot, look: ChartLook) {
       padding: 8,
       cornerRadius: 4,
       caretSize: 0,
-      boxWidth: 8,
+      // room for the mark of a provenance
+      boxWidth: lines.some(({ line }) => line.provenance) ? 12 : 8,
       boxHeight: 8,
       boxPadding: 4,
-      itemSort: (a, b) => (b.parsed.y ?? 0) - (a.parsed.y ?? 0),
+      multiKeyBackground: raised,
+      itemSort: (a, b) => ownValue(b) - ownValue(a),
       callbacks: {
         title: ([item]) => (item ? placeText(now(), item.parsed.x ?? 0) : ''),
         label: ({ datasetIndex, dataIndex }) => {
           const { plot } = now();
           const line = plot.lines[datasetIndex];
-          return `${line?.label}: ${yText(line?.own[dataIndex], plot.scale)}`;
+          return `${line && told(line)}: ${yText(line?.own[dataIndex], plot.scale)}`;
+        },
+        labelColor: ({ datasetIndex }) => {
+          const { plot, styles } = now();
+          const { colour = soft } = styles[datasetIndex] ?? {};
+          const provenance = plot.lines[datasetIndex]?.line.provenance;
+          return {
+            borderColor: colour,
+            backgroundColor: provenance ? provenanceFill(colour, provenance) : colour,
+          };
         },
         footer: ([item]) => (item ? marksAt(chart, item.element.x) : []),
       },
     },
   };
 }
+
+/** `CPU, modelled` */
+const told = ({ label, line }: PlotLine): string =>
+  line.provenance ? `${label}, ${provenanceWords[line.provenance].label}` : label;
 
 /** `Step: 120`: whole, or to a thousandth of what is shown. A column has no finer place. */
 function placeText({ plot, look }: Pick<Drawn, 'plot' | 'look'>, x: number): string {
@@ -218,7 +245,7 @@ export function readout(chart: LineChart): string {
   const items = chart.getActiveElements().flatMap(({ datasetIndex, index }) => {
     const line = plot.lines[datasetIndex];
     const [value, x] = [line?.own[index], line?.x[index]];
-    return line && value != null && x !== undefined ? [{ label: line.label, value, x }] : [];
+    return line && value != null && x !== undefined ? [{ label: told(line), value, x }] : [];
   });
   const [first] = items;
   if (!first) return '';

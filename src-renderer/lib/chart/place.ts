@@ -1,5 +1,5 @@
 /** Where a moment of a run lies on the chosen x axis, so that every chart of the run has the same one. */
-import type { PowerSeries, XAxis } from '../../../src-main/contract.ts';
+import type { PowerSeries, RunDetail, XAxis } from '../../../src-main/contract.ts';
 import type { Line } from './plot.ts';
 import { interpolate } from './range.ts';
 import { totalLine, type SeriesByName } from './run-lines.ts';
@@ -14,6 +14,12 @@ export interface Place {
 const identity: Place = { toAxis: (time) => time, toTime: (x) => x };
 /** Points by which time is turned into energy. */
 const columns = 600;
+
+/** PUE included; null where the run has no price. */
+export function gramsPerWhOf(detail: RunDetail | null): number | null {
+  const emissions = detail?.energy?.emissions;
+  return emissions ? (emissions.gPerKwh * emissions.pue) / 1000 : null;
+}
 
 /** Null where nothing is known that would join time and axis: then time stays the axis. */
 export function placeOf(

@@ -1,27 +1,47 @@
 /** What an empty chart says: what will appear in it and, as far as that is known, when. */
-import type { RunDetail } from '../../../src-main/contract.ts';
+import { stageEpochs, type RunDetail } from '../../../src-main/contract.ts';
 import { count } from '../format/number.ts';
 import { duration } from '../format/time.ts';
+import { phaseLabel } from '../format/words.ts';
 import type { SeriesByName } from './run-lines.ts';
 
-/** Steps per second in training so far; null before the second step. */
-function stepsPerSecond({ step, seconds }: SeriesByName): number | null {
-  const [first, last] = [step?.y[0], step?.y.at(-1)];
-  const [from, to] = [seconds?.y[0], seconds?.y.at(-1)];
+/** Steps per second in training so far, from this step on; null before the second one. */
+function stepsPerSecond({ step, seconds }: SeriesByName, since: number): number | null {
+  const began = step?.y.findIndex((value) => value !== null && value > since) ?? -1;
+  if (began < 0) return null;
+  const [first, last] = [step?.y[began], step?.y.at(-1)];
+  const [from, to] = [seconds?.y[began], seconds?.y.at(-1)];
   if (first == null || last == null || from == null || to == null) return null;
   return to > from && last > first ? (last - first) / (to - from) : null;
 }
 
-/**
- * After how many epochs a training of one stage is evaluated, and the step of the first time; null where that cannot
- * be told.
- */
-function firstEvaluation(detail: RunDetail | null): { every: number; step: number } | null {
+interface FirstEvaluation {
+  /** Epochs from one evaluation to the next. */
+  every: number;
+  step: number;
+  /** The stage that is evaluated, the last one; null where the recipe has no other. */
+  stage: ReturnType<typeof stageEpochs>[number]['phase'] | null;
+  /** The step before its first: those of other stages take another time. */
+  since: number;
+}
+
+/** Null where it cannot be told. */
+function firstEvaluation(detail: RunDetail | null): FirstEvaluation | null {
   const { config, cost } = detail ?? {};
-  if (config?.train.recipe !== 'scratch' || cost?.stepsPerEpoch == null) return null;
+  if (!config || cost?.stepsPerEpoch == null) return null;
   const { evalEvery, epochs } = config.train;
-  // the last epoch is evaluated in any case
-  return { every: evalEvery, step: cost.stepsPerEpoch * Math.min(evalEvery, epochs) };
+  const stages = stageEpochs(config);
+  const final = stages.at(-1)!;
+  const before = epochs - final.epochs;
+  // epochs are counted over the whole run, and its last is evaluated in any case
+  const epoch = Math.min(epochs, (Math.floor(before / evalEvery) + 1) * evalEvery);
+  return {
+    every: evalEvery,
+    // an epoch of another stage may have other images, and another number of steps
+    step: cost.steps - (epochs - epoch) * cost.stepsPerEpoch,
+    stage: stages.length > 1 ? final.phase : null,
+    since: cost.steps - final.epochs * cost.stepsPerEpoch,
+  };
 }
 
 /** `First evaluation at step 200, in about 40 s.` */
@@ -31,10 +51,11 @@ export function promiseOfF1(detail: RunDetail | null, series: SeriesByName): str
     return detail?.command == null
       ? 'F1 on the validation images appears here after the first evaluated epoch.'
       : 'F1 appears here when the command reports an evaluation.';
-  const { every, step: at } = first;
-  const what = `F1 on the validation images appears here after every ${every === 1 ? 'epoch' : `${count(every)} epochs`}.`;
+  const { every, step: at, stage, since } = first;
+  const last = stage ? `in the last stage (${phaseLabel(stage)}), ` : '';
+  const what = `F1 on the validation images appears here ${last}after every ${every === 1 ? 'epoch' : `${count(every)} epochs`}.`;
   const done = series.step?.y.at(-1) ?? 0;
-  const rate = stepsPerSecond(series);
+  const rate = stepsPerSecond(series, since);
   const left = at - done;
   const when =
     rate === null || left <= 0

@@ -6,6 +6,7 @@ import type {
   SweepOrder,
   SweepValue,
 } from '../../../src-main/contract.ts';
+import { asTyped } from '../format/number.ts';
 import { choiceLabel } from '../format/words.ts';
 import { counts, readForm, readNumber, valueAt, type Field } from './fields.ts';
 
@@ -115,13 +116,13 @@ export function beginField({ key, field }: Sweepable, base: unknown, random: boo
   const value = valueAt(base, field.path) as SweepValue | undefined;
   const around = typeof value === 'number' ? near(value, field) : [];
   const small = typeof value === 'number' && value > 0 && value < 0.02;
-  const written = (of: number): string => String(Number(of.toPrecision(3)));
+  const written = (of: number): string => asTyped(Number(of.toPrecision(3)));
   return {
     key,
     as: small ? 'range' : 'list',
     list: (around.length > 0 ? around : value === null ? ['automatic'] : []).join(', '),
-    from: small ? written(value / 10) : around.length > 0 ? String(around[0]) : '',
-    to: small ? written(value * 10) : around.length > 0 ? String(around.at(-1)) : '',
+    from: small ? written(value / 10) : around.length > 0 ? asTyped(around[0]!) : '',
+    to: small ? written(value * 10) : around.length > 0 ? asTyped(around.at(-1)!) : '',
     steps: random ? '' : usualSteps,
     log: small,
     chosen: field.kind === 'switch' ? [false, true] : value === undefined ? [] : [value],
@@ -205,12 +206,14 @@ function readField(own: FieldDraft, field: Field, random: boolean): SweepField |
       return 'steps: a whole number from 2 to 1,000';
     return { from, to, ...(steps !== null && { steps }), scale: own.log ? 'log' : 'linear' };
   }
-  const texts = own.list.split(',').map((text) => text.trim());
+  // between commas a decimal mark is a point; who writes a comma for it puts semicolons between values
+  const mark = own.list.includes(';') ? ';' : ',';
+  const texts = own.list.split(mark).map((text) => text.trim());
   if (texts.length === 1 && texts[0] === '') return 'values, separated by commas';
   const values = texts.map((text): SweepValue | undefined => {
     if (field.nullable && (text === 'automatic' || text === 'null')) return null;
-    const value = readNumber(text, false);
-    return typeof value === 'number' ? value : undefined;
+    const value = mark === ';' ? readNumber(text, false) : text === '' ? '' : Number(text);
+    return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
   });
   const unread = values.indexOf(undefined);
   if (unread >= 0)

@@ -19,9 +19,27 @@ const style: { number: NumberFormat; energy: EnergyUnit } = { number: '1,234.5',
 export function setNumberStyle(number: NumberFormat, energy: EnergyUnit): void {
   Object.assign(style, { number, energy });
 }
-/** What a person typed, as the program reads it: where the comma is the decimal mark, it may stand for it. */
-export const fromStyle = (typed: string): string =>
-  marks[style.number][1] === ',' ? typed.replace(/^([^.,]*),([^.,]*)$/, '$1.$2') : typed;
+/**
+ * What a person typed, as the program reads it. Marks between groups go where they stand between groups of three, and
+ * the person's decimal mark becomes a point; a single point that can be none of the former is one already.
+ */
+export function fromStyle(typed: string): string {
+  const [group, decimal] = marks[style.number];
+  const between = group === '\u202f' ? '[\\s\u202f]' : `\\${group}`;
+  // no number of a thousand begins with 0: 0.002 is a fraction, whatever the point means elsewhere
+  const grouped = new RegExp(
+    `^([+-]?[1-9]\\d{0,2})((?:${between}\\d{3})+)(?:\\${decimal}(\\d*))?$`,
+  );
+  const [, head, groups, fraction] = grouped.exec(typed) ?? [];
+  if (head !== undefined && groups !== undefined)
+    return `${head}${groups.replace(/\D/g, '')}${fraction === undefined ? '' : `.${fraction}`}`;
+  return decimal === ',' ? typed.replace(/^([^.,]*),([^.,]*)$/, '$1.$2') : typed;
+}
+
+/** A number as a person would type it: with her decimal mark, and nothing between groups. */
+export const asTyped = (value: number): string =>
+  marks[style.number][1] === ',' ? String(value).replace('.', ',') : String(value);
+
 /** In which unit energy is shown; 1 Wh is so many of it. */
 export const energyUnit = (): { unit: EnergyUnit; perWh: number } => ({
   unit: style.energy,

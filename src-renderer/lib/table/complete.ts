@@ -110,7 +110,11 @@ function valueOptions(
       const of = field.kind === 'tag' ? ({ tags }: RunSummary) => tags : null;
       const counts = new Map<string, number>();
       for (const run of runs)
-        for (const word of of ? of(run) : field.kind === 'text' ? [field.of(run)] : [])
+        for (const word of of
+          ? of(run)
+          : field.kind === 'text'
+            ? new Set([field.of(run)].flat())
+            : [])
           if (word !== '' && word.length < 80) counts.set(word, (counts.get(word) ?? 0) + 1);
       return [...counts]
         .filter(([word]) => word.toLowerCase().includes(part))

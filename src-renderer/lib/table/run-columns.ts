@@ -2,6 +2,7 @@
 import {
   isMetricKey,
   parseMetricKey,
+  statusOf,
   validationMark,
   validationMeaning,
   type MetricRule,
@@ -21,7 +22,7 @@ import {
   type Maybe,
 } from '../format/number.ts';
 import { duration, shortMoment } from '../format/time.ts';
-import { kindLabel, kinds, statusOf } from '../format/words.ts';
+import { kindLabel, kinds } from '../format/words.ts';
 import type { Cell } from './sort.ts';
 
 export interface RunColumn {

@@ -86,6 +86,17 @@ describe('files of CodeCarbon', () => {
     expect(runs[0]!.columns).toMatchObject({ longitude: '-13.4', gpu_utilization_percent: '98' });
   });
 
+  it('that tell the sum of the energy and not its parts', async () => {
+    const store = await openScene();
+    const csv =
+      'timestamp,project_name,run_id,duration,emissions,energy_consumed\n' +
+      '2024-05-06T07:08:09,bench,x1,600,0.02,0.05\n';
+    const { ids } = await importCsv(store, 'e.csv', csv);
+    const { energy, summary } = await store.getRun(ids[0]!);
+    expect(energy).toMatchObject({ wh: 50, uncertaintyWh: null, components: [] });
+    expect(summary).toMatchObject({ wh: 50, gCO2e: 20, whByKind: {} });
+  });
+
   it('with columns in another order and with semicolons', () => {
     const rows = parse(old) as string[][];
     const turned = rows.map((row) => [...row].reverse().join(';')).join('\n');

@@ -61,7 +61,7 @@ it('a run is priced by the hours as they come, while it goes on and in the end',
   const price = hourlyPrice(store, createIntensity(store), id, start, (_, text) =>
     notes.push(text),
   );
-  const none = { wh: null, gCO2e: null, whByKind: {} };
+  const none = { wh: null, uncertaintyWh: null, gCO2e: null, whByKind: {} };
   const kwh = 1000 / 3.6e6;
   // nothing is known yet: the year's figure
   expect(live.since(from, none, price.pricing).gCO2e).toBeCloseTo(kwh * 2 * 500, 9);
@@ -71,7 +71,7 @@ it('a run is priced by the hours as they come, while it goes on and in the end',
   await vi.waitFor(() => expect(price.pricing.hourly!.at.length).toBeGreaterThan(0));
   expect(live.since(from, none, price.pricing).gCO2e).toBeCloseTo(kwh * 2 * 100, 9);
   // what the run took before it was resumed comes on top, at its own price
-  const before = { wh: 1, gCO2e: 7, whByKind: {} };
+  const before = { wh: 1, uncertaintyWh: null, gCO2e: 7, whByKind: {} };
   expect(live.since(from, before, price.pricing)).toMatchObject({
     gCO2e: expect.closeTo(7 + kwh * 2 * 100, 9) as number,
     wh: expect.closeTo(1 + kwh * 1000, 9) as number,

@@ -70,6 +70,9 @@ test('a run that is paused writes a checkpoint, and is first in the line when it
   await expect(own.call('runs.pause', { id: c! })).rejects.toMatchObject({ code: 'CONFLICT' });
   await own.call('runs.pause', { id: a! });
   expect(await own.reached(a!, 'stopped')).toMatchObject({ paused: true, step: 5 });
+  // the machine is free: the line waits with it, until a person lets it go on
+  expect(await own.call('queue.get', {})).toMatchObject({ waiting: [b, c], paused: true });
+  await own.call('queue.resume', {});
   await own.until('run.steps', ({ id, steps }) => id === b && steps.step.includes(5));
   await own.call('runs.resume', { id: a! });
   expect(await own.call('queue.get', {})).toMatchObject({ active: b, waiting: [a, c] });
@@ -78,6 +81,25 @@ test('a run that is paused writes a checkpoint, and is first in the line when it
   expect(notes.map(({ message }) => message)).toContain(
     'Paused. Resume goes on from the checkpoint, before all runs that wait.',
   );
+});
+
+test('a line that was paused with a run goes on with it, after a restart too', async () => {
+  const own = await hosts.start();
+  const [a, b] = await line(own, ['slow', 'works']);
+  await own.call('runs.pause', { id: a! });
+  await own.reached(a!, 'stopped');
+  await own.host.close();
+
+  const again = await hosts.start();
+  expect(await again.call('queue.get', {})).toMatchObject({
+    active: null,
+    waiting: [b],
+    paused: true,
+  });
+  await again.call('runs.resume', { id: a! });
+  expect(await again.call('queue.get', {})).toMatchObject({ active: a, paused: false });
+  await hosts.goOn(a!);
+  await again.reached(b!, 'done');
 });
 
 test('a run is trained anew with the same config; what was imported cannot be', async () => {

@@ -53,9 +53,16 @@ it('adds a card that the run does not use to no figure, and still lists it', asy
     batch('a', 0, 20, { [gpu.key]: steady(100), [other.key]: steady(50), cpu: steady(10) }),
     [gpu, other, cpu],
   );
-  const figures = live.since(0, { wh: null, gCO2e: null, whByKind: {} }, plainPricing(world, 1));
+  const before = { wh: null, uncertaintyWh: null, gCO2e: null, whByKind: {} };
+  const figures = live.since(0, before, plainPricing(world, 1));
   expect(figures).toMatchObject({ watts: 110, wh: expect.closeTo(wh(2200), 9) });
   expect(figures.byKind.gpu).toBeCloseTo(wh(2000), 9);
+  // the band of a run that goes on is that of its last account, and grows with its energy
+  expect(figures.uncertaintyWh).toBeCloseTo(energy!.uncertaintyWh!, 9);
+  expect(live.since(10e6, { ...before, ...figures }, plainPricing(world, 1))).toMatchObject({
+    wh: expect.closeTo(1.5 * figures.wh!, 9) as number,
+    uncertaintyWh: expect.closeTo(1.5 * figures.uncertaintyWh!, 9) as number,
+  });
 });
 
 it('counts a processor whose source changed on the way, whatever was named at the start', async () => {
