@@ -298,6 +298,32 @@ describe('what can be said of a difference', () => {
     expect(value.getBoundingClientRect().right).toBe(head.getBoundingClientRect().right);
   });
 
+  it('between validation and test is none: it is said above, and no point dominates another', async () => {
+    const [plain] = stories();
+    const cheap = {
+      ...plain!,
+      id: 2,
+      config: dropConfig,
+      status: 'stopped' as const,
+      seconds: 20,
+      topF1: 0.99,
+    };
+    const better = { ...plain!, id: 3, config: dropConfig, seconds: 20, topF1: 0.99 };
+    const standing = async (other: typeof plain) => {
+      const session = new Session(createApi(mockLink({ runs: [plain!, other!] })));
+      const ids = `1,${other!.id}`;
+      const screen = await render(Compare, { session, route: parseRoute(`#/compare?ids=${ids}`) });
+      const point = screen.getByRole('link', { name: /dominated/ });
+      await expect.element(point).toBeVisible();
+      const said = screen.getByText(/are of validation, those of the others of the test/).all();
+      const found = [point.element().getAttribute('aria-label')!.split(', ').at(-1), said.length];
+      await screen.unmount();
+      return found;
+    };
+    expect(await standing(better)).toEqual(['dominated', 0]);
+    expect(await standing(cheap)).toEqual(['possibly dominated', 1]);
+  });
+
   it('of the energy to a target goes by the bands of the runs', async () => {
     const series = (last: number) => ({ name: 'validation.macroF1', x: [1, last], y: [0.2, 0.9] });
     const against = async (band: number | null) => {

@@ -54,6 +54,16 @@ describe('the order of runs', () => {
   const columns = runColumns(runs, [], () => null);
   const columnOf = (key: string): RunColumn => columns.find((column) => column.key === key)!;
 
+  it('takes a score of validation as any other, and marks it', () => {
+    const [one] = runs.filter(({ macroF1 }) => macroF1 !== null);
+    const scored = (f1Split: 'test' | 'validation') => ({ ...one!, macroF1: 0.8661, f1Split });
+    const { text, value, mean } = columnOf('f1');
+    expect(text(scored('validation'))).toBe('0.866 v');
+    expect(text(scored('test'))).toBe('0.866');
+    expect(value(scored('validation'))).toBe(0.8661);
+    expect([mean!(0.8661, 0.0212), mean!(0.8661, null)]).toEqual(['0.87 ± 0.02', '0.866']);
+  });
+
   it('is by several columns, missing values last in either direction', () => {
     const sort = parseSort('dataset,-f1');
     expect(writeSort(sort)).toBe('dataset,-f1');

@@ -159,6 +159,8 @@ export function runColumns(
     processWh === null || !all ? null : processWh / all;
   const marked = (score: number, { f1Split }: RunSummary): string =>
     `${fixed(score, 3)}${f1Split === 'validation' ? ` ${validationMark}` : ''}`;
+  const meanScore = (mean: number, half: number | null): string =>
+    half === null ? fixed(mean, 3) : scaled(mean, { factor: 1, unit: '' }, half);
   const noMean = { mean: undefined } as Partial<RunColumn>;
 
   return [
@@ -197,11 +199,15 @@ export function runColumns(
         help: 'Training loss, mean of the last epoch',
       },
     ),
-    number('f1', 'Macro F1', 112, ({ macroF1 }) => macroF1, marked, {
+    number('f1', 'Macro F1', 96, ({ macroF1 }) => macroF1, marked, {
       help: `Of the test split where it was evaluated; ${validationMeaning}`,
       score: true,
+      mean: meanScore,
     }),
-    number('microf1', 'Micro F1', 84, ({ microF1 }) => microF1, marked, { score: true }),
+    number('microf1', 'Micro F1', 84, ({ microF1 }) => microF1, marked, {
+      score: true,
+      mean: meanScore,
+    }),
     prefixed(
       'wh',
       'Energy',
@@ -254,7 +260,7 @@ export function runColumns(
     number(
       'perwh',
       'F1 per Wh',
-      96,
+      88,
       ({ f1PerWh }) => f1PerWh,
       (value) => significant(value),
       {
