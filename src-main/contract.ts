@@ -54,6 +54,7 @@ export * from './contract/actions.ts';
 export * from './contract/budget.ts';
 export * from './contract/command-line.ts';
 export * from './contract/config-keys.ts';
+export { exampleCaution, exampleMeaning } from './contract/example.ts';
 export { energyMeanings, labelWords, sharesByLabel } from './contract/energy-labels.ts';
 export {
   figure,

@@ -116,8 +116,8 @@ export function runsTable(runs: RunSummary[]): string {
     ],
     runs.map((run) => [
       String(run.id),
-      // a warm-up is a run, and no result
-      run.matrix?.warmUp ? `${statusOf(run).label} (warm-up)` : statusOf(run).label,
+      // a warm-up or the example is a run, and no result
+      statusOf(run).label + (run.matrix?.warmUp ? ' (warm-up)' : run.example ? ' (example)' : ''),
       run.name || missing,
       run.dataset,
       run.method || missing,

@@ -8,7 +8,7 @@
 export interface ActionWords {
   id: string;
   title: string;
-  group: 'Go to' | 'Experiment' | 'Run' | 'Selected runs' | 'View' | 'Help';
+  group: 'Go to' | 'Experiment' | 'Run' | 'Runs selected or shown' | 'View' | 'Help';
   /** `Mod+K`, `?`, `Shift+Delete`; null: by menu and palette only. */
   keys: string | null;
   /** Other words by which a person may look for it. */
@@ -71,6 +71,20 @@ export const actions = [
     keys: '[',
   },
   {
+    id: 'machine.idle',
+    title: 'Measure idle power',
+    group: 'Experiment',
+    keys: null,
+    words: 'baseline machine watts',
+  },
+  {
+    id: 'machine.calibrate',
+    title: 'Calibrate with a wall meter',
+    group: 'Experiment',
+    keys: null,
+    words: 'plug socket shelly tasmota',
+  },
+  {
     id: 'machine.probe',
     title: 'Look for sensors and engines again',
     group: 'Experiment',
@@ -85,6 +99,13 @@ export const actions = [
     keys: null,
     words: 'hold wait line resume',
   },
+  {
+    id: 'queue.skipCoolDown',
+    title: 'Start the next run without waiting for the cool-down',
+    group: 'Run',
+    keys: null,
+    words: 'skip queue idle power',
+  },
   { id: 'run.open', title: 'Open the active run', group: 'Run', keys: null },
   {
     id: 'run.log',
@@ -94,33 +115,56 @@ export const actions = [
     words: 'output lines tail',
   },
   { id: 'run.latest', title: 'Open the latest run', group: 'Run', keys: null },
-  { id: 'runs.compare', title: 'Compare the selected runs', group: 'Selected runs', keys: 'C' },
+  {
+    id: 'runs.import',
+    title: 'Import files or a folder',
+    group: 'Run',
+    keys: null,
+    words: 'csv bundle zip codecarbon bring in',
+  },
+  {
+    id: 'runs.compare',
+    title: 'Compare the selected runs',
+    group: 'Runs selected or shown',
+    keys: 'C',
+  },
   {
     id: 'runs.export',
     title: 'Export the run shown or the runs selected',
-    group: 'Selected runs',
+    group: 'Runs selected or shown',
     keys: null,
     words: 'csv json zip bundle charts metrics samples predictions markdown pdf download save',
   },
   {
     id: 'report.open',
     title: 'Report of the selected, compared or shown runs',
-    group: 'Selected runs',
+    group: 'Runs selected or shown',
     keys: 'R',
     words: 'paper pdf print export',
   },
-  { id: 'runs.star', title: 'Star, or take the star away', group: 'Selected runs', keys: 'S' },
+  {
+    id: 'runs.star',
+    title: 'Star, or take the star away',
+    group: 'Runs selected or shown',
+    keys: 'S',
+  },
+  { id: 'runs.tag', title: 'Tag', group: 'Runs selected or shown', keys: 'T', words: 'label' },
   {
     id: 'runs.archive',
     title: 'Archive, or bring back',
-    group: 'Selected runs',
+    group: 'Runs selected or shown',
     keys: 'E',
     words: 'hide put away',
   },
-  { id: 'runs.rename', title: 'Rename', group: 'Selected runs', keys: 'F2' },
-  { id: 'runs.clone', title: 'Clone: set up once more', group: 'Selected runs', keys: null },
-  { id: 'runs.resume', title: 'Resume', group: 'Selected runs', keys: null },
-  { id: 'runs.delete', title: 'Delete', group: 'Selected runs', keys: 'Delete' },
+  { id: 'runs.rename', title: 'Rename', group: 'Runs selected or shown', keys: 'F2' },
+  {
+    id: 'runs.clone',
+    title: 'Clone: set up once more',
+    group: 'Runs selected or shown',
+    keys: null,
+  },
+  { id: 'runs.resume', title: 'Resume', group: 'Runs selected or shown', keys: null },
+  { id: 'runs.delete', title: 'Delete', group: 'Runs selected or shown', keys: 'Delete' },
   {
     id: 'runs.group',
     title: 'Group repeats, or not',

@@ -124,6 +124,8 @@ export const calls = {
   /** Ends the one under way; what is kept stays. */
   'calibration.cancel': define<Calibration>()(nothing),
   'calibration.forget': define<Calibration>()(nothing),
+  /** Brings back what was forgotten, or the measurement that was ended, last. */
+  'calibration.restore': define<Calibration>()(nothing),
 
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),

@@ -77,6 +77,8 @@ export interface Events {
     level: 'info' | 'warning' | 'error';
     message: string;
     hint: string | null;
+    /** A newer one about the same takes its place. */
+    about?: string;
     /** Worth a notification of the system under this title while the window is not looked at. */
     title?: string;
   };

@@ -115,13 +115,15 @@ export const queryFields: Record<string, QueryField> = {
   tag: { kind: 'tag', help: 'one of its tags; paper* for a beginning' },
   is: {
     kind: 'flag',
-    help: 'starred, archived, active, queued, copy, command, warmup, dropped; any shows archived runs too',
+    help: 'starred, archived, active, queued, copy, example, command, warmup, dropped; any shows archived runs too',
     flags: {
       starred: ({ star }) => star,
       archived: ({ archivedAt }) => archivedAt !== null,
       active: ({ status }) => activeStatuses.includes(status),
       queued: ({ status }) => status === 'queued',
       copy: ({ copyOf }) => copyOf !== null,
+      // the built-in one, whatever its runs are called by now
+      example: ({ example }) => example,
       command: ({ command }) => command !== null,
       warmup: ({ matrix }) => matrix?.warmUp ?? false,
       // by successive halving, or taken out of a sweep

@@ -67,6 +67,8 @@ export interface RunSummary {
   matrix: RunPlace | null;
   /** The run whose joules this re-priced copy shares; null for a run of its own. */
   copyOf: number | null;
+  /** Of the built-in example: a demonstration, not a result. */
+  example: boolean;
   /** Stopped by a person who means to go on: resumed, it is first in the line. */
   paused: boolean;
   /** Where a bundle brought it from: computer and the run's name for machines there; null for a run of this one. */

@@ -170,6 +170,7 @@ export function createHandlers(shop: Workshop): Handlers {
     configs: readonly ExperimentConfig[],
     places: readonly Omit<RunPlace, 'id' | 'title'>[] = [],
     where: 'last' | 'now' = 'last',
+    example = false,
   ): Promise<{ ids: number[] }> => {
     refuseOverBudget();
     const ids: number[] = [];
@@ -188,6 +189,7 @@ export function createHandlers(shop: Workshop): Handlers {
           forecast: forecast(config),
           hz: shop.settings().hz,
           place: places[i],
+          example,
         });
         ids.push(id);
         events.emit('run', await store.getSummary(id));
@@ -437,6 +439,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'calibration.finish': () => calibrator.finish(),
     'calibration.cancel': () => calibrator.cancel(),
     'calibration.forget': () => calibrator.forget(),
+    'calibration.restore': () => calibrator.restore(),
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),
@@ -545,7 +548,7 @@ export function createHandlers(shop: Workshop): Handlers {
       return file;
     },
     // a first look, not a measurement to publish: it waits for no cool-down
-    'runs.example': () => enqueue(exampleConfigs(), [], 'now'),
+    'runs.example': () => enqueue(exampleConfigs(), [], 'now', true),
     'runs.stop': async ({ id }) => {
       await stopRun(id);
       await store.dropTrial(id);
@@ -569,7 +572,7 @@ export function createHandlers(shop: Workshop): Handlers {
       const { matrix, status } = summary;
       // one that is done has its place in the matrix already
       const place = retry && matrix && status !== 'done' ? [matrix] : [];
-      return enqueue([config], place);
+      return enqueue([config], place, 'last', summary.example);
     },
     'queue.get': line,
     'queue.move': async ({ ids, before }) => {

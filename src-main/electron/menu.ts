@@ -32,7 +32,10 @@ export function setMenu(take: (id: ActionId) => void): void {
     },
     { role: 'editMenu' },
     { label: 'Go', submenu: items('Go to') },
-    { label: 'Run', submenu: [...items('Run'), { type: 'separator' }, ...items('Selected runs')] },
+    {
+      label: 'Run',
+      submenu: [...items('Run'), { type: 'separator' }, ...items('Runs selected or shown')],
+    },
     {
       label: 'View',
       submenu: [

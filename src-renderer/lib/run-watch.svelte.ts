@@ -99,10 +99,15 @@ export class RunWatch {
   }
 
   async unmark(marker: number) {
-    await this.#session.attempt(async () => {
+    const gone = this.detail?.markers.find(({ id }) => id === marker);
+    const done = await this.#session.attempt(async () => {
       await this.#session.api.call('runs.unmark', { id: this.id, marker });
       this.#setMarkers((markers) => markers.filter(({ id }) => id !== marker));
     });
+    if (done && gone)
+      this.#session.offerUndo(`The mark "${gone.text}" was removed.`, 10, () =>
+        this.mark(gone.text, gone.time),
+      );
   }
 
   #setMarkers(change: (markers: RunDetail['markers']) => RunDetail['markers']) {

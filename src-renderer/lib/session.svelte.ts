@@ -34,6 +34,7 @@ export interface Notice {
   level: 'info' | 'warning' | 'error';
   message: string;
   hint: string | null;
+  about?: string;
   /** What can be done about it, while the notice is there. */
   action?: { label: string; act: () => unknown };
 }
@@ -60,6 +61,9 @@ const undoSlack = 2;
 const exampleKey = 'hugginggreen.example';
 const rememberedExample = (): number[] | null =>
   JSON.parse(sessionStorage.getItem(exampleKey) ?? 'null') as number[] | null;
+
+/** A reload, and a look at another view, do not lose what was compared. */
+const comparedKey = 'hugginggreen.compared';
 
 /** What stands in the form of a command of the person's own, as typed. */
 export interface CommandDraft {
@@ -123,6 +127,9 @@ export class Session {
   measuring = $state<string | null>(null);
   power = $state.raw<PowerTrace>({ at: [], watts: {} });
   notices = $state<Notice[]>([]);
+  #compared = $state.raw(
+    JSON.parse(sessionStorage.getItem(comparedKey) ?? '[]') as readonly number[],
+  );
   /** The two runs of the example under way; when both are over, the comparison opens. */
   example = $state.raw<number[] | null>(rememberedExample());
 
@@ -180,9 +187,9 @@ export class Session {
       this.#settleDownload(dataset);
       this.datasets = this.datasets?.map((old) => (old.id === dataset.id ? dataset : old)) ?? null;
     });
-    api.on('notice', ({ level, message, hint }) => {
+    api.on('notice', ({ level, message, hint, about }) => {
       if (level === 'error') this.#lastError = { message, hint };
-      this.notify(level, message, hint);
+      this.notify(level, message, hint, about);
     });
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) return;
@@ -202,6 +209,16 @@ export class Session {
   #showPower() {
     this.power = this.#arrived;
     this.#drawnAt = performance.now();
+  }
+
+  /** The runs that were compared last, as far as they are still there; none where too few of them are. */
+  get compared(): number[] {
+    const there = this.#compared.filter((id) => this.runs === null || this.run(id) !== null);
+    return there.length > 1 ? there : [];
+  }
+  set compared(ids: readonly number[]) {
+    this.#compared = [...ids];
+    sessionStorage.setItem(comparedKey, JSON.stringify(ids));
   }
 
   /**
@@ -322,10 +339,18 @@ export class Session {
     }
   }
 
-  notify(level: Notice['level'], message: string, hint: string | null = null) {
+  /** @param about of several about the same the newest takes the place of the others */
+  notify(
+    level: Notice['level'],
+    message: string,
+    hint: string | null = null,
+    about: string | null = null,
+  ) {
     const id = this.#nextNotice++;
-    const others = this.notices.filter((notice) => notice.message !== message);
-    this.notices = [...others, { id, level, message, hint }];
+    const others = this.notices.filter(
+      (notice) => notice.message !== message && (about === null || notice.about !== about),
+    );
+    this.notices = [...others, { id, level, message, hint, ...(about !== null && { about }) }];
     if (level === 'info') setTimeout(() => this.dismiss(id), informMs);
   }
 

@@ -22,6 +22,7 @@ const run = (id: number, more: Partial<RunSummary> = {}): RunSummary => ({
   method: 'standard',
   matrix: null,
   copyOf: null,
+  example: false,
   paused: false,
   origin: null,
   command: null,

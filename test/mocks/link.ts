@@ -455,6 +455,7 @@ interface Story {
   minutesAgo: number;
   place?: RunSummary['matrix'];
   copyOf?: number;
+  example?: boolean;
   paused?: boolean;
   /** What its person wrote beside it. */
   kept?: Partial<Pick<RunSummary, 'star' | 'note' | 'tags' | 'archivedAt'>>;
@@ -525,6 +526,7 @@ function summaryOf(story: Story): RunSummary {
     method: 'standard',
     matrix: story.place ?? null,
     copyOf: story.copyOf ?? null,
+    example: story.example ?? false,
     paused: story.paused ?? false,
     origin: null,
     command: null,
@@ -1239,6 +1241,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'calibration.read': () => calibration,
     'calibration.finish': () => (calibration = calibrated),
     'calibration.cancel': () => (calibration = { ...calibration, session: null }),
+    'calibration.restore': () => (calibration = calibrated),
     'calibration.forget': () => (calibration = { kept: null, session: null }),
     'regions.list': () => regions,
     'settings.get': () => settings,

@@ -24,9 +24,8 @@ import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
 import { mockLink, stories, summaryOfStory } from '../mocks/link.ts';
 
-const open = async (hash = '#/runs') => {
+const open = async (hash = '#/runs', link = mockLink()) => {
   location.hash = hash;
-  const link = mockLink();
   const session = new Session(createApi(link));
   const screen = await render(App, { session });
   await expect.element(screen.getByRole('grid', { name: 'Runs' })).toBeVisible();
@@ -161,6 +160,7 @@ describe('what the search offers', () => {
     expect(offered('tag:paper,tw')).toEqual(['tag:paper,"two words"']);
     expect(offered('gpu>0.4')).toContain('gpu>0.4kWh');
     expect(offered('is:arc')).toEqual(['is:archived']);
+    expect(offered('is:ex')).toEqual(['is:example']);
     const { from, to } = completeQuery('status:done fo', 13, runs, []);
     expect([from, to]).toEqual([12, 14]);
   });
@@ -307,6 +307,22 @@ describe('the table of runs', () => {
     await expect.poll(rowIds).not.toContain(3);
     await screen.getByRole('combobox', { name: 'Search the runs' }).fill('is:archived');
     await expect.poll(rowIds).toEqual([3]);
+  });
+
+  it('tells runs of the example apart: in the table, by search, on their page and in a comparison', async () => {
+    const runs = stories().map((story) => ({ ...story, example: story.id === 2 }));
+    const { screen } = await open('#/runs?filter=is%3Aexample', mockLink({ runs }));
+    await expect.poll(rowIds).toEqual([2]);
+    const grid = screen.getByRole('grid', { name: 'Runs' });
+    await expect.element(grid.getByText('example', { exact: true })).toBeVisible();
+    location.hash = '#/run/2';
+    await expect
+      .element(screen.getByRole('note').getByText('Example run: a demonstration, not a result.'))
+      .toBeVisible();
+    location.hash = '#/compare?ids=1,2';
+    await expect
+      .element(screen.getByText(/^Of the built-in example, .* no result: /))
+      .toBeVisible();
   });
 
   it('keeps a look under a name and brings it back', async () => {

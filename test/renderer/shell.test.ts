@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { userEvent } from 'vitest/browser';
 import App from '../../src-renderer/App.svelte';
@@ -15,7 +15,10 @@ beforeEach(() => {
   location.hash = '#/machine';
   localStorage.clear();
 });
-afterEach(() => localStorage.clear());
+afterEach(() => {
+  localStorage.clear();
+  sessionStorage.clear();
+});
 
 async function open(link = mockLink()) {
   const session = new Session(createApi(link));
@@ -136,10 +139,97 @@ describe('keys', () => {
     await expect.element(screen.getByRole('dialog')).not.toBeInTheDocument();
   });
 
+  it('leads to what can be searched in a view, and nowhere where nothing can', async () => {
+    const { screen, session } = await open();
+    await userEvent.keyboard('/');
+    expect(document.activeElement).toBe(document.body);
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('search in this view');
+    await expect.element(screen.getByText('Nothing is called that.')).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    const run = session.runs!.find(({ status }) => status === 'done')!;
+    for (const [hash, label] of [
+      // the drawer is closed at first
+      [`#/run/${run.id}`, 'Search the log'],
+      ['#/runs', 'Search the runs'],
+    ] as const) {
+      location.hash = hash;
+      await expect
+        .poll(async () => {
+          await userEvent.keyboard('/');
+          return document.activeElement?.getAttribute('aria-label');
+        })
+        .toBe(label);
+    }
+    location.hash = '#/new';
+    await screen.getByRole('button', { name: 'Sweep of what stands in the form' }).click();
+    await expect.element(screen.getByLabelText('Add a field')).toBeVisible();
+    (document.activeElement as HTMLElement).blur();
+    await userEvent.keyboard('/');
+    await expect.element(screen.getByLabelText('Add a field')).toHaveFocus();
+  });
+
+  it('finds a preset where there are many', async () => {
+    const [preset] = await createApi(mockLink()).call('experiments.presets', {});
+    const presets = Array.from({ length: 8 }, (_, i) => ({ ...preset!, id: `preset ${i}` }));
+    location.hash = '#/new';
+    const { screen } = await open(mockLink({ replace: { 'experiments.presets': () => presets } }));
+    await expect.element(screen.getByLabelText('Find a preset')).toBeVisible();
+    await userEvent.keyboard('/');
+    await expect.element(screen.getByLabelText('Find a preset')).toHaveFocus();
+  });
+
   it('an action of the native menu arrives', async () => {
     const { link } = await open();
     link.emit('action', { id: 'go.about' });
     await expect.poll(() => location.hash).toBe('#/about');
+  });
+});
+
+describe('a comparison', () => {
+  it('is there again after a look at another view, and after a reload, while its runs are', async () => {
+    location.hash = '#/compare?ids=2,1';
+    const { screen, link, session } = await open();
+    const rail = screen.getByRole('navigation', { name: 'Views' });
+    await expect.element(rail.getByRole('link', { name: 'Compare, 2 runs' })).toBeVisible();
+    (document.activeElement as HTMLElement).blur();
+    await userEvent.keyboard('4');
+    await expect.element(screen.getByRole('heading', { level: 1, name: 'Runs' })).toBeVisible();
+    await userEvent.keyboard('5');
+    await expect.poll(() => location.hash).toBe('#/compare?ids=2,1');
+    expect(new Session(createApi(mockLink())).compared).toEqual([2, 1]);
+    // chosen anew, from nothing
+    await screen.getByRole('link', { name: 'Choose runs' }).click();
+    await expect.element(screen.getByRole('checkbox', { checked: true }).first()).toBeVisible();
+    await screen.getByRole('button', { name: 'Begin anew' }).click();
+    await expect.element(screen.getByRole('checkbox', { checked: true })).not.toBeInTheDocument();
+    link.emit('run.removed', { ids: [2] });
+    await expect.poll(() => session.compared).toEqual([]);
+    await expect
+      .element(rail.getByRole('link', { name: /^Compare/ }))
+      .toHaveAttribute('href', '#/compare');
+  });
+});
+
+describe('a notice', () => {
+  it('takes the place of an earlier one about the same, and leaves by itself', async () => {
+    const { link, session } = await open();
+    vi.useFakeTimers();
+    try {
+      const tell = (message: string, about: string) =>
+        link.emit('notice', { level: 'info', message, hint: null, about });
+      tell('Run 1: no better in 10 evaluations', 'plateau 1');
+      tell('Run 2: no better in 10 evaluations', 'plateau 2');
+      tell('Run 1: no better in 20 evaluations', 'plateau 1');
+      expect(session.notices.map(({ message }) => message)).toEqual([
+        'Run 2: no better in 10 evaluations',
+        'Run 1: no better in 20 evaluations',
+      ]);
+      await vi.advanceTimersByTimeAsync(7000);
+      expect(session.notices).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -6,6 +6,7 @@ import {
   type RepeatedRuns,
 } from '../../contract.ts';
 import { ranges } from '../../core/store/groups.ts';
+import { exampleCaution } from '../../contract/example.ts';
 import { othersCaution } from '../../contract/other-programs.ts';
 import { exitCode, printJson, runIds, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
@@ -38,6 +39,7 @@ Repeats share a column, and more than six groups are listed one per line; --runs
         if (comparison.copies.length > 0) console.log(`\n${copiesText(comparison)}`);
         for (const caution of [
           settingsText(comparison),
+          exampleCaution(comparison.runs),
           splitsCaution(comparison.runs),
           othersCaution(comparison.others, comparison.runs.length),
         ])

@@ -1,4 +1,4 @@
-import { energyMeanings, labelWords, showCommand } from '../../contract.ts';
+import { energyMeanings, exampleMeaning, labelWords, showCommand } from '../../contract.ts';
 import type { Emissions, Energy, ReportedResult, RunDetail } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { interruptionLine } from '../interruption.ts';
@@ -39,6 +39,7 @@ function describe({
       ...(summary.copyOf === null
         ? []
         : [`copy        of run ${summary.copyOf}, the same joules at another price`]),
+      ...(summary.example ? [`example     ${exampleMeaning}`] : []),
       ...(summary.origin === null
         ? []
         : [`imported    in a bundle; measured on ${summary.origin.host}`]),

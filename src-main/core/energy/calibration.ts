@@ -49,6 +49,11 @@ export interface Calibrator {
   finish(): Promise<Calibration>;
   cancel(): Promise<Calibration>;
   forget(): Promise<Calibration>;
+  /**
+   * Brings back what was forgotten, or the measurement that was ended, last.
+   * @throws AppError CONFLICT where there is none, or another has been begun or kept since
+   */
+  restore(): Promise<Calibration>;
   /** What is true of this machine as it is read now; null: nothing. */
   present(): WallCalibration | null;
   close(): Promise<void>;
@@ -102,6 +107,8 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
   let all = keptOf((await store.recall([setting]))[setting]);
   let session: Session | null = null;
   let plug: Plug | null = null;
+  /** Gone by a click, which may have been a mistake. */
+  let gone: { kept: Kept } | { session: Session } | null = null;
   let abort = new AbortController();
   let work: Promise<void> = Promise.resolve();
 
@@ -281,6 +288,8 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
       const found = source && (await openPlug(source));
       if (session?.measuring) idleHands();
       plug = found?.plug ?? null;
+      // its plug is another now
+      if (gone && 'session' in gone) gone = null;
       session = {
         source,
         plug: found && { name: found.plug.name, watts: found.first.watts },
@@ -371,11 +380,26 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
     },
     cancel: async () => {
       await halt();
+      if (session?.idle || session?.load) gone = { session };
       session = null;
       tell();
       return get();
     },
-    forget: () => keep(others()),
+    forget: () => {
+      const kept = mine();
+      if (kept) gone = { kept };
+      return keep(others());
+    },
+    restore: async () => {
+      const back = gone;
+      if (!back || ('kept' in back ? mine() : session))
+        throw new AppError('CONFLICT', 'There is no calibration to bring back.');
+      gone = null;
+      if ('kept' in back) return keep([...all, back.kept]);
+      session = back.session;
+      tell();
+      return get();
+    },
     present: () => {
       const { kept } = get();
       if (!kept || kept.stale !== null) return null;

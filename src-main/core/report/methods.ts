@@ -12,6 +12,7 @@ import type {
   RunSummary,
 } from '../../contract.ts';
 import { energyMeanings, labelWords } from '../../contract/energy-labels.ts';
+import { exampleCaution } from '../../contract/example.ts';
 import { stageEpochs, type TrainingPhase } from '../../experiment-config/stage-epochs.ts';
 import { showCommand } from '../../contract/command-line.ts';
 import { describeCommand } from '../store/describe.ts';
@@ -434,6 +435,7 @@ export function limitsOf(
 ): string[] {
   const details = runs.map(({ detail }) => detail);
   return [
+    exampleCaution(details.map(({ summary }) => summary)) ?? [],
     ...provenanceLimits(runs),
     ...coverageLimits(details),
     ...circumstanceLimits(details),
@@ -444,7 +446,7 @@ export function limitsOf(
           `Left out as a warm-up, which counts for nothing: ${list(warmUps.map(({ name }) => name))}.`,
         ]
       : []),
-  ];
+  ].flat();
 }
 
 function provenanceLimits(runs: readonly MeasuredRun[]): string[] {

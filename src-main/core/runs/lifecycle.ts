@@ -215,7 +215,13 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     // nobody follows each run of a grid: there it stays in the run's notes
     if (shown.matrix) return;
     const message = `Run ${id}, ${shown.name}: ${said}`;
-    context.notice({ level: 'info', message, hint: null, title: 'No better for a while' });
+    context.notice({
+      level: 'info',
+      message,
+      hint: null,
+      about: `plateau ${id}`,
+      title: 'No better for a while',
+    });
   };
 
   const course: Course = {

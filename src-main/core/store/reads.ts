@@ -54,6 +54,7 @@ interface SummaryRow {
   rung: number | null;
   dropped: number;
   copy_of: number | null;
+  example: number;
   queue_place: number | null;
   origin: string | null;
   command: string | null;
@@ -87,7 +88,7 @@ interface SummaryRow {
 const summaryColumns = `
   r.id, r.name, r.status, r.created_ms, r.started_ms, r.ended_ms, e.key as "group", r.dataset,
   r.model, r.selection, r.method, r.matrix, x.key as matrix_key, x.title as matrix_title,
-  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.rung, r.dropped, r.copy_of, r.origin, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
+  r.arm, r.arm_title, r.arm_baseline, r.repeat, r.warm_up, r.rung, r.dropped, r.copy_of, r.example, r.origin, r.queue_place, r.command, r.engine, r.seed, r.epoch, r.epochs, r.step, r.steps, r.parameters, r.loss,
   r.micro_f1, r.macro_f1, r.f1_split, r.images_seen,
   r.images_per_second, r.seconds, r.wh, r.uncertainty_wh, r.g_co2e,
   r.wh_by_kind, r.error, r.wall_wh, r.process_wh, r.star, r.note, r.archived_ms,
@@ -155,6 +156,7 @@ function summary(db: ReadableDb, row: SummaryRow, tags = tagsOfRun(db, row.id)):
     method: row.method,
     matrix: placeOf(row),
     copyOf: row.copy_of,
+    example: row.example !== 0,
     paused: row.status === 'stopped' && row.queue_place === -1,
     origin: parsed<RunSummary['origin']>(row.origin),
     command: row.command === null ? null : shownCommand(row.command),

@@ -34,10 +34,15 @@ export interface NewRun {
   hz: number | null;
   /** Its place in a matrix, whose `group` is of `createMatrix`. */
   place?: Omit<RunPlace, 'id' | 'title'>;
+  /** Of the built-in example; not, unless said otherwise. */
+  example?: boolean;
 }
 
 /** A command that is to be measured. */
-export interface NewCommand extends Omit<NewRun, 'config' | 'status' | 'forecast' | 'place'> {
+export interface NewCommand extends Omit<
+  NewRun,
+  'config' | 'status' | 'forecast' | 'place' | 'example'
+> {
   command: RunCommand;
   /** Empty where it was not told. */
   dataset: string;

@@ -55,6 +55,7 @@ export function createRun(db: WritableDb, run: NewRun): number {
     arm_baseline: place?.baseline ?? null,
     repeat: place?.repeat ?? null,
     warm_up: place?.warmUp ? 1 : 0,
+    example: run.example ? 1 : 0,
     // a run that stands in for one that was dropped comes to its end
     rung: place?.rung?.dropped ? null : (place?.rung?.epochs ?? null),
     seed: run.config.train.seed,

@@ -5,6 +5,9 @@ import { isTyped } from './keys.ts';
 export type Behaviour = () => unknown;
 export type Behaviours = Partial<Record<ActionId, Behaviour | null>>;
 
+/** A view that takes longer to come is no answer to what a person did. */
+const arrivalMs = 3000;
+
 export class Actions {
   /**
    * The frame's, then those of the view that is shown. Not reactive itself: two effects that bind in one
@@ -12,6 +15,8 @@ export class Actions {
    */
   #bound: readonly Behaviours[] = [];
   #changes = 0;
+  /** To be taken by the view that is on its way, and until when it may come. */
+  #awaited: { id: ActionId; until: number } | null = null;
   /** Tells readers that something was bound or unbound. */
   #version = $state(0);
 
@@ -19,6 +24,12 @@ export class Actions {
   bind(behaviours: Behaviours): () => void {
     this.#bound = [...this.#bound, behaviours];
     this.#version = ++this.#changes;
+    const awaited = this.#awaited;
+    const act = awaited && behaviours[awaited.id];
+    if (act) {
+      this.#awaited = null;
+      if (performance.now() < awaited.until) act();
+    }
     return () => {
       this.#bound = this.#bound.filter((other) => other !== behaviours);
       this.#version = ++this.#changes;
@@ -41,6 +52,11 @@ export class Actions {
     const act = this.behaviour(id);
     act?.();
     return act !== null;
+  }
+
+  /** Of an action of one view only: it is taken as soon as that view, to which one goes now, binds it. */
+  takeThere(id: ActionId): void {
+    this.#awaited = { id, until: performance.now() + arrivalMs };
   }
 
   /** Takes the action of a key; one without Ctrl or Cmd only while nobody types. */

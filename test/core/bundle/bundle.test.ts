@@ -200,6 +200,15 @@ describe('a bundle', () => {
     expect(await from.store.listRuns()).toHaveLength(2);
   });
 
+  it('says there too that a run is of the example', async () => {
+    const [from, to] = [await installation(), await installation()];
+    for (const example of [true, false])
+      await from.store.createRun(newRun('x', { status: 'done', example }));
+    const { ids } = await take(to, await bundleOf(from, [1, 2]));
+    const runs = await Promise.all(ids.map((id) => to.store.getSummary(id)));
+    expect(runs.map(({ example }) => example)).toEqual([true, false]);
+  });
+
   it('brings the trials of a sweep with their rungs; there, none of them goes on', async () => {
     const [from, to] = [await installation(), await installation()];
     const { order } = expandSweep({

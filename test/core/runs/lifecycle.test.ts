@@ -1,7 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { AppError, type EventName, type RunSummary } from '../../../src-main/contract.ts';
+import {
+  AppError,
+  type EventName,
+  type Events,
+  type RunSummary,
+} from '../../../src-main/contract.ts';
 import { parseExperimentConfig } from '../../../src-main/experiment-config.ts';
 import { plainPricing } from '../../../src-main/core/energy/account.ts';
 import { createIntensity } from '../../../src-main/core/energy/intensity/index.ts';
@@ -138,13 +143,17 @@ test('a region that is not known is said in the run itself', async () => {
 
 test('a run that gets no better says so in its notes, and to whoever is told of runs', async () => {
   const id = await queued('works');
-  const own = context({ plateauEvaluations: () => 1 });
-  await startRun(own, id).ended;
+  const notices: Events['notice'][] = [];
+  const notice = (one: Events['notice']) => void notices.push(one);
+  await startRun(context({ plateauEvaluations: () => 1, notice }), id).ended;
   const { notes } = await store.getRun(id);
   const said =
     'Validation macro F1 is no better than the 0.800 of epoch 1 in the evaluation since.';
   expect(notes).toMatchObject([{ level: 'info', message: said }]);
-  expect(own.told).toContain(`Run ${id}, works: ${said}`);
+  // a later plateau of the same run takes its place
+  expect(notices).toMatchObject([
+    { level: 'info', message: `Run ${id}, works: ${said}`, about: `plateau ${id}` },
+  ]);
 });
 
 const twoCards = (['GPU-one', 'GPU-two'] as const).map((uuid): ComponentInfo => ({

@@ -187,3 +187,15 @@ test('power over a window is not known before the window is full', () => {
   expect(meanWatts(flat(40, 4), ['cpu'], 10)).toBeNull();
   expect(meanWatts(flat(40, 10), ['cpu', 'gpu:0'], 10)).toBeNull();
 });
+
+test('runs of the example are known as such when they have another name, and when they are run again', async () => {
+  const own = await hosts.start();
+  await own.call('queue.pause', {});
+  const { ids } = await own.call('runs.example', {});
+  await own.call('runs.rename', { id: ids[0]!, name: 'My best result' });
+  const again = await own.call('runs.clone', { id: ids[0]!, retry: false });
+  const other = await own.call('runs.start', { configs: [config('works')] });
+  const list = await own.call('runs.list', {});
+  const isExample = (id: number) => list.find((run) => run.id === id)?.example;
+  expect([...ids, ...again.ids, ...other.ids].map(isExample)).toEqual([true, true, true, false]);
+});

@@ -10,6 +10,7 @@ import { checkpoints } from './008-checkpoints.ts';
 import { pictures } from './009-pictures.ts';
 import { predictions } from './010-predictions.ts';
 import { sweeps } from './011-sweeps.ts';
+import { example } from './012-example.ts';
 
 export const migrations: readonly string[] = [
   foundation,
@@ -23,5 +24,6 @@ export const migrations: readonly string[] = [
   pictures,
   predictions,
   sweeps,
+  example,
 ];
 export const schemaVersion = migrations.length;

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { render } from 'vitest-browser-svelte';
+import { page } from 'vitest/browser';
+import App from '../../src-renderer/App.svelte';
+import { createApi } from '../../src-renderer/api.ts';
+import { RunWatch } from '../../src-renderer/lib/run-watch.svelte.ts';
+import { Session } from '../../src-renderer/lib/session.svelte.ts';
+import '../../src-renderer/lib/ui/tokens.css';
+import '../../src-renderer/lib/ui/base.css';
+import { mockLink, stories } from '../mocks/link.ts';
+
+beforeEach(async () => {
+  localStorage.setItem('hugginggreen.tour', 'seen');
+  await page.viewport(1280, 800);
+});
+afterEach(() => localStorage.clear());
+
+async function open(hash: string, link = mockLink()) {
+  location.hash = hash;
+  const session = new Session(createApi(link));
+  const screen = await render(App, { session });
+  await expect.element(screen.getByRole('heading', { level: 1 })).toBeVisible();
+  const undo = () => screen.getByRole('button', { name: 'Undo' }).click();
+  const last = (name: string) => link.asked.findLast((one) => one.name === name)?.input;
+  return { link, session, screen, undo, last };
+}
+const done = () => stories().filter(({ status }) => status === 'done');
+
+describe('what was taken away comes back', () => {
+  it('a tag and a note', async () => {
+    const [run] = done();
+    const runs = [{ ...run!, kept: { tags: ['paper'], note: 'a door was open' } }];
+    const { screen, session, undo } = await open(`#/run/${run!.id}`, mockLink({ runs }));
+    await screen.getByRole('button', { name: 'Take the tag paper away' }).click();
+    await expect.poll(() => session.run(run!.id)?.tags).toEqual([]);
+    await undo();
+    await expect.poll(() => session.run(run!.id)?.tags).toEqual(['paper']);
+    await screen.getByRole('button', { name: 'a door was open' }).click();
+    await screen.getByLabelText('Note').fill('');
+    (document.activeElement as HTMLElement).blur();
+    await expect.poll(() => session.run(run!.id)?.note).toBeNull();
+    await undo();
+    await expect.poll(() => session.run(run!.id)?.note).toBe('a door was open');
+  });
+
+  it('a tag only for the runs that had it', async () => {
+    const runs = done().map((story) => ({ ...story, kept: { tags: story.id === 2 ? ['x'] : [] } }));
+    const { screen, session, undo } = await open('#/runs', mockLink({ runs }));
+    for (const id of [1, 2])
+      await screen.getByRole('checkbox', { name: new RegExp(`^Select run ${id},`) }).click();
+    await screen.getByRole('button', { name: 'Tag' }).click();
+    await screen.getByRole('button', { name: 'Take the tag x away' }).click();
+    await expect.poll(() => session.run(2)?.tags).toEqual([]);
+    await undo();
+    await expect.poll(() => [1, 2].map((id) => session.run(id)?.tags)).toEqual([[], ['x']]);
+  });
+
+  it('a mark, at its time and with its words', async () => {
+    const session = new Session(createApi(mockLink({ runs: done() })));
+    const watch = new RunWatch(session, 1, 'time');
+    const end = watch.start();
+    await expect.poll(() => watch.detail).not.toBeNull();
+    await watch.mark('fan on', 12);
+    const own = () => watch.detail!.markers.filter(({ kind }) => kind === 'own');
+    await watch.unmark(own()[0]!.id!);
+    expect(own()).toEqual([]);
+    await session.notices.at(-1)!.action!.act();
+    expect(own()).toMatchObject([{ text: 'fan on', time: 12 }]);
+    end();
+  });
+
+  it('a place among those a run is priced for', async () => {
+    const { screen, session, undo } = await open('#/run/1');
+    await screen.getByRole('button', { name: 'Remove France' }).click();
+    await expect.poll(() => session.settings?.elsewhere).toEqual(['world', 'IND']);
+    await undo();
+    await expect.poll(() => session.settings?.elsewhere).toEqual(['world', 'FRA', 'IND']);
+  });
+
+  it('a calibration', async () => {
+    const { screen, session, undo } = await open('#/machine/calibrate', mockLink({ runs: done() }));
+    await screen.getByRole('button', { name: 'Forget it' }).click();
+    await expect.poll(() => session.calibration?.kept).toBeNull();
+    await undo();
+    await expect.poll(() => session.calibration?.kept).not.toBeNull();
+  });
+
+  it('a run in the queue, to its place', async () => {
+    const base = stories()[0]!;
+    const runs = [11, 12, 13].map((id) => ({ ...base, id, status: 'queued' as const, done: 0 }));
+    const { screen, undo, last } = await open('#/live', mockLink({ runs }));
+    await screen
+      .getByRole('button', { name: /^Remove .* from the queue$/ })
+      .nth(1)
+      .click();
+    await expect.poll(() => last('runs.stop')).toEqual({ id: 12 });
+    await undo();
+    await expect.poll(() => last('runs.resume')).toEqual({ id: 12 });
+    await expect.poll(() => last('queue.move')).toEqual({ ids: [12], before: 13 });
+  });
+});
