@@ -3,6 +3,8 @@ import {
   isMetricKey,
   parseMetricKey,
   statusOf,
+  validationMark,
+  validationMeaning,
   type MetricRule,
   type RunSummary,
   type RunValue,
@@ -35,6 +37,10 @@ export interface RunColumn {
   /** What is sorted by; null is missing. */
   value: (run: RunSummary) => Cell;
   text: (run: RunSummary) => string;
+  /** Half width of the band of one value, which repeats do not average away; left out where it has none of its own. */
+  half?: (run: RunSummary) => Maybe;
+  /** It is a score, of the split that a run's scores are of. */
+  score?: true;
   /** A mean of repeats with the half width of its interval; without it the column has no mean. */
   mean?: (mean: number, half: number | null) => string;
 }
@@ -125,17 +131,18 @@ export function runColumns(
     scale: ReturnType<typeof siScale>,
     value: (run: RunSummary) => Maybe,
     help: string,
-    half: (run: RunSummary) => Maybe = () => null,
+    half?: (run: RunSummary) => Maybe,
   ): RunColumn =>
     number(
       key,
       title,
-      unit === 'gCO2e' ? 136 : half === wattHalf ? 112 : 88,
+      unit === 'gCO2e' ? 136 : half ? 112 : 88,
       value,
-      (own, run) => scaled(own, scale, half(run)),
+      (own, run) => scaled(own, scale, half?.(run)),
       {
         unit: scale.unit || unit,
         help,
+        ...(half && { half }),
         mean: (mean, width) => scaled(mean, scale, width),
       },
     );
@@ -150,6 +157,10 @@ export function runColumns(
   );
   const share = ({ processWh, wh: all }: RunSummary): number | null =>
     processWh === null || !all ? null : processWh / all;
+  const marked = (score: number, { f1Split }: RunSummary): string =>
+    `${fixed(score, 3)}${f1Split === 'validation' ? ` ${validationMark}` : ''}`;
+  const meanScore = (mean: number, half: number | null): string =>
+    half === null ? fixed(mean, 3) : scaled(mean, { factor: 1, unit: '' }, half);
   const noMean = { mean: undefined } as Partial<RunColumn>;
 
   return [
@@ -188,23 +199,15 @@ export function runColumns(
         help: 'Training loss, mean of the last epoch',
       },
     ),
-    number(
-      'f1',
-      'Macro F1',
-      84,
-      ({ macroF1 }) => macroF1,
-      (value) => fixed(value, 3),
-      {
-        help: 'Of the test split where it was evaluated, else of the last validation',
-      },
-    ),
-    number(
-      'microf1',
-      'Micro F1',
-      84,
-      ({ microF1 }) => microF1,
-      (value) => fixed(value, 3),
-    ),
+    number('f1', 'Macro F1', 96, ({ macroF1 }) => macroF1, marked, {
+      help: `Of the test split where it was evaluated; ${validationMeaning}`,
+      score: true,
+      mean: meanScore,
+    }),
+    number('microf1', 'Micro F1', 84, ({ microF1 }) => microF1, marked, {
+      score: true,
+      mean: meanScore,
+    }),
     prefixed(
       'wh',
       'Energy',
@@ -250,12 +253,14 @@ export function runColumns(
       'gCO2e',
       grams,
       ({ gCO2e }) => gCO2e,
-      'Energy times PUE times the carbon intensity that priced the run',
+      'Energy times PUE times the carbon intensity that priced the run; the half width is that of the energy',
+      ({ gCO2e, wh, uncertaintyWh }) =>
+        gCO2e === null || !wh || uncertaintyWh === null ? null : (gCO2e * uncertaintyWh) / wh,
     ),
     number(
       'perwh',
       'F1 per Wh',
-      84,
+      88,
       ({ f1PerWh }) => f1PerWh,
       (value) => significant(value),
       {
