@@ -79,9 +79,17 @@ export * from './contract/run-ending.ts';
 export * from './contract/run-query.ts';
 export * from './contract/run-status.ts';
 export { ColumnMeans, stack, stackOf, totalOf } from './contract/stack.ts';
+export * from './contract/splits.ts';
 export * from './contract/status-line.ts';
 export * from './contract/sweep-words.ts';
 export { decodeText } from './contract/text-encoding.ts';
+export {
+  bandOfMean,
+  doubtOf,
+  quotientHalfWidth,
+  scoreHalfWidth,
+  type Doubt,
+} from './core/statistics/bands.ts';
 export { studentQuantile } from './core/statistics/distributions.ts';
 export { testNames } from './core/statistics/sentences.ts';
 // the page shows means of groups that a person puts together by a search

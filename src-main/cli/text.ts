@@ -1,4 +1,5 @@
 /** Numbers and tables as text. */
+import { validationMark, validationMeaning } from '../contract/splits.ts';
 import { statusOf, type RunSummary } from '../contract.ts';
 
 /** Missing is a dash, never 0. */
@@ -92,8 +93,14 @@ export function table(head: string[], rows: string[][]): string {
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-export const runsTable = (runs: RunSummary[]): string =>
-  table(
+/** Scores of validation carry a mark, which is explained below. */
+export function runsTable(runs: RunSummary[]): string {
+  const validated = runs.some(
+    ({ f1Split, macroF1 }) => f1Split === 'validation' && macroF1 !== null,
+  );
+  const mark = ({ f1Split }: RunSummary): string =>
+    validated ? (f1Split === 'validation' ? ` ${validationMark}` : '  ') : '';
+  const text = table(
     [
       'run',
       'status',
@@ -116,9 +123,11 @@ export const runsTable = (runs: RunSummary[]): string =>
       run.method || missing,
       run.selection,
       run.engine ?? missing,
-      run.macroF1 === null ? missing : (run.macroF1 * 100).toFixed(1),
+      run.macroF1 === null ? missing : (run.macroF1 * 100).toFixed(1) + mark(run),
       number(run.wh),
       number(run.gCO2e),
       duration(run.seconds),
     ]),
   );
+  return validated ? `${text}\n\nMacro F1 with a ${validationMeaning}.` : text;
+}

@@ -1,8 +1,10 @@
 /** Runs beside each other, and what tests of repeats say of them. */
 import type {
+  Doubt,
   GroupComparison,
   GroupSummary,
   Interval,
+  Split,
   Standing,
   Verdict,
 } from '../core/statistics/index.ts';
@@ -15,10 +17,14 @@ export interface ComparisonRow {
   unit: string | null;
   group: 'result' | 'energy' | 'config';
   values: (number | string | boolean | null)[];
-  /** Half width of the band, same unit; null where there is none. */
+  /** Half width of the band, same unit; 0 of what is exact, null where none is known. */
   uncertainty: (number | null)[];
-  /** The difference to the first run lies within the joint band, the root sum of squares of both. */
-  tied: boolean[];
+  /** A single value has a band of its own, of sensors or of so many images, that repeats do not average away. */
+  banded: boolean;
+  /** What the scores are of; null for what is no score. */
+  splits: (Split | null)[] | null;
+  /** What keeps the difference to the first from being called better or worse; null where nothing does. */
+  doubts: (Doubt | null)[];
   /** Which direction is better; null when neither is. */
   better: 'lower' | 'higher' | null;
   differs: boolean;
@@ -36,8 +42,13 @@ export interface Comparison {
   rows: ComparisonRow[];
   /** Every run is in one; the group of the first run comes first. */
   groups: ComparisonGroup[];
-  /** `rows` with a column per group: means, with half of their 95 % t interval from three runs on. */
+  /**
+   * `rows` with a column per group: means, in the band of their sensors or images with half of the 95 % t interval
+   * from three runs on, half of the range of two.
+   */
   groupRows: ComparisonRow[];
+  /** Runs that can have no settings, which commands and imports are: they differ from nothing in any. */
+  withoutSettings: number[];
   tradeOff: TradeOff;
   /** Null where there is neither a group of three finished runs nor a second group. */
   repeats: RepeatedRuns | null;
@@ -65,7 +76,9 @@ export interface TradeOff {
     wh: number;
     /** 0..1. */
     f1: number;
-    /** 95 % t intervals of the means; null below three runs. */
+    /** What the F1 is of; null where that is not known. */
+    split: Split | null;
+    /** Bands of the means, as in the table; null where none is known. */
     whInterval: Interval | null;
     f1Interval: Interval | null;
     standing: Standing;

@@ -354,6 +354,9 @@ export class Session {
     if (level === 'info') setTimeout(() => this.dismiss(id), informMs);
   }
 
+  /** For tables whose cells can be copied. */
+  readonly copied = (what: string): void => this.notify('info', `Copied ${what}.`);
+
   /** Something was done that can be undone; the offer leaves when its time is over. */
   offerUndo(message: string, seconds: number, undo: () => Promise<unknown>) {
     const id = this.#offer(message, 'Undo', () => this.attempt(undo));

@@ -7,7 +7,7 @@ import { axesOf, isoLines, labelsOf, stairs } from '../views/compare/trade-off.t
 
 export const tradeOffTitle = 'Energy against macro F1';
 export const tradeOffCaption =
-  'Filled: on the front. Open: dominated, or possibly so while their intervals overlap. Bars: 95 % t intervals, from three runs on. Dotted: equal F1 points per Wh.';
+  'Filled: on the front. Open: dominated, or possibly so while they differ by no more than their bands, or nobody can tell. Bars: the bands of the table. Dotted: equal F1 points per Wh.';
 
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);

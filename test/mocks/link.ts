@@ -48,15 +48,18 @@ import {
   type WireEvent,
   type XAxis,
   reportSections,
+  scoreHalfWidth,
   totalOf,
 } from '../../src-main/contract.ts';
 import type { WatchedLink } from '../../src-renderer/api.ts';
-import { groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
+import { doubtsOf, groupRows, groupsOf, tradeOffOf } from '../../src-main/core/store/groups.ts';
 import { repeatsOf } from '../../src-main/core/store/repeats.ts';
 import { vitOf } from '../fixtures/vit.ts';
 import { picturesOf } from './pictures.ts';
 import { comparisonOfMock, pageOfMock, type Predicted } from './predictions.ts';
 import { sweepPreview, sweepState } from './sweeps.ts';
+
+const evaluatedImages = 1000;
 
 /** Repeatable noise in -1..1 from a whole number. */
 const noise = (n: number): number => {
@@ -647,7 +650,7 @@ function evaluation(story: Story, share: number, split: EvaluationResult['split'
   const macroF1 = f1At(story, share);
   const result: EvaluationResult = {
     split,
-    images: 1000,
+    images: evaluatedImages,
     loss: 1.4 - macroF1,
     accuracy: macroF1 + 0.004,
     microF1: macroF1 + 0.004,
@@ -860,6 +863,7 @@ function compareStories(asked: Story[]): Comparison {
       ? [asked.filter((story) => !ahead.includes(story)), ahead]
       : [asked, []];
   const runs = chosen.map(summaryOf);
+  const splits = runs.map(({ f1Split }) => f1Split);
   const row = (
     group: ComparisonRow['group'],
     key: string,
@@ -867,30 +871,49 @@ function compareStories(asked: Story[]): Comparison {
     unit: string | null,
     better: ComparisonRow['better'],
     values: ComparisonRow['values'],
-    uncertainty: ComparisonRow['uncertainty'] = values.map(() => null),
+    uncertainty: ComparisonRow['uncertainty'] | null = null,
   ): ComparisonRow => ({
     key,
     label,
     unit,
     group,
     values,
-    uncertainty,
-    tied: values.map((value, i) => {
-      const [a, b] = [uncertainty[0] ?? null, uncertainty[i] ?? null];
-      const joint = i === 0 || a === null || b === null ? -1 : Math.hypot(a, b);
-      return Math.abs(Number(value) - Number(values[0])) <= joint;
-    }),
+    uncertainty: uncertainty ?? values.map(() => null),
+    banded: uncertainty !== null,
+    splits: unit === '%' ? splits : null,
+    doubts: doubtsOf(values, uncertainty ?? [], unit === '%' ? splits : null),
     better,
     differs: new Set(values).size > 1,
   });
   const of = <K extends keyof RunSummary>(key: K) => runs.map((run) => run[key]);
   const percents = (key: 'macroF1' | 'microF1') =>
     runs.map((run) => (run[key] === null ? null : run[key] * 100));
+  const halves = (key: 'macroF1' | 'microF1', factor: number) =>
+    runs.map((run) => {
+      const half = scoreHalfWidth(run[key], evaluatedImages);
+      return half === null ? null : factor * half;
+    });
   const kind = (name: 'gpu' | 'cpu' | 'ram') => runs.map(({ whByKind }) => whByKind[name] ?? null);
   const groups = groupsOf(runs);
   const rows: ComparisonRow[] = [
-    row('result', 'macroF1', 'Macro F1', '%', 'higher', percents('macroF1')),
-    row('result', 'microF1', 'Micro F1', '%', 'higher', percents('microF1')),
+    row(
+      'result',
+      'macroF1',
+      'Macro F1',
+      '%',
+      'higher',
+      percents('macroF1'),
+      halves('macroF1', 100),
+    ),
+    row(
+      'result',
+      'microF1',
+      'Micro F1',
+      '%',
+      'higher',
+      percents('microF1'),
+      halves('microF1', 100),
+    ),
     row('result', 'f1PerWh', 'F1 per Wh', 'points/Wh', 'higher', of('f1PerWh')),
     row('result', 'seconds', 'Time', 's', 'lower', of('seconds')),
     row('result', 'imagesPerSecond', 'Throughput', 'images/s', 'higher', of('imagesPerSecond')),
@@ -941,8 +964,9 @@ function compareStories(asked: Story[]): Comparison {
     copies: [],
     rows,
     groups,
-    groupRows: groupRows(rows, runs, groups),
-    tradeOff: tradeOffOf(runs, groups),
+    groupRows: groupRows(rows, runs, groups, []),
+    withoutSettings: [],
+    tradeOff: tradeOffOf(runs, groups, halves('macroF1', 1)),
     repeats: repeatsOf(runs),
   };
 }

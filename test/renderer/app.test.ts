@@ -108,7 +108,7 @@ describe('the frame', () => {
       ['#/live', 'Stop with a checkpoint'],
       ['#/runs', 'Import'],
       ['#/run/1', 'Evaluations'],
-      ['#/compare?ids=1,2', '36 % less, better'],
+      ['#/compare?ids=1,2', '1.3 Wh less (36 %), better'],
       ['#/data', 'CIFAR-100'],
       ['#/settings', 'Sampling rate'],
     ] as const) {
@@ -127,7 +127,7 @@ describe('the frame', () => {
     ['#/runs', /^Import/],
     ['#/run/1', /^Evaluations/],
     ['#/compare', /^Choose two or more runs/],
-    ['#/compare?ids=1,2', /^36 % less, better/],
+    ['#/compare?ids=1,2', /\(36 %\), better/],
     ['#/data', /^CIFAR-100/],
     ['#/settings', /^Sampling rate/],
     ['#/about', /MIT licence/],
@@ -467,7 +467,9 @@ describe('the report', () => {
     await expect.element(screen.getByRole('heading', { name: data.title })).toBeVisible();
     for (const text of [...data.methods, ...data.limits])
       await expect.element(screen.getByText(text)).toBeInTheDocument();
-    await expect.element(screen.getByText('36 % less, better').first()).toBeInTheDocument();
+    await expect
+      .element(screen.getByText('1.3 Wh less (36 %), better').first())
+      .toBeInTheDocument();
     const pictures = [...screen.container.querySelectorAll('figure svg[viewBox]')];
     // of all runs, and of each
     expect(pictures).toHaveLength(4 + 2 * 4);

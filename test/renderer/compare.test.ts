@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
-import type { ComparisonRow, RunDetail } from '../../src-main/contract.ts';
+import type { ComparisonRow, RunDetail, Series } from '../../src-main/contract.ts';
 import { createApi } from '../../src-renderer/api.ts';
 import { bandOf } from '../../src-renderer/lib/chart/bands.ts';
 import { moment } from '../../src-renderer/lib/format/time.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Compare from '../../src-renderer/views/Compare.svelte';
+import ComparisonTable from '../../src-renderer/lib/table/ComparisonTable.svelte';
 import Choose from '../../src-renderer/views/compare/Choose.svelte';
+import Reach from '../../src-renderer/views/compare/Reach.svelte';
 import { Gathering, mostDrawn } from '../../src-renderer/views/compare/gather.ts';
 import { confusionOf, worstMistakes } from '../../src-renderer/views/compare/confusion.ts';
 import Parallel from '../../src-renderer/views/compare/Parallel.svelte';
@@ -144,7 +146,7 @@ describe('comparing groups of repeats', () => {
     });
     await expect.element(front).toHaveAttribute('href', '#/compare?ids=1,2,3,4,5');
     await expect
-      .element(screen.getByRole('link', { name: /^Mask: .* n = 1, dominated/ }))
+      .element(screen.getByRole('link', { name: /^Mask: .* n = 1, possibly dominated/ }))
       .toHaveAttribute('href', '#/run/11');
     await screen.getByRole('button', { name: 'Energy against macro F1 as table' }).click();
     await expect
@@ -174,6 +176,9 @@ describe('comparing groups of repeats', () => {
       name: /^Example: plain ViT: Patch selection off.*Energy/,
     });
     await expect.element(plain).toHaveAttribute('href', '#/compare?ids=1,2,3,4,5');
+    // without a patch selection it has no keep ratio, and passes below that axis in one piece
+    await expect.element(plain).toHaveAccessibleName(/Keep ratio off/);
+    expect(plain.element().querySelector('.line')!.getAttribute('d')).toMatch(/^M[^M]+$/);
     await expect.element(screen.getByText(/^3 of 3 shown/)).toBeVisible();
     const brush = screen.getByRole('slider', { name: 'Brush Energy' });
     (brush.element() as SVGElement).focus();
@@ -213,6 +218,131 @@ it('tells runs of one name apart by number and start where they are chosen', asy
     .toBeVisible();
   const run = session.runs!.find(({ id }) => id === 1)!;
   await expect.element(screen.getByText(moment(run.startedAt), { exact: true })).toBeVisible();
+});
+
+describe('what can be said of a difference', () => {
+  const row = (key: string, more: Partial<ComparisonRow>): ComparisonRow => ({
+    key,
+    label: key,
+    unit: 'Wh',
+    group: 'energy',
+    values: [0.015, 0.012],
+    uncertainty: [0.001, 0.001],
+    banded: true,
+    splits: null,
+    doubts: [null, null],
+    better: 'lower',
+    differs: true,
+    ...more,
+  });
+  const runs = [1, 2].map((id) => ({ id, name: `run ${id}` }));
+  const table = (rows: ComparisonRow[], all = runs) =>
+    render(ComparisonTable, { comparison: { runs: all, rows }, onlyDifferences: true });
+  const changeOf = (screen: Awaited<ReturnType<typeof table>>, key: string) =>
+    screen
+      .getByRole('row', { name: new RegExp(`^${key} `) })
+      .element()
+      .querySelector('.change')!;
+
+  it('is its size and share, and a verdict only beyond the bands', async () => {
+    const screen = await table([
+      row('clear', {}),
+      row('tied', { doubts: [null, 'within the bands'] }),
+      row('bare', { doubts: [null, 'no band'], uncertainty: [null, null] }),
+      row('vague', { doubts: [null, 'within the bands'], uncertainty: [0.02, 0.02] }),
+      row('score', {
+        unit: '%',
+        better: 'higher',
+        doubts: [null, 'other split'],
+        splits: ['test', 'validation'],
+      }),
+      row('equal', { values: [0.02, 0.02] }),
+    ]);
+    const told = (key: string) => {
+      const cell = changeOf(screen, key);
+      const colour = ['good', 'bad', 'soft'].find((name) => cell.classList.contains(name));
+      return [cell.textContent.replace(/\s+/g, ' ').trim(), colour];
+    };
+    expect(told('clear')).toEqual(['3.0 mWh less (20 %), better', 'good']);
+    expect(told('tied')).toEqual(['3.0 mWh less (20 %), within the uncertainty', 'soft']);
+    expect(told('bare')).toEqual(['3.0 mWh less (20 %), uncertainty not known', 'soft']);
+    expect(told('vague')).toEqual(['3.0 mWh less, within the uncertainty', 'soft']);
+    expect(told('score')).toEqual(['validation against test', 'soft']);
+    expect(told('equal')).toEqual(['the same', 'soft']);
+  });
+
+  it('stands below its value, and what a row is of stays where many columns scroll by', async () => {
+    await page.viewport(900, 700);
+    const many = Array.from({ length: 9 }, (_, i) => ({ id: i + 1, name: `run ${i + 1}` }));
+    const spread = <Value>(value: Value) => many.map(() => value);
+    const screen = await table(
+      [
+        row('energy', {
+          values: many.map((_, i) => 0.01 + i / 100),
+          uncertainty: spread(0.001),
+          doubts: spread(null),
+        }),
+      ],
+      many,
+    );
+    expect(screen.getByRole('columnheader', { name: /^run/ }).all()).toHaveLength(9);
+    const label = screen.getByRole('rowheader', { name: /^energy/ }).element();
+    const box = label.closest<HTMLElement>('.scroll')!;
+    expect(box.scrollWidth).toBeGreaterThan(box.clientWidth + 200);
+    expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(900);
+    const before = label.getBoundingClientRect().left;
+    box.scrollLeft = 300;
+    expect(label.getBoundingClientRect().left).toBe(before);
+    // headings end where their values do
+    const head = screen.getByRole('columnheader', { name: /^run 5/ }).element();
+    const value = label.parentElement!.children[5]!;
+    expect(value.getBoundingClientRect().right).toBe(head.getBoundingClientRect().right);
+  });
+
+  it('between validation and test is none: it is said above, and no point dominates another', async () => {
+    const [plain] = stories();
+    const cheap = {
+      ...plain!,
+      id: 2,
+      config: dropConfig,
+      status: 'stopped' as const,
+      seconds: 20,
+      topF1: 0.99,
+    };
+    const better = { ...plain!, id: 3, config: dropConfig, seconds: 20, topF1: 0.99 };
+    const standing = async (other: typeof plain) => {
+      const session = new Session(createApi(mockLink({ runs: [plain!, other!] })));
+      const ids = `1,${other!.id}`;
+      const screen = await render(Compare, { session, route: parseRoute(`#/compare?ids=${ids}`) });
+      const point = screen.getByRole('link', { name: /dominated/ });
+      await expect.element(point).toBeVisible();
+      const said = screen.getByText(/are of validation, those of the others of the test/).all();
+      const found = [point.element().getAttribute('aria-label')!.split(', ').at(-1), said.length];
+      await screen.unmount();
+      return found;
+    };
+    expect(await standing(better)).toEqual(['dominated', 0]);
+    expect(await standing(cheap)).toEqual(['possibly dominated', 1]);
+  });
+
+  it('of the energy to a target goes by the bands of the runs', async () => {
+    const series = (last: number) => ({ name: 'validation.macroF1', x: [1, last], y: [0.2, 0.9] });
+    const against = async (band: number | null) => {
+      const groups = [10, 5].map((last, i) => ({
+        id: i + 1,
+        name: `run ${i + 1}`,
+        curves: [{ series: series(last) as unknown as Series, band }],
+      }));
+      const screen = await render(Reach, { groups });
+      const cell = screen.getByRole('row', { name: /^run 2/ }).element().lastElementChild!;
+      const told = [cell.textContent.replace(/\s+/g, ' ').trim(), cell.className.split(' ')[0]];
+      await screen.unmount();
+      return told;
+    };
+    expect(await against(0.01)).toEqual(['5.0 Wh less (50 %), better', 'good']);
+    expect(await against(0.75)).toEqual(['5.0 Wh less (50 %), within the uncertainty', 'soft']);
+    expect(await against(null)).toEqual(['5.0 Wh less (50 %), uncertainty not known', 'soft']);
+  });
 });
 
 describe('confusion matrices', () => {
@@ -272,7 +402,9 @@ describe('parallel coordinates', () => {
     group,
     values,
     uncertainty: [],
-    tied: [],
+    banded: false,
+    splits: null,
+    doubts: [],
     better: null,
     differs: new Set(values).size > 1,
   });
@@ -298,6 +430,21 @@ describe('parallel coordinates', () => {
     expect(at(100, { flipped: true })).toBe(0);
     expect(at(10, { log: true })).toBeCloseTo(0.5, 12);
     expect(parallel.placeOn(f1, null, parallel.plainAxis)).toBeNull();
+  });
+
+  it('say below an axis why a line has no place on it', () => {
+    const off = row('selection.keepRatio', 'config', [null, 0.5, 0.7]);
+    const none = row('augment.flip', 'config', [true, false, null]);
+    expect(parallel.axesOf([off, none, ...rows]).map(({ absent }) => absent)).toEqual([
+      'off',
+      'none',
+      null,
+      'not known',
+      null,
+    ]);
+  });
+
+  it('have ticks of logarithms', () => {
     expect(parallel.ticksOf(wh, { flipped: false, log: true })).toEqual([1, 2, 5, 10, 20, 50, 100]);
   });
 
@@ -314,7 +461,7 @@ describe('parallel coordinates', () => {
 it('parallel coordinates are a table too, of the lines that are kept', async () => {
   const row = (key: string, group: ComparisonRow['group'], values: ComparisonRow['values']) => ({
     ...{ key, label: key, unit: key === 'wh' ? 'Wh' : null, group, values },
-    ...{ uncertainty: [], tied: [], better: null, differs: true },
+    ...{ uncertainty: [], banded: false, splits: null, doubts: [], better: null, differs: true },
   });
   const screen = await render(Parallel, {
     columns: [
@@ -391,6 +538,7 @@ describe('the chart of energy against F1', () => {
     name: `at ${wh}`,
     ids: [wh],
     n: 1,
+    split: 'test' as const,
     wh,
     f1,
     whInterval: null,

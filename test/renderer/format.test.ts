@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { xAxes } from '../../src-renderer/lib/chart/axes.ts';
-import { meaningfulRows } from '../../src-main/contract.ts';
+import {
+  meaningfulRows,
+  quotientHalfWidth,
+  scoreHalfWidth,
+  splitsCaution,
+} from '../../src-main/contract.ts';
 import { plainTick } from '../../src-renderer/lib/chart/plot.ts';
 import { readNumber } from '../../src-renderer/lib/form/fields.ts';
 import {
@@ -15,17 +20,18 @@ import {
   asTyped,
   compact,
   count,
+  amountOn,
   difference,
   fixed,
   memory,
   quantity,
+  pointsOf,
   scaled,
   setNumberStyle,
   significant,
   siScale,
 } from '../../src-renderer/lib/format/number.ts';
 import { duration, durationRange, shortMoment } from '../../src-renderer/lib/format/time.ts';
-import { quotientHalfWidth, scoreHalfWidth } from '../../src-renderer/lib/format/uncertainty.ts';
 import { runColour, runDash } from '../../src-renderer/lib/format/words.ts';
 import { reportOf, stories, summaryOfStory } from '../mocks/link.ts';
 
@@ -71,20 +77,32 @@ describe('numbers', () => {
     expect(bytes(0)).toBe('0 B');
   });
 
+  it('show two digits of a value at least, in whatever band', () => {
+    const wh = { factor: 1, unit: 'Wh' };
+    expect(scaled(0.477, wh, 0.366)).toBe('0.48 ± 0.37');
+    expect(scaled(0.436, wh, 0.335)).toBe('0.44 ± 0.34');
+    expect(scaled(83.2, wh, 2.3)).toBe('83 ± 2');
+    expect(scaled(4.2, wh, 30)).toBe('4.2 ± 30.0');
+  });
+
   it('tell differences in words with their direction and worth', () => {
-    expect(difference(3.5, 2.24, 'lower')).toEqual({ text: '36 % less', verdict: 'better' });
-    expect(difference(2.24, 3.5, 'lower')).toEqual({ text: '56 % more', verdict: 'worse' });
-    expect(difference(0.896, 0.881, 'higher', 'F1')).toEqual({
-      text: '1.5 points less',
-      verdict: 'worse',
+    const energy = { better: 'lower' as const, amount: amountOn({ factor: 1000, unit: 'mWh' }) };
+    expect(difference(0.015, 0.012, energy)).toMatchObject({
+      text: '3.0 mWh less (20 %)',
+      verdict: 'better',
     });
-    expect(difference(88, 90, 'higher', '%')?.text).toBe('2.0 points more');
-    expect(difference(1, 4, 'lower')?.text).toBe('4.0 times as much');
-    expect(difference(7, 7, 'lower')?.verdict).toBe('same');
-    expect(difference(7, 8, null)?.verdict).toBeNull();
-    expect(difference(1000, 1000.4, 'lower')).toEqual({ text: 'about the same', verdict: 'same' });
-    expect(difference(null, 2, 'lower')).toBeNull();
-    expect(difference(0, 2, 'lower')).toBeNull();
+    expect(difference(2.24, 3.5, energy)).toMatchObject({ share: '56 %', verdict: 'worse' });
+    expect(
+      difference(0.896, 0.881, { better: 'higher', points: true, amount: pointsOf(100) }),
+    ).toMatchObject({ text: '1.5 points less', verdict: 'worse' });
+    expect(difference(1, 4, energy)?.share).toBe('4.0 times as much');
+    expect(difference(7, 7, energy)).toMatchObject({ text: 'the same', verdict: 'same' });
+    expect(difference(7, 8, { ...energy, better: null })?.verdict).toBeNull();
+    expect(difference(1000, 1000.4, energy)?.share).toBe('< 0.1 %');
+    expect(difference(null, 2, energy)).toBeNull();
+    // a baseline that may as well be nothing is no measure
+    expect(difference(0, 0.002, energy)?.text).toBe('2.0 mWh more');
+    expect(difference(0.001, 0.003, { ...energy, band: 0.002 })?.text).toBe('2.0 mWh more');
   });
 });
 
@@ -165,11 +183,13 @@ describe('uncertainty', () => {
     expect(scoreHalfWidth(0.9, 1000)).toBeCloseTo(1.96 * Math.sqrt(0.09 / 1000), 12);
     expect(scoreHalfWidth(0.9, null)).toBeNull();
     expect(scoreHalfWidth(null, 100)).toBeNull();
+    // no or all images right leave a doubt as well
+    expect(scoreHalfWidth(1, 100)).toBe(0.03);
   });
 
   it('of a quotient adds relative widths in squares', () => {
     expect(quotientHalfWidth([90, 3], [2, 0.2])).toBeCloseTo(45 * Math.hypot(1 / 30, 0.1), 12);
-    expect(quotientHalfWidth([90, null], [2, 0.2])).toBeCloseTo(4.5, 12);
+    expect(quotientHalfWidth([90, null], [2, 0.2])).toBeNull();
     expect(quotientHalfWidth([90, 1], [0, 1])).toBeNull();
   });
 });
@@ -178,10 +198,27 @@ describe('runs in words', () => {
   const [plain, drop] = stories().map(summaryOfStory);
 
   it('come down to one sentence against the baseline', () => {
-    expect(comparisonSentences([plain!, drop!])).toEqual([
-      'Against Example: plain ViT, Example: keep 50 % of patches used 36 % less energy and reached 1.5 points less macro F1.',
+    const comparison = reportOf([1, 2]).comparison!;
+    expect(comparisonSentences(comparison)).toEqual([
+      'Against Example: plain ViT, Example: keep 50 % of patches used 1.3 Wh less energy (36 %) and reached 1.5 points less macro F1 (within the uncertainty).',
     ]);
-    expect(comparisonSentences([plain!, { ...drop!, wh: null, macroF1: null }])).toEqual([]);
+    const unknown = comparison.rows.map((row) => ({ ...row, values: row.values.map(() => null) }));
+    expect(comparisonSentences({ ...comparison, rows: unknown })).toEqual([]);
+  });
+
+  it('judge no score of validation against one of the test', () => {
+    const comparison = reportOf([1, 2]).comparison!;
+    const rows = comparison.rows.map((row) =>
+      row.key === 'macroF1'
+        ? { ...row, splits: ['test' as const, 'validation' as const], doubts: [null, 'other split' as const] } // prettier-ignore
+        : row,
+    );
+    const [sentence] = comparisonSentences({ ...comparison, rows });
+    expect(sentence).toMatch(/has a macro F1 not to compare \(validation against test\)\.$/);
+    const [tested, validated] = [plain!, { ...drop!, f1Split: 'validation' as const }];
+    expect(splitsCaution([tested, validated])).toMatch(/^Scores of Example: keep 50 % of patches/);
+    expect(splitsCaution([tested, drop!])).toBeNull();
+    expect(splitsCaution([validated, validated])).toBeNull();
   });
 
   it('say what they leave open', () => {
@@ -196,7 +233,7 @@ describe('runs in words', () => {
 
   it('a report quotes run against run, and the tests where there are repeats', () => {
     const single = reportOf([1, 2]).comparison!;
-    expect(quotable(single)).toEqual([expect.stringMatching(/^Against .* % less energy/)]);
+    expect(quotable(single)).toEqual([expect.stringMatching(/^Against .* Wh less energy/)]);
     const repeated = reportOf([1, 2, 3, 4]).comparison!;
     expect(quotable(repeated)).toEqual(repeated.repeats!.verdicts.map(({ sentence }) => sentence));
     expect(quotable(repeated)[0]).toContain('not testable with 2 and 2 runs');

@@ -53,6 +53,16 @@ describe('the order of runs', () => {
   const columns = runColumns(runs, [], () => null);
   const columnOf = (key: string): RunColumn => columns.find((column) => column.key === key)!;
 
+  it('takes a score of validation as any other, and marks it', () => {
+    const [one] = runs.filter(({ macroF1 }) => macroF1 !== null);
+    const scored = (f1Split: 'test' | 'validation') => ({ ...one!, macroF1: 0.8661, f1Split });
+    const { text, value, mean } = columnOf('f1');
+    expect(text(scored('validation'))).toBe('0.866 v');
+    expect(text(scored('test'))).toBe('0.866');
+    expect(value(scored('validation'))).toBe(0.8661);
+    expect([mean!(0.8661, 0.0212), mean!(0.8661, null)]).toEqual(['0.87 ± 0.02', '0.866']);
+  });
+
   it('is by several columns, missing values last in either direction', () => {
     const sort = parseSort('dataset,-f1');
     expect(writeSort(sort)).toBe('dataset,-f1');
@@ -95,6 +105,12 @@ describe('the order of runs', () => {
     expect(mean).toBeCloseTo(0.82, 12);
     expect(half).toBeCloseTo((4.302653 * 0.02) / Math.sqrt(3), 6);
     expect(meanOf(group.counted.slice(0, 2), columnOf('f1'))!.half).toBeNull();
+    // the band of the sensor is common to all, and stays
+    const sensed = group.counted.map((run, i) => ({ ...run, wh: 10 + i, uncertaintyWh: 3 }));
+    expect(meanOf(sensed, columnOf('wh'))!.half).toBeCloseTo(Math.hypot(3, 4.302653 / Math.sqrt(3)), 6); // prettier-ignore
+    expect(meanOf(sensed.slice(0, 2), columnOf('wh'))!.half).toBeCloseTo(Math.hypot(3, 0.5), 12);
+    const partly = sensed.map((run, i) => ({ ...run, uncertaintyWh: i === 0 ? null : 3 }));
+    expect(meanOf(partly, columnOf('wh'))!.half).toBeNull();
     const unfolded = itemsOf([...repeats, single], 'repeats', new Set([group.key]), null);
     expect(unfolded).toHaveLength(6);
   });

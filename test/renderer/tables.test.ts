@@ -193,6 +193,16 @@ describe('Ctrl C', () => {
     expect(told).toEqual([]);
   });
 
+  it('takes a row of the comparison', async () => {
+    location.hash = '#/compare?ids=1,2';
+    const screen = await render(App, { session: new Session(createApi(mockLink())) });
+    const row = screen.getByRole('row', { name: /^Macro F1/ });
+    await row.getByRole('rowheader').click();
+    await userEvent.keyboard('{ArrowLeft}');
+    expect(await copied()).toMatch(/^Macro F1 \(%\)\t[\d.]+ ± [\d.]+\t[\d.]+ ± /);
+    await expect.element(screen.getByText('Copied the row.')).toBeVisible();
+  });
+
   it('takes a row or the selected rows of the table of runs', async () => {
     location.hash = '#/runs?columns=status,f1';
     const session = new Session(createApi(mockLink()));

@@ -1,5 +1,6 @@
 import {
   meaningfulRows,
+  splitsCaution,
   type Comparison,
   type ComparisonRow,
   type RepeatedRuns,
@@ -36,10 +37,13 @@ Repeats share a column, and more than six groups are listed one per line; --runs
         );
         if (comparison.warmUps.length > 0) console.log(`\n${warmUpsText(comparison)}`);
         if (comparison.copies.length > 0) console.log(`\n${copiesText(comparison)}`);
-        const example = exampleCaution(comparison.runs);
-        const others = othersCaution(comparison.others, comparison.runs.length);
-        if (example) console.log(`\n${example}`);
-        if (others) console.log(`\n${others}`);
+        for (const caution of [
+          settingsText(comparison),
+          exampleCaution(comparison.runs),
+          splitsCaution(comparison.runs),
+          othersCaution(comparison.others, comparison.runs.length),
+        ])
+          if (caution) console.log(`\n${caution}`);
         if (comparison.repeats) console.log(`\n${repeatsText(comparison.repeats)}`);
       }
       return exitCode.ok;
@@ -77,10 +81,26 @@ function groupList({ groups, groupRows }: Comparison): string {
       name,
       ids.length === 1 ? String(ids[0]) : `${ids.length} (${ranges(ids)})`,
       ...shown.map((row) => cell(row.values[i] ?? null, row.uncertainty[i] ?? null)),
-      energy && i > 0 ? change({ ...energy, values: [energy.values[0]!, energy.values[i]!] }) : '',
+      energy && i > 0 ? change(against(energy, i)) : '',
     ]),
   );
-  return `${text}\n± is half of a 95 % interval of the mean from three runs on, else the meter's uncertainty.`;
+  return `${text}\n${bandsText}`;
+}
+
+const bandsText =
+  '± is the uncertainty of the meter or of so many images, with half of the 95 % interval of the repeats from three runs\n' +
+  'on; of two, with half of their range.';
+
+/** Only one column beside the first. */
+function against(row: ComparisonRow, i: number): ComparisonRow {
+  const pick = <Value>(all: readonly Value[]): Value[] => [all[0]!, all[i]!];
+  return {
+    ...row,
+    values: pick(row.values),
+    uncertainty: pick(row.uncertainty),
+    doubts: pick(row.doubts),
+    splits: row.splits && pick(row.splits),
+  };
 }
 
 /** A column per run. */
@@ -128,6 +148,13 @@ export const warmUpsText = ({ warmUps }: Comparison): string =>
 export const copiesText = ({ copies }: Comparison): string =>
   `The same joules at another price, no repeats and in no statistics: ${copies.map(({ id, name, copyOf }) => `${id} ${name} (run ${copyOf})`).join(', ')}.`;
 
+/** Why no setting of some runs is shown; null where all have some, or none. */
+export function settingsText({ withoutSettings, runs }: Comparison): string | null {
+  const n = withoutSettings.length;
+  if (n === 0 || n === runs.length) return null;
+  return `${n === 1 ? '1 run has' : `${n} runs have`} no settings: commands and imports differ from nothing there.`;
+}
+
 /** A paragraph per group that has repeats, then what the comparisons come down to. */
 export const repeatsText = ({ groups, verdicts }: RepeatedRuns): string =>
   [
@@ -150,7 +177,8 @@ const shortened = (text: string, width: number): string =>
 function cell(value: number | string | boolean | null, uncertainty: number | null): string {
   if (typeof value !== 'number') return value === null ? missing : String(value);
   const text = value >= 1e6 ? withPrefix(value) : plain(value);
-  return uncertainty === null ? text : `${text} ± ${number(uncertainty, 2)}`;
+  // 0: exact
+  return !uncertainty ? text : `${text} ± ${number(uncertainty, 2)}`;
 }
 
 const plain = (value: number): string =>
@@ -164,21 +192,32 @@ function withPrefix(value: number): string {
   return `${number(value / 1000 ** power)} ${prefixes[power - 2]}`;
 }
 
-/** Of the last run against the first: shares in points, what may be near 0 as it is, else per cent. */
+/**
+ * Of the last run against the first, in the unit of the row and in per cent: shares in points, what may as well be 0
+ * without per cent. What cannot be called better or worse says why.
+ */
 function change(row: ComparisonRow): string {
-  const text = difference(row);
-  return text && row.tied.at(-1) ? `${text}, within the uncertainty` : text;
+  const { unit, values, uncertainty, doubts, splits, better } = row;
+  const [first, last] = [values[0], values.at(-1)];
+  if (row.group === 'config' || typeof first !== 'number' || typeof last !== 'number') return '';
+  const doubt = better === null ? null : (doubts.at(-1) ?? null);
+  if (doubt === 'other split') return `${splits?.at(-1)} against ${splits?.[0]}`;
+  if (first === last) return 'the same';
+  const size = difference(last - first, unit, first, uncertainty[0] ?? 0);
+  return doubt === null ? size : `${size}, ${doubtWords[doubt]}`;
 }
 
-function difference({ key, unit, values }: ComparisonRow): string {
-  const [first, last] = [values[0], values.at(-1)];
-  if (typeof first !== 'number' || typeof last !== 'number') return '';
-  const delta = last - first;
-  const sign = delta > 0 ? '+' : '';
-  if (unit === '%') return `${sign}${delta.toFixed(1)} points`;
-  // a ratio of two differences says nothing
-  if (key === 'netWh') return `${sign}${number(delta)} ${unit}`;
-  if (first === 0) return '';
+const doubtWords = {
+  'within the bands': 'within the uncertainty',
+  'no band': 'uncertainty not known',
+};
+
+function difference(delta: number, unit: string | null, first: number, band: number): string {
+  const sign = delta > 0 ? '+' : '-';
+  const size = Math.abs(delta);
+  if (unit === '%') return `${sign}${size.toFixed(1)} points`;
+  const amount = `${sign}${size >= 1e6 ? withPrefix(size) : number(size)}${unit && !unit.startsWith('1/') ? ` ${unit}` : ''}`;
+  if (Math.abs(first) <= band || first === 0) return amount;
   const percent = (delta / first) * 100;
-  return `${sign}${percent.toFixed(1)} %`;
+  return `${amount} (${sign}${Math.abs(percent).toFixed(1)} %)`;
 }

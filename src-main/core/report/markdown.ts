@@ -1,11 +1,15 @@
 /** The report as Markdown: for a machine without a browser, a repository's README, a lab's wiki. */
 import {
   meaningfulRows,
+  validationMark,
+  validationMeaning,
   type ComparisonRow,
   type ReportData,
   type RunDetail,
+  type RunSummary,
 } from '../../contract.ts';
 import type { ReportChart } from './charts.ts';
+import { scoreHalfWidth } from '../statistics/index.ts';
 import { quantity, significant } from './words.ts';
 
 /** @param folder where the charts lie, with its slash */
@@ -17,6 +21,7 @@ export function reportMarkdown(
   const { comparison, runs, methods, limits } = data;
   const shown = new Set(data.sections);
   const details = runs.map(({ detail }) => detail);
+  const validated = details.some(({ summary }) => summary.f1Split === 'validation');
   const repeats = comparison?.repeats ?? null;
   const pictures = (run: number | null) =>
     charts
@@ -27,7 +32,9 @@ export function reportMarkdown(
     `HuggingGreen ${data.appVersion}, ${new Date(data.generatedAt).toISOString()}`,
     ...data.notes.split(/\n\s*\n/),
     ...(repeats?.verdicts.map(({ sentence }) => `**${plain(sentence)}**`) ?? []),
-    ...(shown.has('results') ? ['## Results', results(details)] : []),
+    ...(shown.has('results')
+      ? ['## Results', results(details), validated ? `${validationMeaning}.` : '']
+      : []),
     ...(repeats && shown.has('statistics')
       ? [
           '## Statistics',
@@ -73,17 +80,29 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const percent = (share: number | null): string =>
   share === null ? '–' : `${significant(share * 100, 3)} %`;
+/** In the band of so many images; a score of validation carries a mark. */
+function score(
+  share: number | null,
+  evaluations: RunDetail['evaluations'],
+  split: RunSummary['f1Split'],
+): string {
+  if (share === null) return '–';
+  const own = evaluations.findLast(({ result }) => result.split === split)?.result;
+  const half = scoreHalfWidth(share, own?.images ?? null);
+  const mark = split === 'validation' ? ` ${validationMark}` : '';
+  return `${quantity(share * 100, '%', half && half * 100)}${mark}`;
+}
 const known = (value: number | null, unit: string, band: number | null = null): string =>
   value === null ? '–' : quantity(value, unit, band);
 
 const results = (runs: readonly RunDetail[]): string =>
   table(
     ['Run', 'Patch selection', 'Macro F1', 'Micro F1', 'Energy', 'Emissions', 'F1 points per Wh', 'Time'], // prettier-ignore
-    runs.map(({ summary }) => [
+    runs.map(({ summary, evaluations }) => [
       summary.name + (summary.status === 'done' ? '' : ` (${summary.status})`),
       summary.selection,
-      percent(summary.macroF1),
-      percent(summary.microF1),
+      score(summary.macroF1, evaluations, summary.f1Split),
+      score(summary.microF1, evaluations, summary.f1Split),
       known(summary.wh, 'Wh', summary.uncertaintyWh),
       known(summary.gCO2e, 'gCO2e'),
       summary.f1PerWh === null ? '–' : significant(summary.f1PerWh, 3),

@@ -4,9 +4,12 @@
 export function quantity(value: number | null, unit: string, band: number | null = null): string {
   if (value === null) return 'not known';
   if (band === null || band <= 0) return `${significant(value, 3)} ${unit}`;
-  // one digit of the band, two where it begins with 1, and the value to the same place
+  // one digit of the band, two where it begins with 1, and two of the value unless it is next to nothing in its band
   const exponent = Math.floor(Math.log10(band));
-  const digits = Math.max(0, Math.min(12, (band / 10 ** exponent < 2 ? 1 : 0) - exponent));
+  const byBand = (band / 10 ** exponent < 2 ? 1 : 0) - exponent;
+  const size = Math.abs(value);
+  const byValue = size < band / 100 ? byBand : 1 - Math.floor(Math.log10(size));
+  const digits = Math.max(0, Math.min(12, Math.max(byBand, byValue)));
   return `${value.toFixed(digits)} ± ${band.toFixed(digits)} ${unit}`;
 }
 

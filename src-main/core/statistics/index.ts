@@ -1,4 +1,13 @@
 /** Statistics of repeated runs: pure functions, no dependencies (method H.2 to H.5). */
+export {
+  bandOfMean,
+  doubtOf,
+  quotientHalfWidth,
+  scoreHalfWidth,
+  type Banded,
+  type Doubt,
+  type Split,
+} from './bands.ts';
 export { medianInterval, percentileInterval, type Bootstrap } from './bootstrap.ts';
 export {
   compareAll,

@@ -1,4 +1,5 @@
 /** Energy against F1 (method H.2). Golden: `tradeoff`. */
+import { doubtOf, type Split } from './bands.ts';
 import type { Interval } from './outcome.ts';
 
 export interface Point {
@@ -23,17 +24,19 @@ export const dominates = (a: Point, b: Point): boolean =>
 export const paretoFront = <P extends Point>(points: readonly P[]): P[] =>
   points.filter((point) => !points.some((other) => dominates(other, point)));
 
-/** Means of a group of runs with their 95 % intervals; null where there are too few runs for one. */
+/** Means of a group of runs in their bands; null where none is known. */
 export interface GroupPoint extends Point {
   kwhInterval: Interval | null;
   f1Interval: Interval | null;
+  /** What the F1 is of. */
+  split?: Split | null;
 }
 
 export type Standing = 'front' | 'possibly dominated' | 'dominated';
 
 /**
- * Where each group stands by its means. One that is dominated is `possibly dominated` as long as the intervals
- * overlap with those of everyone who dominates it, in energy or in F1. Without intervals the means decide.
+ * Where each group stands by its means. One that is dominated is `possibly dominated` as long as it differs from
+ * everyone who dominates it by no more than the bands of both, in energy or in F1, and where a band is not known.
  */
 export function standings(points: readonly GroupPoint[]): Standing[] {
   return points.map((point) => {
@@ -45,10 +48,17 @@ export function standings(points: readonly GroupPoint[]): Standing[] {
   });
 }
 
+const halfOf = (interval: Interval | null): number | null =>
+  interval && (interval.high - interval.low) / 2;
+
 function clearlyDominates(a: GroupPoint, b: GroupPoint): boolean {
-  const energy = [a.kwhInterval?.high ?? a.kwh, b.kwhInterval?.low ?? b.kwh] as const;
-  const f1 = [a.f1Interval?.low ?? a.f1, b.f1Interval?.high ?? b.f1] as const;
-  return energy[0] <= energy[1] && f1[0] >= f1[1];
+  const energy = ({ kwh, kwhInterval }: GroupPoint) => ({ value: kwh, band: halfOf(kwhInterval) });
+  const score = ({ f1, f1Interval, split }: GroupPoint) => ({
+    value: f1,
+    band: halfOf(f1Interval),
+    split: split ?? null,
+  });
+  return doubtOf(energy(a), energy(b)) === null && doubtOf(score(a), score(b)) === null;
 }
 
 /**

@@ -6,12 +6,14 @@ import {
   type Comparison,
   type ComparisonRow,
   type ReportedResult,
+  type RunSummary,
   type SideBySide,
 } from '../../contract.ts';
 import { othersPercent } from '../../contract/other-programs.ts';
 import type { ReadableDb } from './database.ts';
 import { comparedRun } from './reads.ts';
-import { groupRows, groupsOf, tradeOffOf, withinBands } from './groups.ts';
+import { differ, doubtsOf, groupRows, groupsOf, tradeOffOf } from './groups.ts';
+import { quotientHalfWidth, scoreHalfWidth, type Split } from '../statistics/index.ts';
 import { repeatsOf } from './repeats.ts';
 import { withoutWarmUps } from './warm-ups.ts';
 
@@ -32,6 +34,7 @@ function compareRuns(all: ComparedRun[]): Comparison {
   const summaries = runs.map(({ summary }) => summary);
   const rows = [...withinBases(quantityRows(runs), runs), ...configRows(runs)];
   const groups = groupsOf(summaries);
+  const withoutSettings = runs.flatMap(({ summary, config }) => (config ? [] : [summary.id]));
   return {
     warmUps: warmUps.map(({ id, name }) => ({ id, name })),
     copies: runs.flatMap(({ summary: { id, name, copyOf } }) =>
@@ -44,8 +47,13 @@ function compareRuns(all: ComparedRun[]): Comparison {
     runs: summaries,
     rows,
     groups,
-    groupRows: groupRows(rows, summaries, groups),
-    tradeOff: tradeOffOf(summaries, groups),
+    groupRows: groupRows(rows, summaries, groups, withoutSettings),
+    withoutSettings,
+    tradeOff: tradeOffOf(
+      summaries,
+      groups,
+      runs.map((run) => scoreBand(run, run.summary.macroF1)),
+    ),
     repeats: repeatsOf(summaries),
   };
 }
@@ -66,7 +74,9 @@ function withinBases(rows: ComparisonRow[], runs: ComparedRun[]): ComparisonRow[
 interface Quantity extends Pick<ComparisonRow, 'key' | 'label' | 'unit' | 'group' | 'better'> {
   of: (run: ComparedRun) => Cell;
   optional?: true;
-  /** Half width of the band. */
+  /** Of which split it is, of a score. */
+  split?: (run: ComparedRun) => Split | null;
+  /** Half width of the band; left out where a value has none of its own. */
   band?: (run: ComparedRun) => number | null;
   /** False where the figure of a run says nothing that could be better or worse. */
   ranks?: (run: ComparedRun) => boolean;
@@ -80,11 +90,39 @@ const percent = (share: number | null): number | null => (share === null ? null 
 const lastTest = (run: ComparedRun) =>
   run.evaluations.findLast(({ result }) => result.split === 'test') ?? run.evaluations.at(-1);
 
+/** Of a share of so many images, 0..1. */
+function scoreBand({ evaluations, summary }: ComparedRun, share: number | null): number | null {
+  const own = evaluations.findLast(({ result }) => result.split === summary.f1Split);
+  return scoreHalfWidth(share, own?.result.images ?? null);
+}
+
+/** The F1 that a run is known by. */
+const f1Score = (
+  key: string,
+  label: string,
+  of: (summary: RunSummary) => number | null,
+): Quantity => ({
+  key,
+  label,
+  unit: '%',
+  group: 'result',
+  better: 'higher',
+  of: ({ summary }) => percent(of(summary)),
+  split: ({ summary }) => summary.f1Split,
+  band: (run) => percent(scoreBand(run, of(run.summary))),
+});
+
+/** @param counted a share of the images, and not a mean over them */
 function score(
   key: string,
   label: string,
   share: (result: ReportedResult) => number | null | undefined,
+  counted = true,
 ): Quantity {
+  const of = (run: ComparedRun): number | null => {
+    const result = lastTest(run)?.result;
+    return (result && share(result)) ?? null;
+  };
   return {
     key,
     label,
@@ -92,10 +130,11 @@ function score(
     group: 'result',
     better: 'higher',
     optional: true,
-    of: (run) => {
-      const result = lastTest(run)?.result;
-      return percent((result && share(result)) ?? null);
-    },
+    of: (run) => percent(of(run)),
+    split: (run) => lastTest(run)?.result.split ?? null,
+    // of a mean nobody tells the spread over the images
+    band: (run) =>
+      counted ? percent(scoreHalfWidth(of(run), lastTest(run)?.result.images ?? null)) : null,
   };
 }
 
@@ -125,38 +164,17 @@ const whPer1kImages = ({ summary: { wh, imagesSeen } }: ComparedRun): number | n
   wh === null || !imagesSeen ? null : (wh * 1000) / imagesSeen;
 
 const quantities: Quantity[] = [
-  {
-    key: 'macroF1',
-    label: 'Macro F1',
-    unit: '%',
-    group: 'result',
-    better: 'higher',
-    of: ({ summary }) => percent(summary.macroF1),
-  },
-  {
-    key: 'microF1',
-    label: 'Micro F1',
-    unit: '%',
-    group: 'result',
-    better: 'higher',
-    of: ({ summary }) => percent(summary.microF1),
-  },
-  {
-    key: 'accuracy',
-    label: 'Accuracy',
-    unit: '%',
-    group: 'result',
-    better: 'higher',
-    of: (run) => percent(lastTest(run)?.result.accuracy ?? null),
-  },
+  f1Score('macroF1', 'Macro F1', ({ macroF1 }) => macroF1),
+  f1Score('microF1', 'Micro F1', ({ microF1 }) => microF1),
+  score('accuracy', 'Accuracy', ({ accuracy }) => accuracy),
   score('top5', 'Top-5 accuracy', ({ top5 }) => top5),
-  score('meanIou', 'Mean IoU of the boxes', ({ detection }) => detection?.meanIou),
+  score('meanIou', 'Mean IoU of the boxes', ({ detection }) => detection?.meanIou, false),
   score('locAcc50', 'Boxes found, IoU at least 0.5', ({ detection }) => detection?.locAcc50),
   score('clsLoc50', 'Boxes found and recognised', ({ detection }) => detection?.clsLoc50),
-  score('ap', 'AP', ({ detection }) => detection?.ap),
-  score('ap50', 'AP50', ({ detection }) => detection?.ap50),
-  score('patchRecall', 'Object patches kept', ({ patchRecall }) => patchRecall),
-  score('zeroDeltas', 'Zero differences', ({ deltaSparsity }) => deltaSparsity?.thresholded),
+  score('ap', 'AP', ({ detection }) => detection?.ap, false),
+  score('ap50', 'AP50', ({ detection }) => detection?.ap50, false),
+  score('patchRecall', 'Object patches kept', ({ patchRecall }) => patchRecall, false),
+  score('zeroDeltas', 'Zero differences', ({ deltaSparsity }) => deltaSparsity?.thresholded, false),
   {
     key: 'attentionSupport',
     label: 'Keys per query',
@@ -196,6 +214,8 @@ const quantities: Quantity[] = [
     group: 'result',
     better: 'lower',
     of: ({ cost }) => cost?.trainMacs ?? null,
+    // computed from the shapes, without a doubt
+    band: () => 0,
   },
   {
     key: 'seconds',
@@ -296,14 +316,21 @@ const quantities: Quantity[] = [
     group: 'energy',
     better: 'higher',
     of: ({ summary }) => summary.f1PerWh,
-    band: (run) => scaled(run.summary.f1PerWh, relativeBand(run)),
+    split: ({ summary }) => summary.f1Split,
+    band: (run) => {
+      const { macroF1, wh, uncertaintyWh } = run.summary;
+      return macroF1 === null || wh === null
+        ? null
+        : percent(quotientHalfWidth([macroF1, scoreBand(run, macroF1)], [wh, uncertaintyWh]));
+    },
   },
   {
     key: 'coverage',
     label: 'Time with readings',
     unit: '%',
     group: 'energy',
-    better: 'higher',
+    // says how well a run was watched, not how well it did
+    better: null,
     of: ({ energy }) => percent(energy?.coverage ?? null),
   },
   {
@@ -338,6 +365,7 @@ const quantities: Quantity[] = [
     better: 'lower',
     optional: true,
     of: ({ energy }) => energy?.emissions.waterL ?? null,
+    band: (run) => scaled(run.energy?.emissions.waterL ?? null, relativeBand(run)),
   },
   {
     key: 'embodiedG',
@@ -351,8 +379,9 @@ const quantities: Quantity[] = [
 ];
 
 function quantityRow(quantity: Quantity, runs: ComparedRun[]): ComparisonRow {
-  const { of, band, ranks, key, label, unit, group, better } = quantity;
+  const { of, band, split, ranks, key, label, unit, group, better } = quantity;
   const values = runs.map(of);
+  const splits = split ? runs.map(split) : null;
   const uncertainty = runs.map((run, i) => (values[i] === null ? null : (band?.(run) ?? null)));
   return {
     key,
@@ -362,12 +391,17 @@ function quantityRow(quantity: Quantity, runs: ComparedRun[]): ComparisonRow {
     better: !ranks || runs.every(ranks) ? better : null,
     values,
     uncertainty,
-    tied: values.map((_, i) => i > 0 && withinBands(values, uncertainty, i)),
+    banded: band !== undefined,
+    splits,
+    doubts: doubtsOf(values, uncertainty, splits),
     differs: differ(values),
   };
 }
 
-/** One row per setting, in the order of the schema; where a run lacks it (another dataset), null. */
+/**
+ * One row per setting, in the order of the schema; where a run lacks it (another dataset), null. A run without any
+ * settings, a command or an import, differs from nothing in them.
+ */
 function configRows(runs: ComparedRun[]): ComparisonRow[] {
   const configs = runs.map(({ config }) => (config ? leaves(config) : new Map<string, Cell>()));
   const paths = new Set(configs.flatMap((config) => [...config.keys()]));
@@ -381,14 +415,14 @@ function configRows(runs: ComparedRun[]): ComparisonRow[] {
       group: 'config',
       values,
       uncertainty: values.map(() => null),
-      tied: values.map(() => false),
+      banded: false,
+      splits: null,
+      doubts: values.map(() => null),
       better: null,
-      differs: differ(values),
+      differs: differ(values.filter((_, i) => runs[i]!.config !== null)),
     };
   });
 }
-
-const differ = (values: Cell[]): boolean => values.some((value) => value !== values[0]);
 
 function leaves(value: object, prefix = ''): Map<string, Cell> {
   const found = new Map<string, Cell>();

@@ -1,6 +1,14 @@
 /** Runs that repeat each other taken as one column of a comparison, and as one point of energy against F1. */
 import type { ComparisonGroup, ComparisonRow, RunSummary, TradeOff } from '../../contract.ts';
-import { hypervolume, meanInterval, standings, type Interval } from '../statistics/index.ts';
+import {
+  bandOfMean,
+  doubtOf,
+  hypervolume,
+  standings,
+  type Doubt,
+  type Interval,
+  type Split,
+} from '../statistics/index.ts';
 
 /**
  * The same for runs that repeat each other: what a file says was not measured here, and repeats nothing of
@@ -64,75 +72,99 @@ export function ranges(ids: readonly number[]): string {
 }
 
 /**
- * The rows with a column per group: means of what was measured with the half width of their 95 % t interval (from
- * three runs on), settings that all of a group share. A run on its own keeps its value and its band.
+ * The rows with a column per group: means of what was measured with their bands, settings that all of a group share.
+ * Scores are of the runs of a group that were tested, where some were, else of those that were validated.
+ * @param withoutSettings runs that can have none, and so differ from nothing in any
  */
 export function groupRows(
   rows: readonly ComparisonRow[],
   runs: readonly RunSummary[],
   groups: readonly ComparisonGroup[],
+  withoutSettings: readonly number[],
 ): ComparisonRow[] {
   const at = new Map(runs.map(({ id }, i) => [id, i]));
+  const configured = groups.map(({ ids }) => ids.some((id) => !withoutSettings.includes(id)));
   return rows.map((row) => {
     const columns = groups.map(({ ids }) => {
-      const places = ids.map((id) => at.get(id)!);
-      const values = places.map((place) => row.values[place] ?? null);
-      return places.length === 1
-        ? { value: values[0]!, band: row.uncertainty[places[0]!] ?? null }
-        : together(values, row.group);
+      const all = ids.map((id) => at.get(id)!);
+      const split = row.splits && splitOf(all.map((place) => row.splits![place] ?? null));
+      const places = all.filter((place) => !split || row.splits![place] === split);
+      return { split, ...together(row, places) };
     });
     const values = columns.map(({ value }) => value);
     const uncertainty = columns.map(({ band }) => band);
+    const splits = row.splits && columns.map(({ split }) => split);
     return {
       ...row,
       values,
       uncertainty,
-      tied: values.map((_, i) => i > 0 && withinBands(values, uncertainty, i)),
-      differs: values.some((value) => value !== values[0]),
+      splits,
+      doubts: doubtsOf(values, uncertainty, splits),
+      differs: differ(row.group === 'config' ? values.filter((_, i) => configured[i]) : values),
     };
   });
 }
 
 type Cell = ComparisonRow['values'][number];
 
-/**
- * A difference to the first run that is no larger than the bands of the two explain. A value without a band
- * is never tied: there is nothing to judge it by.
- */
-export function withinBands(values: Cell[], bands: (number | null)[], i: number): boolean {
-  const [a, b] = [values[0], values[i]];
-  const [bandA, bandB] = [bands[0] ?? null, bands[i] ?? null];
-  if (typeof a !== 'number' || typeof b !== 'number' || a === b) return false;
-  if (bandA === null || bandB === null) return false;
-  return Math.abs(b - a) <= Math.hypot(bandA, bandB);
-}
+export const differ = (values: readonly Cell[]): boolean =>
+  values.some((value) => value !== values[0]);
+
+/** Of several runs: a test outweighs any validation. */
+export const splitOf = (splits: readonly (Split | null)[]): Split | null =>
+  splits.includes('test') ? 'test' : splits.includes('validation') ? 'validation' : null;
+
+/** Of every column against the first. */
+export const doubtsOf = (
+  values: readonly Cell[],
+  bands: readonly (number | null)[],
+  splits: readonly (Split | null)[] | null,
+): (Doubt | null)[] => {
+  const [first, ...others] = values.map((value, i) =>
+    typeof value === 'number'
+      ? { value, band: bands[i] ?? null, split: splits?.[i] ?? null }
+      : null,
+  );
+  return [null, ...others.map((other) => (first && other ? doubtOf(first, other) : null))];
+};
 
 function together(
-  values: Cell[],
-  of: ComparisonRow['group'],
+  { values: all, uncertainty, group, banded }: ComparisonRow,
+  places: readonly number[],
 ): { value: Cell; band: number | null } {
-  if (values.every((value) => value === values[0])) return { value: values[0]!, band: null };
-  const numbers = values.filter((value) => typeof value === 'number');
-  // seeds have no mean, and words neither
-  if (of === 'config' || numbers.length === 0) return { value: 'varies', band: null };
-  const t = numbers.length >= 3 ? meanInterval(numbers) : null;
+  const values = places.map((place) => all[place] ?? null);
+  const known = places.flatMap((place) => {
+    const value = all[place];
+    return typeof value === 'number' ? [{ value, band: uncertainty[place] ?? null }] : [];
+  });
+  const numbers = known.map(({ value }) => value);
+  if (group === 'config' || numbers.length === 0)
+    // seeds have no mean, and words neither
+    return { value: differ(values) ? 'varies' : values[0]!, band: null };
   return {
-    value: numbers.reduce((a, b) => a + b) / numbers.length,
-    band: t?.testable ? (t.high - t.low) / 2 : null,
+    value: average(numbers),
+    band: bandOfMean(numbers, banded ? known.map(({ band }) => band) : null),
   };
 }
 
-/** Means of energy and macro F1 by group, with the groups that lack one of them left out. */
+/**
+ * Means of energy and macro F1 by group, with the groups that lack one of them left out.
+ * @param f1Bands half width of the macro F1 of every run
+ */
 export function tradeOffOf(
   runs: readonly RunSummary[],
   groups: readonly ComparisonGroup[],
+  f1Bands: readonly (number | null)[],
 ): TradeOff {
-  const byId = new Map(runs.map((run) => [run.id, run]));
+  const byId = new Map(runs.map((run, i) => [run.id, { ...run, f1Band: f1Bands[i] ?? null }]));
   const points = groups.flatMap(({ name, ids }) => {
-    const both = ids.flatMap((id) => {
-      const { wh, macroF1 } = byId.get(id)!;
-      return wh === null || macroF1 === null || wh <= 0 ? [] : [{ wh, f1: macroF1 }];
-    });
+    const members = ids.map((id) => byId.get(id)!);
+    const split = splitOf(members.map(({ f1Split }) => f1Split));
+    const both = members.flatMap(({ wh, macroF1, uncertaintyWh, f1Band, f1Split }) =>
+      wh === null || macroF1 === null || wh <= 0 || (split && f1Split !== split)
+        ? []
+        : [{ wh, f1: macroF1, uncertaintyWh, f1Band }],
+    );
     if (both.length === 0) return [];
     const [energy, f1] = [both.map(({ wh }) => wh), both.map((one) => one.f1)];
     return [
@@ -140,17 +172,25 @@ export function tradeOffOf(
         name,
         ids,
         n: both.length,
+        split,
         wh: average(energy),
         f1: average(f1),
-        whInterval: intervalOf(energy),
-        f1Interval: intervalOf(f1),
+        whInterval: intervalOf(
+          energy,
+          both.map(({ uncertaintyWh }) => uncertaintyWh),
+        ),
+        f1Interval: intervalOf(
+          f1,
+          both.map(({ f1Band }) => f1Band),
+        ),
       },
     ];
   });
   const standing = standings(
-    points.map(({ wh, f1, whInterval, f1Interval }) => ({
+    points.map(({ wh, f1, split, whInterval, f1Interval }) => ({
       kwh: wh / 1000,
       f1,
+      split,
       kwhInterval: whInterval && {
         low: whInterval.low / 1000,
         high: whInterval.high / 1000,
@@ -173,7 +213,7 @@ export function tradeOffOf(
 const average = (values: readonly number[]): number =>
   values.reduce((a, b) => a + b) / values.length;
 
-function intervalOf(values: readonly number[]): Interval | null {
-  const t = values.length >= 3 ? meanInterval(values) : null;
-  return t?.testable ? { low: t.low, high: t.high } : null;
+function intervalOf(values: readonly number[], bands: readonly (number | null)[]): Interval | null {
+  const [mean, half] = [average(values), bandOfMean(values, bands)];
+  return half === null ? null : { low: mean - half, high: mean + half };
 }

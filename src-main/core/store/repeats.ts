@@ -6,12 +6,15 @@ import {
   verdictsOf,
   type Family,
   type Quantity,
+  type Split,
 } from '../statistics/index.ts';
-import { repeatKey, uniqueNames } from './groups.ts';
+import { repeatKey, splitOf, uniqueNames } from './groups.ts';
 import { isWarmUp } from './warm-ups.ts';
 
 interface Measured extends Quantity {
   of: (run: RunSummary) => number | null;
+  /** A score is compared with scores of its own split. */
+  score?: true;
 }
 
 const quantities: Measured[] = [
@@ -20,6 +23,7 @@ const quantities: Measured[] = [
     what: 'macro F1',
     unit: 'points',
     of: ({ macroF1 }) => (macroF1 === null ? null : macroF1 * 100),
+    score: true,
   },
 ];
 
@@ -51,22 +55,26 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
 
   const [baseline, ...variants] = groups;
   const comparisons = compareAll(
-    quantities.flatMap(({ of, what, unit }) => {
+    quantities.flatMap((quantity) => {
+      const { of, what, unit } = quantity;
       const values = ({ name, members }: (typeof groups)[number]) => ({
         name,
-        values: known(members, of),
+        values: known(members, quantity),
       });
-      return variants.map((variant): Family => {
+      return variants.flatMap((variant): Family[] => {
+        if (quantity.score && apart(baseline!.members, variant.members)) return [];
         const both = [...baseline!.members, ...variant.members];
         const paired =
           inTurn(both) &&
           seedsOf(baseline!.members) === seedsOf(variant.members) &&
           both.every((run) => of(run) !== null);
-        return {
-          baseline: values(baseline!),
-          variants: [values(variant)],
-          options: { what, unit, paired },
-        };
+        return [
+          {
+            baseline: values(baseline!),
+            variants: [values(variant)],
+            options: { what, unit, paired },
+          },
+        ];
       });
     }),
   );
@@ -74,11 +82,10 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
     groups: groups.map(({ name, ids, members }) => ({
       name,
       ids,
-      quantities: quantities.map(({ of, what, unit }) => ({
-        what,
-        unit,
-        ...summariseGroup(known(members, of), { what, unit }),
-      })),
+      quantities: quantities.map((quantity) => {
+        const { what, unit } = quantity;
+        return { what, unit, ...summariseGroup(known(members, quantity), { what, unit }) };
+      }),
     })),
     comparisons,
     verdicts: verdictsOf(comparisons),
@@ -89,12 +96,24 @@ export function repeatsOf(runs: readonly RunSummary[]): RepeatedRuns | null {
 const inTurn = (runs: readonly RunSummary[]): boolean =>
   runs.every(({ matrix }) => matrix !== null && matrix.group === runs[0]!.matrix?.group);
 
+const splitOfRuns = (runs: readonly RunSummary[]): Split | null =>
+  splitOf(runs.map(({ f1Split }) => f1Split));
+
+/** The scores of one are of validation, those of the other of the test. */
+function apart(a: readonly RunSummary[], b: readonly RunSummary[]): boolean {
+  const [one, other] = [splitOfRuns(a), splitOfRuns(b)];
+  return one !== null && other !== null && one !== other;
+}
+
 /** In the order of their seeds, so that runs of one seed are at one place in every group. */
-const known = (members: readonly RunSummary[], of: Measured['of']): number[] =>
-  members
+function known(members: readonly RunSummary[], { of, score }: Measured): number[] {
+  const split = splitOfRuns(members);
+  return members
+    .filter(({ f1Split }) => !score || split === null || f1Split === split)
     .toSorted((a, b) => (a.seed ?? 0) - (b.seed ?? 0))
     .map(of)
     .filter((value) => value !== null);
+}
 
 /** The seeds of a group, or something of its own where they are not known or not different. */
 function seedsOf(members: readonly RunSummary[]): string {

@@ -130,7 +130,10 @@ export function siScale(values: Iterable<Maybe>, unit: string): Scale {
   return { factor: factor * shown.perWh, unit: prefix + shown.unit };
 }
 
-/** The number without its unit, on a given scale; digits by the uncertainty where there is one. */
+/**
+ * The number without its unit, on a given scale; digits by the uncertainty where there is one, but two of the value at
+ * least: a band that all runs of a sensor share is no reason to round away what tells them apart.
+ */
 export function scaled(value: Maybe, scale: Scale, half: Maybe = null): string {
   if (!known(value)) return missing;
   const shown = value * scale.factor;
@@ -138,7 +141,10 @@ export function scaled(value: Maybe, scale: Scale, half: Maybe = null): string {
   const shownHalf = half * scale.factor;
   // a band that begins with 1 would lose half of itself in one digit
   const first = Number(shownHalf.toExponential()[0]);
-  const decimals = decimalsFor(shownHalf, first === 1 ? 2 : 1);
+  const byBand = decimalsFor(shownHalf, first === 1 ? 2 : 1);
+  // less than a hundredth of its band is nothing
+  const decimals =
+    Math.abs(shown) < shownHalf / 100 ? byBand : Math.max(byBand, decimalsFor(shown, 2));
   return `${group(shown, decimals)} ± ${group(shownHalf, decimals)}`;
 }
 
@@ -192,33 +198,65 @@ export const pValue = (value: Maybe): string =>
 
 /** A difference to a baseline, signed by a word. */
 export interface Difference {
-  /** `18 % less`, `1.4 points more`, `the same`. */
+  /** `3 mWh`, `1.4 points`; `the same`. */
+  amount: string;
+  /** `less`, `more`; empty where there is no difference. */
+  word: string;
+  /** `20 %`, `3.4 times as much`; null where it would say nothing. */
+  share: string | null;
+  /** All of it: `3 mWh less (20 %)`. */
   text: string;
   verdict: 'better' | 'worse' | 'same' | null;
 }
 
-/**
- * Compares `value` with `base`. Percent of the baseline, except for quantities that are shares
- * themselves (`unit` '%' of 0..100 or 'F1' of 0..1), where points are meant.
- */
+interface DifferenceStyle {
+  better: 'lower' | 'higher' | null;
+  /** The size of the difference as a text with its unit. */
+  amount: (size: number) => string;
+  /** Half width of the baseline's band: within it the baseline may as well be nothing, and no percents of it are told. */
+  band?: Maybe;
+  /** For what is a share itself, of which percents would be read as points. */
+  points?: boolean;
+}
+
+/** Compares `value` with `base`: how much it differs, and how much of the baseline that is. */
 export function difference(
   base: Maybe,
   value: Maybe,
-  better: 'lower' | 'higher' | null,
-  unit: string | null = null,
+  { better, amount, band = null, points = false }: DifferenceStyle,
 ): Difference | null {
   if (!known(base) || !known(value)) return null;
   const delta = value - base;
-  if (delta === 0) return { text: 'the same', verdict: 'same' };
-  const word = delta < 0 ? 'less' : 'more';
-  const verdict = better === null ? null : (better === 'lower') === delta < 0 ? 'better' : 'worse';
-  const points = unit === '%' ? Math.abs(delta) : unit === 'F1' ? Math.abs(delta) * 100 : null;
-  if (points !== null) return { text: `${significant(points, 2)} points ${word}`, verdict };
-  if (base === 0) return null;
-  const ratio = Math.abs(delta / base);
-  // beyond a factor of three percents stop meaning anything
-  if (value / base >= 3) return { text: `${significant(value / base, 2)} times as much`, verdict };
-  const share = ratio * 100;
-  if (share < 0.1) return { text: 'about the same', verdict: 'same' };
-  return { text: `${significant(share, 2)} % ${word}`, verdict };
+  if (delta === 0)
+    return { amount: 'the same', word: '', share: null, text: 'the same', verdict: 'same' };
+  const told = {
+    amount: amount(Math.abs(delta)),
+    word: delta < 0 ? 'less' : 'more',
+    share: points || Math.abs(base) <= (band ?? 0) ? null : shareOf(base, value),
+  };
+  const share = told.share === null ? '' : ` (${told.share})`;
+  return {
+    ...told,
+    text: `${told.amount} ${told.word}${share}`,
+    verdict: better === null ? null : (better === 'lower') === delta < 0 ? 'better' : 'worse',
+  };
 }
+
+function shareOf(base: number, value: number): string {
+  // beyond a factor of three percents stop meaning anything
+  if (value / base >= 3) return `${significant(value / base, 2)} times as much`;
+  const share = Math.abs((value - base) / base) * 100;
+  return share < 0.1 ? `< ${fixed(0.1, 1)} %` : `${significant(share, 2)} %`;
+}
+
+/** How the size of a difference reads on a scale: `3.0 mWh`. */
+export const amountOn =
+  ({ factor, unit }: Scale) =>
+  (size: number): string =>
+    `${significant(size * factor, 2)} ${unit}`.trim();
+
+/** Of scores: `1.4 points`, of 0..100 or, with a factor, of 0..1. */
+export const pointsOf =
+  (factor = 1) =>
+  (size: number): string =>
+    `${significant(size * factor, 2)} points`;

@@ -4,6 +4,8 @@ import {
   parseMetricKey,
   statusOf,
   type ComponentKind,
+  validationMark,
+  validationMeaning,
   type MetricRule,
   type RunSummary,
   type RunValue,
@@ -43,6 +45,10 @@ export interface RunColumn {
   missing?: (run: RunSummary) => string;
   /** Whose energy it is: its provenance is marked in the cell. */
   kind?: ComponentKind;
+  /** Half width of the band of one value, which repeats do not average away; left out where it has none of its own. */
+  half?: (run: RunSummary) => Maybe;
+  /** It is a score, of the split that a run's scores are of. */
+  score?: true;
   /** A mean of repeats with the half width of its interval; without it the column has no mean. */
   mean?: (mean: number, half: number | null) => string;
 }
@@ -107,6 +113,9 @@ const reason =
     return run.command === null ? never : ofCommand;
   };
 const unscored = reason('after the first evaluation', 'never evaluated', 'the command told none');
+/** Of which split, so that nobody takes one for the other. */
+const aboutScore = ({ f1Split }: RunSummary): string =>
+  f1Split === 'validation' ? validationMeaning : 'Of the test split';
 const noSteps = ['after the first steps', 'no step was done', 'the command told none'] as const;
 const unshared = reason(
   'the share of its processes is not known of every component',
@@ -150,18 +159,19 @@ export function runColumns(
     scale: ReturnType<typeof siScale>,
     value: (run: RunSummary) => Maybe,
     help: string,
-    half: (run: RunSummary) => Maybe = () => null,
+    half?: (run: RunSummary) => Maybe,
     more: Partial<RunColumn> = {},
   ): RunColumn =>
     number(
       key,
       title,
-      unit === 'gCO2e' ? 136 : half === wattHalf ? 112 : 88,
+      unit === 'gCO2e' ? 136 : half ? 112 : 88,
       value,
-      (own, run) => scaled(own, scale, half(run)),
+      (own, run) => scaled(own, scale, half?.(run)),
       {
         unit: scale.unit || unit,
         help,
+        ...(half && { half }),
         mean: (mean, width) => scaled(mean, scale, width),
         missing: unread,
         ...more,
@@ -178,6 +188,10 @@ export function runColumns(
   );
   const share = ({ processWh, wh: all }: RunSummary): number | null =>
     processWh === null || !all ? null : processWh / all;
+  const marked = (score: number, { f1Split }: RunSummary): string =>
+    `${fixed(score, 3)}${f1Split === 'validation' ? ` ${validationMark}` : ''}`;
+  const meanScore = (mean: number, half: number | null): string =>
+    half === null ? fixed(mean, 3) : scaled(mean, { factor: 1, unit: '' }, half);
   const noMean = { mean: undefined } as Partial<RunColumn>;
 
   return [
@@ -223,26 +237,19 @@ export function runColumns(
         missing: reason(...noSteps),
       },
     ),
-    number(
-      'f1',
-      'Macro F1',
-      84,
-      ({ macroF1 }) => macroF1,
-      (value) => fixed(value, 3),
-      {
-        help: 'Of the test split where it was evaluated, else of the last validation',
-        about: ({ f1Split }) => `Of the ${f1Split} split`,
-        missing: unscored,
-      },
-    ),
-    number(
-      'microf1',
-      'Micro F1',
-      84,
-      ({ microF1 }) => microF1,
-      (value) => fixed(value, 3),
-      { missing: unscored },
-    ),
+    number('f1', 'Macro F1', 96, ({ macroF1 }) => macroF1, marked, {
+      help: `Of the test split where it was evaluated; ${validationMeaning}`,
+      score: true,
+      mean: meanScore,
+      about: aboutScore,
+      missing: unscored,
+    }),
+    number('microf1', 'Micro F1', 84, ({ microF1 }) => microF1, marked, {
+      score: true,
+      mean: meanScore,
+      about: aboutScore,
+      missing: unscored,
+    }),
     prefixed(
       'wh',
       'Energy',
@@ -313,12 +320,14 @@ export function runColumns(
       'gCO2e',
       grams,
       ({ gCO2e }) => gCO2e,
-      'Energy times PUE times the carbon intensity that priced the run',
+      'Energy times PUE times the carbon intensity that priced the run; the half width is that of the energy',
+      ({ gCO2e, wh, uncertaintyWh }) =>
+        gCO2e === null || !wh || uncertaintyWh === null ? null : (gCO2e * uncertaintyWh) / wh,
     ),
     number(
       'perwh',
       'F1 per Wh',
-      84,
+      88,
       ({ f1PerWh }) => f1PerWh,
       (value) => significant(value),
       {

@@ -1,7 +1,7 @@
 /** From runs to the lines of the table: sorted by several columns, and grouped into repeats with their means. */
-import { meanInterval, type RunSummary } from '../../../src-main/contract.ts';
+import { bandOfMean, type RunSummary } from '../../../src-main/contract.ts';
 import type { RunColumn } from './run-columns.ts';
-import { sortKey, type Cell } from './sort.ts';
+import { sortKey } from './sort.ts';
 
 export interface SortKey {
   key: string;
@@ -171,19 +171,21 @@ function inOrder(nodes: Node[], first: { column: RunColumn; descending: boolean 
   });
 }
 
-/** Mean and half width of its 95 % t interval (null below three runs); null where no run has a value. */
+/** Mean and half width of its band, as in a comparison (null where none is known); null where no run has a value. */
 export function meanOf(
   runs: readonly RunSummary[],
-  column: Pick<RunColumn, 'value'>,
+  column: Pick<RunColumn, 'value' | 'half'>,
 ): { n: number; mean: number; half: number | null } | null {
-  const values = runs
-    .map((run): Cell => column.value(run))
-    .filter((value): value is number => typeof value === 'number' && Number.isFinite(value));
-  if (values.length === 0) return null;
-  const interval = meanInterval(values);
+  const known = runs.flatMap((run) => {
+    const value = column.value(run);
+    return typeof value === 'number' && Number.isFinite(value) ? [{ run, value }] : [];
+  });
+  if (known.length === 0) return null;
+  const values = known.map(({ value }) => value);
+  const { half } = column;
   return {
     n: values.length,
     mean: values.reduce((sum, value) => sum + value) / values.length,
-    half: values.length >= 3 && interval.testable ? (interval.high - interval.low) / 2 : null,
+    half: bandOfMean(values, half ? known.map(({ run }) => half(run) ?? null) : null),
   };
 }

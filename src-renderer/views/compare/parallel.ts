@@ -9,6 +9,8 @@ export interface Axis {
   label: string;
   unit: string | null;
   values: readonly Cell[];
+  /** Why some lines have no value, in a word; null where all have one. */
+  absent: 'off' | 'none' | 'not known' | null;
   /** Choices in the order of their first appearance; null for an axis of numbers. */
   choices: string[] | null;
   /** All numbers are above zero: it can be logarithmic. */
@@ -36,7 +38,15 @@ export function axesOf(rows: readonly ComparisonRow[]): Axis[] {
   return [...settings, ...measured].flatMap((row) => axisOf(row) ?? []);
 }
 
-function axisOf({ key, label, unit, values }: ComparisonRow): Axis | null {
+/** An option of what is off; a setting that another dataset or a command has not; a figure that nobody told. */
+const absence = (key: string, group: ComparisonRow['group']): Axis['absent'] =>
+  group !== 'config'
+    ? 'not known'
+    : key.startsWith('selection.') && key !== 'selection.mode'
+      ? 'off'
+      : 'none';
+
+function axisOf({ key, label, unit, group, values }: ComparisonRow): Axis | null {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return null;
   const numbers = known.filter((value) => typeof value === 'number');
@@ -47,6 +57,7 @@ function axisOf({ key, label, unit, values }: ComparisonRow): Axis | null {
     label: label.split(': ').at(-1) ?? label,
     unit,
     values,
+    absent: known.length === values.length ? null : absence(key, group),
     choices: numeric ? null : [...new Set(known.map(String))],
     positive: numeric && min > 0,
     // an axis of one value has it in the middle

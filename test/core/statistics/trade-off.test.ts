@@ -38,7 +38,7 @@ it('has no energy per point without F1 or between equal F1', () => {
   expect(marginalKwhPerF1Point(a, { ...b, f1: 0.8 })).toBeNull();
 });
 
-it('calls a point dominated only where intervals lie apart', () => {
+it('calls a point dominated only where it differs by more than the bands', () => {
   const point = (kwh: number, f1: number, half: number | null) => ({
     kwh,
     f1,
@@ -48,8 +48,11 @@ it('calls a point dominated only where intervals lie apart', () => {
   const best = point(1, 0.8, 0.01);
   expect(standings([best, point(1.1, 0.7, 0.01)])).toEqual(['front', 'dominated']);
   expect(standings([best, point(1.1, 0.79, 0.01)])).toEqual(['front', 'possibly dominated']);
-  expect(standings([best, point(1.015, 0.7, 0.01)])).toEqual(['front', 'possibly dominated']);
-  expect(standings([point(1, 0.8, null), point(1.1, 0.79, null)])).toEqual(['front', 'dominated']);
+  expect(standings([best, point(1.01, 0.7, 0.01)])).toEqual(['front', 'possibly dominated']);
+  expect(standings([point(1, 0.8, null), point(1.1, 0.7, null)])).toEqual([
+    'front',
+    'possibly dominated',
+  ]);
 });
 
 it('energy to reach an F1 is that of the first evaluation there, or not known beyond the run', () => {

@@ -27,6 +27,20 @@ const plain = [17.34, 17.31, 17.52, 17.28].map((wh, i) => run('plain', i, wh, in
 const half = [13.9, 14.2, 13.7, 14.0].map((wh, i) => run('half', i, wh, inMatrix('half')));
 
 describe('repeats', () => {
+  it('test no scores of validation against those of the test, and mean none of both', () => {
+    const tested = plain.map((one) => ({ ...one, f1Split: 'test' as const }));
+    const validated = half.map((one) => ({ ...one, f1Split: 'validation' as const }));
+    const compared = (variant: RunSummary[]) =>
+      repeatsOf([...tested, ...variant])!.comparisons.map(({ what }) => what);
+    expect(compared(validated)).toEqual(['energy']);
+    expect(compared(validated.map((one) => ({ ...one, f1Split: 'test' })))).toEqual(['energy', 'macro F1']); // prettier-ignore
+    const [group] = repeatsOf([...tested.slice(0, 3), { ...tested[3]!, f1Split: 'validation' }])!.groups; // prettier-ignore
+    expect(group!.quantities.map(({ what, n }) => [what, n])).toEqual([
+      ['energy', 4],
+      ['macro F1', 3],
+    ]);
+  });
+
   it('are nothing below three of one kind', () => {
     expect(repeatsOf([plain[0]!])).toBeNull();
     expect(repeatsOf([plain[0]!, plain[1]!])).toBeNull();

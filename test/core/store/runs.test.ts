@@ -192,6 +192,42 @@ describe('runs', () => {
     expect(row('train.batch')).toMatchObject({ label: 'Training: Batch size', differs: false });
   });
 
+  it('compare scores in the band of their images, and no settings with those of a command', async () => {
+    const store = await openScene();
+    const ids: number[] = [];
+    for (const [i, split] of (['test', 'test', 'validation'] as const).entries()) {
+      const id = await store.createRun(newRun(`run ${i}`));
+      ids.push(id);
+      await store.startSegment(id, { micros: seconds(i), utc });
+      const result = scores(split, 0.8 + i / 20);
+      await store.addEvaluation(id, { at: seconds(i), epoch: 1, step: 1, result });
+      await store.endRun(id, { at: seconds(i + 1), status: 'done' });
+    }
+    const command = {
+      argv: ['train'],
+      cwd: '/',
+      env: [],
+      watch: { jsonl: null, tensorboard: null },
+      energy: config().energy,
+      exit: null,
+    };
+    const more = { command, dataset: '', model: '', seed: null, totals: {} };
+    ids.push(await store.createCommandRun({ ...newRun('command'), ...more }));
+    const comparison = await store.compare(ids);
+    const row = (key: string) => comparison.rows.find((row) => row.key === key)!;
+    const f1 = row('macroF1');
+    expect(f1.uncertainty[0]).toBeCloseTo(196 * Math.sqrt(0.16 / 100), 9);
+    expect(f1).toMatchObject({
+      splits: ['test', 'test', 'validation', null],
+      doubts: [null, 'within the bands', 'other split', null],
+    });
+    expect(row('accuracy').doubts[1]).toBe('within the bands');
+    expect(row('seconds').doubts[1]).toBe('no band');
+    expect(comparison.withoutSettings).toEqual([ids[3]]);
+    expect(row('train.batch')).toMatchObject({ differs: false });
+    expect(row('train.batch').values[3]).toBeNull();
+  });
+
   it('compare without a verdict where bands or a constant decide nothing', async () => {
     const store = await openScene();
     const ram: typeof cpu = {
@@ -215,9 +251,10 @@ describe('runs', () => {
     }
     const { rows } = await store.compare(ids);
     const row = (key: string) => rows.find((row) => row.key === key)!;
-    expect(row('wh.gpu')).toMatchObject({ tied: [false, true, false], better: 'lower' });
-    expect(row('wh')).toMatchObject({ tied: [false, true, false], better: 'lower' });
-    expect(row('wh.ram')).toMatchObject({ tied: [false, false, false], better: null });
+    const doubts = [null, 'within the bands', null];
+    expect(row('wh.gpu')).toMatchObject({ doubts, better: 'lower' });
+    expect(row('wh')).toMatchObject({ doubts, better: 'lower' });
+    expect(row('wh.ram')).toMatchObject({ doubts: [null, 'no band', 'no band'], better: null });
     expect(row('watts').values[1]).toBeCloseTo(125, 9);
     expect(row('processWh')).toBeUndefined();
   });
