@@ -2,8 +2,10 @@
 import { access, constants, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError, type CallInput, type ExportFormat } from '../contract.ts';
+import { csvAbout } from '../core/report/csv-columns.ts';
+import { isCsvFormat } from '../core/report/csv.ts';
 import { ensureBuilt } from './build.ts';
-import type { Session } from './session.ts';
+import { appVersion, type Session } from './session.ts';
 
 /** What the built page of the report is needed for. */
 export const withReport: readonly ExportFormat[] = [
@@ -14,7 +16,7 @@ export const withReport: readonly ExportFormat[] = [
   'bundle',
 ];
 
-/** Writes exports of some runs into `folder`, which is made; returns the paths. */
+/** Writes exports of some runs into `folder`, which is made, each CSV with a JSON file that explains it; returns the paths. */
 export async function exportTo(
   session: Session,
   folder: string,
@@ -26,7 +28,16 @@ export async function exportTo(
   const paths: string[] = [];
   for (const format of formats) {
     const file = await session.call('runs.export', { ids, format, ...more });
-    paths.push(await saveCopy(folder, basename(file.name), file.path));
+    const name = basename(file.name);
+    paths.push(await saveCopy(folder, name, file.path));
+    if (!isCsvFormat(format)) continue;
+    const about = csvAbout(name, format, {
+      appVersion: appVersion(),
+      runs: ids,
+      writtenAt: new Date(),
+    });
+    const beside = `${name.replace(/\.csv$/, '')}.json`;
+    paths.push(await save(folder, beside, `${JSON.stringify(about, null, 1)}\n`));
   }
   return paths;
 }

@@ -356,7 +356,7 @@ export const calls = {
   /** On which images runs differ, the first being the baseline. Refuses no run: it says why one is left out. */
   'runs.comparePredictions': define<PredictionComparison>()(comparePredictionsSchema),
   /**
-   * `runs`, `samples`, `metrics` and `predictions` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
+   * `runs`, `samples`, `metrics`, `phases` and `predictions` are CSV; `report` is the self-contained HTML, `pdf` its print, `json` the
    * data of the report, `charts` a zip of its charts as SVG and PNG, `markdown` one of its text with them; `bundle`
    * is all of it with the database, for another computer.
    */
@@ -368,6 +368,8 @@ export const calls = {
       checkpoints: v.optional(v.boolean(), false),
       /** Of `report` and `pdf`. */
       look: v.optional(reportLookSchema, {}),
+      /** Of CSV: begins with the mark by which Excel knows UTF-8. */
+      bom: v.optional(v.boolean(), false),
       job,
     }),
   ),

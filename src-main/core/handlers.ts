@@ -267,6 +267,7 @@ export function createHandlers(shop: Workshop): Handlers {
       format,
       checkpoints,
       look,
+      bom,
     }: Omit<v.InferOutput<(typeof calls)['runs.export']['input']>, 'job'>,
     signal: AbortSignal,
   ): Promise<ExportedFile> => {
@@ -300,6 +301,7 @@ export function createHandlers(shop: Workshop): Handlers {
       appVersion,
       reportDir,
       look,
+      bom,
     });
     if (format !== 'pdf')
       return (await downloads.make(text.name, text.mime, (path) => writePieces(path, text, signal)))

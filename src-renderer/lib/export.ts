@@ -17,6 +17,12 @@ export const exportLabels: Record<ExportFormat, string> = {
   bundle: 'Bundle for another computer (zip)',
 };
 
+/** Whether CSV begins with the mark by which Excel knows UTF-8; kept in the browser, as the look of reports is. */
+const excelKey = 'hugginggreen.csv.excel';
+export const isForExcel = (): boolean => localStorage.getItem(excelKey) === 'yes';
+export const setForExcel = (on: boolean): void =>
+  on ? localStorage.setItem(excelKey, 'yes') : localStorage.removeItem(excelKey);
+
 function startDownload(url: string, name: string) {
   const link = document.createElement('a');
   link.href = url;
@@ -65,7 +71,8 @@ export async function exportRuns(
 ) {
   const runs = ids.length === 1 ? `run ${ids[0]}` : `${count(ids.length)} runs`;
   await session.long(`Writing ${exportLabels[format]} of ${runs}.`, async (job) => {
-    const file = await session.api.call('runs.export', { ids, format, job, ...more });
+    const bom = isForExcel() && { bom: true };
+    const file = await session.api.call('runs.export', { ids, format, job, ...bom, ...more });
     startDownload(file.url, file.name);
   });
 }

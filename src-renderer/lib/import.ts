@@ -138,7 +138,7 @@ export interface ImportTotal {
   refused: number;
   /** Files of which nothing could be read. */
   refusedFiles: number;
-  /** Files with samples, metrics or predictions, as exported here. */
+  /** Files with samples, metrics, phases or predictions, as exported here. */
   beside: number;
   ids: number[];
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parse } from 'csv-parse/sync';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -248,14 +248,28 @@ test('run, list, show, compare, export, import: one run after the other, all of 
 
   const out = join(home, 'out');
   const { files } = await json<{ files: string[] }>('export', ...ids, '--out', out);
-  expect(files).toHaveLength(3);
+  expect(files).toHaveLength(6);
   const csv = files.find((file) => file.endsWith('-runs.csv'))!;
   expect((await readFile(csv, 'utf8')).trim().split('\n')).toHaveLength(3);
+  const about = JSON.parse(await readFile(csv.replace(/csv$/, 'json'), 'utf8')) as {
+    runs: number[];
+    columns: { name: string }[];
+  };
+  expect(about).toMatchObject({ file: basename(csv), runs: ids.map(Number) });
+  expect(about.columns.map(({ name }) => name).join(',')).toBe(
+    (await readFile(csv, 'utf8')).split('\r\n', 1)[0],
+  );
+  const byEpoch = join(home, 'by-epoch.csv');
+  await json('export', ids[0]!, '--format', 'phases', '--bom', '--out', byEpoch);
+  expect(await readFile(byEpoch, 'utf8')).toMatch(/^\uFEFFrun_id,run_name,phase,epoch,/);
+  expect((await cli('export', ids[0]!, '--format', 'json', '--bom')).stderr).toContain(
+    '--bom is for the formats csv, phases, predictions.',
+  );
   // the whole folder: samples and metrics lie beside the runs
   const again = await cli('import', out);
   expect(again.code).toBe(0);
   expect(again.stdout).toContain('2 rows already here as runs 1, 2');
-  expect(again.stdout).toContain('2 files of samples, metrics or predictions not needed');
+  expect(again.stdout).toContain('2 files of samples, metrics, phases or predictions not needed');
   await json('import', await foreign(csv));
   expect(
     (await json<RunSummary[]>('list')).filter(({ status }) => status === 'imported'),

@@ -29,7 +29,7 @@ it('takes several files at once and says what became of each', async () => {
   await expect
     .element(
       screen.getByText(
-        '1 row of 3 files taken, 1 already here, 1 refused, 1 file of samples, metrics or predictions not needed: imported runs have totals only, 1 file of another kind left alone.',
+        '1 row of 3 files taken, 1 already here, 1 refused, 1 file of samples, metrics, phases or predictions not needed: imported runs have totals only, 1 file of another kind left alone.',
       ),
     )
     .toBeVisible();

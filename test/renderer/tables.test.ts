@@ -221,3 +221,23 @@ describe('Ctrl C', () => {
     expect(session.notices.at(-1)?.message).toBe(`Copied ${lines.length - 1} rows.`);
   });
 });
+
+it('writes CSV for Excel where that was chosen, also after a reload', async () => {
+  localStorage.removeItem('hugginggreen.csv.excel');
+  location.hash = '#/run/1';
+  const link = mockLink();
+  const screen = await render(App, { session: new Session(createApi(link)) });
+  const asked = () => link.asked.findLast(({ name }) => name === 'runs.export')?.input;
+  const phases = () => page.getByRole('button', { name: 'CSV of the phases by epoch' });
+  await screen.getByRole('button', { name: 'Export' }).click();
+  await phases().click();
+  await expect.poll(asked).toMatchObject({ ids: [1], format: 'phases' });
+  expect(asked()).not.toHaveProperty('bom');
+  await screen.getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('checkbox', { name: 'CSV for Excel' }).click();
+  await phases().click();
+  await expect.poll(asked).toMatchObject({ format: 'phases', bom: true });
+  await screen.getByRole('button', { name: 'Export' }).click();
+  await expect.element(page.getByRole('checkbox', { name: 'CSV for Excel' })).toBeChecked();
+  localStorage.removeItem('hugginggreen.csv.excel');
+});

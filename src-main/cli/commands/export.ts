@@ -17,6 +17,7 @@ const formats = {
   json: ['json'],
   bundle: ['bundle'],
 } as const;
+const csvKinds: string[] = ['csv', 'phases', 'predictions'];
 /** In place of a PDF. */
 const instead = ['report', ...formats.csv] as const;
 /** That have a title, notes and sections. */
@@ -28,11 +29,12 @@ const checkpoints = ['best', 'last'] as const;
 export const exportRuns: Command = {
   name: 'export',
   usage:
-    'ID... [--format csv|phases|predictions|report|pdf|markdown|charts|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--notes TEXT] [--sections LIST] [--or-html] [--checkpoints] [--checkpoint best|last]',
+    'ID... [--format csv|phases|predictions|report|pdf|markdown|charts|json|bundle|onnx|safetensors] [--out PATH] [--paper a4|letter] [--title TEXT] [--notes TEXT] [--sections LIST] [--or-html] [--bom] [--checkpoints] [--checkpoint best|last]',
   summary: 'Writes runs to files: CSV, a report, its PDF or data, a bundle, or the trained model.',
   details: `bundle is one zip file with the runs' part of the database, their report, CSV and configs; "hugginggreen
 import" takes it in on another computer. json is the data of the report; charts is a zip of its charts as SVG and
 PNG, markdown one of its text with them. Only pdf takes a browser (Chromium, Chrome or Edge) on this machine.
+In a folder, a JSON file of the same name beside each CSV says what its columns hold, each with its unit.
 phases is one CSV file with a row per epoch and phase: time, Wh in all and by component, images, J per image.
 predictions is one CSV file with what each run said of every image of the test, and of its best and last
 validation: classes, probabilities, and the box with its IoU where the run finds boxes.
@@ -50,6 +52,10 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
       help: 'of onnx and safetensors: best or last; default best, where there is one',
     },
     checkpoints: { type: 'boolean', help: 'of bundle: with the checkpoints, which are most of it' },
+    bom: {
+      type: 'boolean',
+      help: 'of CSV: begins with the mark by which Excel knows UTF-8',
+    },
     paper: { type: 'string', value: 'PAPER', help: 'of report and pdf: a4 or letter; default a4' },
     title: { type: 'string', value: 'TEXT', help: 'of a report: what stands above it' },
     notes: {
@@ -109,10 +115,13 @@ is the weights, named as in PyTorch. Both say what they are: classes, config, da
       });
     if (sections && !reports.includes(kind))
       throw new UsageError(`--sections is for the formats ${reports.join(', ')}.`);
+    if (flag('bom') && !csvKinds.includes(kind))
+      throw new UsageError(`--bom is for the formats ${csvKinds.join(', ')}.`);
     if (flag('checkpoints') && kind !== 'bundle')
       throw new UsageError('--checkpoints is for the format bundle.');
     const more: More = {
       checkpoints: flag('checkpoints'),
+      bom: flag('bom'),
       look: {
         ...(paper && { paper }),
         ...(title && { title }),

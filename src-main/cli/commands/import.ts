@@ -28,7 +28,7 @@ export const importRuns: Command = {
 curves from another computer. RQ2/variance/emissions.csv becomes a run "RQ2/variance"; files of one
 folder that differ in a run, repeat or seed number only (emissions-1.csv, or run2/emissions.csv) are
 repeats of each other. Rows that are here already are not taken twice. A file is taken at once or not at all.
-Samples, metrics and predictions exported beside a runs CSV are not taken (a bundle brings them).
+Samples, metrics, phases and predictions exported beside a runs CSV are not taken (a bundle brings them).
 Exit code: 0 when every row of every file is here now; 1 when a row or a file was refused or nothing was found;
 2 when a path does not exist, and then nothing is taken.`,
   options: {},
@@ -100,7 +100,7 @@ interface Total {
   /** Files of which nothing could be read. */
   refusedFiles: number;
   unreadable: number;
-  /** Files with samples, metrics or predictions, as exported here. */
+  /** Files with samples, metrics, phases or predictions, as exported here. */
   beside: number;
   /** Files of the folders that are no CSV; left alone. */
   others: number;
@@ -149,7 +149,7 @@ function describe(files: readonly FileResult[], found: FoundFiles, total: Total)
     lines.push('There is no CSV file or bundle there.');
   if (total.beside > 0)
     lines.push(
-      `${rowsOf(total.beside, 'file')} of samples, metrics or predictions not needed: imported runs have totals only.` +
+      `${rowsOf(total.beside, 'file')} of samples, metrics, phases or predictions not needed: imported runs have totals only.` +
         (total.files === 0 ? ' Those are in the file whose name ends in -runs.csv.' : ''),
     );
   if (found.others > 0)

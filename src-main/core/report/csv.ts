@@ -652,6 +652,18 @@ async function* longText<Item>(
     }
 }
 
+/** In their order, by what a file holds. */
+export const csvColumns = {
+  runs: [...codeCarbonColumns, ...ownColumns],
+  samples: sampleColumns,
+  metrics: metricColumns,
+  phases: phaseColumns,
+  predictions: predictionColumns,
+} as const satisfies Record<string, readonly string[]>;
+export type CsvFormat = keyof typeof csvColumns;
+export const isCsvFormat = (format: string): format is CsvFormat =>
+  Object.hasOwn(csvColumns, format);
+
 // --- cells ---------------------------------------------------------------------------------------
 
 const line = (cells: readonly Cell[]): string => `${cells.map(written).join(',')}\r\n`;

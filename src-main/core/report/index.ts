@@ -7,7 +7,14 @@ import { pipeline } from 'node:stream/promises';
 import { AppError, type CallOutput, type ReportLook, type RunDetail } from '../../contract.ts';
 import type { SampleColumns, SampleCursor, SamplePage, Store } from '../store/store.ts';
 import { uuidOf } from '../store/identity.ts';
-import { metricsCsv, phasesCsv, predictionsCsv, runsCsv, samplesCsv } from './csv.ts';
+import {
+  metricsCsv,
+  phasesCsv,
+  predictionsCsv,
+  runsCsv,
+  samplesCsv,
+  type CsvFormat,
+} from './csv.ts';
 import { reportHtml, type ReportBundle } from './html.ts';
 import { besideOf, importCsvText } from './import-csv.ts';
 import { reportData } from './report-data.ts';
@@ -21,7 +28,6 @@ export interface TextFile {
 }
 type InTurn<Item> = Iterable<Item> | AsyncIterable<Item>;
 
-type CsvFormat = 'runs' | 'samples' | 'metrics' | 'phases' | 'predictions';
 export type TextFormat = CsvFormat | 'report' | 'json';
 
 export interface ExportOptions {
@@ -30,6 +36,8 @@ export interface ExportOptions {
   reportDir: string;
   /** Of the report. */
   look?: ReportLook;
+  /** Of CSV: begins with the mark by which Excel knows UTF-8. */
+  bom?: boolean;
 }
 
 /** @throws AppError NOT_FOUND for an unknown run, UNAVAILABLE when the report page is not built */
@@ -37,7 +45,7 @@ export async function exportRuns(
   store: Store,
   ids: readonly number[],
   format: TextFormat,
-  { appVersion, reportDir, look = {} }: ExportOptions,
+  { appVersion, reportDir, look = {}, bom = false }: ExportOptions,
 ): Promise<TextFile> {
   if (format === 'report' || format === 'json') {
     const bundle = format === 'report' ? await reportBundle(reportDir) : null;
@@ -61,8 +69,13 @@ export async function exportRuns(
   return {
     name: `${fileName(runs)}-${format}.csv`,
     mime: 'text/csv;charset=utf-8',
-    pieces: csv(store, runs, format),
+    pieces: bom ? marked(csv(store, runs, format)) : csv(store, runs, format),
   };
+}
+
+async function* marked(pieces: InTurn<string>): AsyncIterable<string> {
+  yield '\uFEFF';
+  yield* pieces;
 }
 
 /** @throws AppError UNAVAILABLE where none of the runs kept any */

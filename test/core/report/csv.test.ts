@@ -1,9 +1,12 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
+import { csvAbout } from '../../../src-main/core/report/csv-columns.ts';
 import {
   codeCarbonColumns,
   metricsCsv,
+  csvColumns,
   phasesCsv,
+  type CsvFormat,
   ownColumns,
   runsCsv,
   samplesCsv,
@@ -277,6 +280,33 @@ describe('the long files', () => {
     expect(Number(train!.j_per_image)).toBeCloseTo(1000 / 200, 9);
     expect(test).toMatchObject({ phase: 'test', epoch: '', images: '100' });
     expect(Number(test!.j_per_image)).toBeCloseTo(500 / 100, 9);
+  });
+
+  it('are explained column by column, in their order', () => {
+    for (const [format, columns] of Object.entries(csvColumns)) {
+      const about = csvAbout('a.csv', format as CsvFormat, {
+        appVersion: '1.2.3',
+        runs: [3, 4],
+        writtenAt: new Date(0),
+      });
+      expect(about).toMatchObject({
+        file: 'a.csv',
+        program: 'HuggingGreen 1.2.3',
+        runs: [3, 4],
+        writtenAt: '1970-01-01T00:00:00.000Z',
+        columns: columns.map((name) => ({ name, meaning: expect.any(String) as string })),
+      });
+    }
+    const { columns } = csvAbout('a.csv', 'phases', {
+      appVersion: '1',
+      runs: [1],
+      writtenAt: new Date(),
+    }) as { columns: object[] };
+    expect(columns).toContainEqual({
+      name: 'j_per_image',
+      unit: 'J',
+      meaning: 'Energy over images',
+    });
   });
 
   it('carry what only some runs measure, and empty cells for the others', async () => {

@@ -267,6 +267,13 @@ describe('the HTML', () => {
     expect((await exportRuns(store, [id], 'samples', options)).name).toBe(
       'my-run-n-1-2-samples.csv',
     );
+    const text = async (bom: boolean) => {
+      const { pieces } = await exportRuns(store, [id], 'runs', { ...options, bom });
+      let whole = '';
+      for await (const piece of pieces) whole += piece;
+      return whole;
+    };
+    expect(await text(true)).toBe(`\uFEFF${await text(false)}`);
     await expect(exportRuns(store, [77], 'runs', options)).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
