@@ -10,4 +10,5 @@ import './lib/ui/base.css';
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
 const session = Object.assign(new Session(createApi(hostLink())), keptDrafts());
+session.offerWhatWasDeleted();
 mount(App, { target, props: { session } });

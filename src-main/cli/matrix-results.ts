@@ -6,7 +6,7 @@ import {
   type Family,
   type GroupComparison,
 } from '../core/statistics/index.ts';
-import { number, table } from './text.ts';
+import { number, score, table } from './text.ts';
 
 export interface MatrixResults {
   arms: ArmResult[];
@@ -133,7 +133,7 @@ export function resultsText({ arms, comparisons, notCompared, leftOut }: MatrixR
         title,
         String(runs),
         number(wh),
-        macroF1 === null ? number(null) : (macroF1 * 100).toFixed(1),
+        score(macroF1),
         number(seconds),
       ]),
     ),

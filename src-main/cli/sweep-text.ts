@@ -10,7 +10,7 @@ import {
 } from '../contract.ts';
 import { gigabytes } from '../core/experiments/index.ts';
 import { orderText } from './order-text.ts';
-import { count, duration, missing, number, table } from './text.ts';
+import { count, duration, missing, number, score, table } from './text.ts';
 
 export function previewText(found: SweepPreview, remarks: readonly string[]): string {
   const { order: plan, arms, total } = found;
@@ -65,9 +65,11 @@ export function stateText({ plan, trials, best, energy }: MatrixState): string {
         trial.arm === best ? '*' : '',
         ...keys.map((key) => String(trial.values[key] ?? missing)),
         trialStateWords[trial.state],
-        trial.epochs === null ? missing : `${trial.epochs}/${plan.epochs}`,
+        trial.epochs === null
+          ? missing
+          : `${trial.epochs}/${String(trial.values['train.epochs'] ?? plan.epochs)}`,
         scoreText(plan, trial),
-        points(trial.testF1),
+        score(trial.testF1),
         number(trial.wh),
         number(trial.gCO2e),
         duration(trial.seconds),
@@ -82,10 +84,7 @@ export function stateText({ plan, trials, best, energy }: MatrixState): string {
   ].join('\n');
 }
 
-const points = (share: number | null): string =>
-  share === null ? missing : (share * 100).toFixed(1);
-
-const scoreText = ({ objective }: SweepPlan, { score, overLimit }: TrialRow): string =>
-  score === null
+const scoreText = ({ objective }: SweepPlan, { score: value, overLimit }: TrialRow): string =>
+  value === null
     ? missing
-    : `${objective === 'f1PerWh' ? number(score) : points(score)}${overLimit ? ' over the limit' : ''}`;
+    : `${objective === 'f1PerWh' ? number(value) : score(value)}${overLimit ? ' over the limit' : ''}`;

@@ -5,6 +5,9 @@ import { statusOf, type RunSummary } from '../contract.ts';
 /** Missing is a dash, never 0. */
 export const missing = '–';
 
+/** An F1 from 0 to 1, as in the window. */
+export const score = (f1: number | null): string => (f1 === null ? missing : f1.toFixed(3));
+
 /** Significant digits, without an exponent where people can do without. */
 export function number(value: number | null | undefined, digits = 3): string {
   if (value == null || !Number.isFinite(value)) return missing;
@@ -123,7 +126,7 @@ export function runsTable(runs: RunSummary[]): string {
       run.method || missing,
       run.selection,
       run.engine ?? missing,
-      run.macroF1 === null ? missing : (run.macroF1 * 100).toFixed(1) + mark(run),
+      run.macroF1 === null ? missing : score(run.macroF1) + mark(run),
       number(run.wh),
       number(run.gCO2e),
       duration(run.seconds),

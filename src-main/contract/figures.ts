@@ -88,6 +88,8 @@ export function spanRange([low, high]: Range): string {
   ] as const) {
     if (to >= most) continue;
     const [a, b] = [Math.floor(from / size), Math.ceil(to / size)];
+    // `0-2 min` would tell nothing of an end that is known in seconds
+    if (a === 0 && from >= 1 && size > 1) break;
     // a minute that both ends round to is one figure
     const near = Math.round((from + to) / 2 / size);
     return to - from <= size / 2 ? `${near} ${unit}` : `${a}-${b} ${unit}`;

@@ -56,6 +56,7 @@ const longMs = 800;
 /** How long a deletion can be undone, and what the host waits beyond, for a click in the last moment. */
 const undoSeconds = 10;
 const undoSlack = 2;
+const deletedKey = 'hugginggreen.deleted';
 
 /** A reload in the middle of the example does not lose its end. */
 const exampleKey = 'hugginggreen.example';
@@ -383,13 +384,28 @@ export class Session {
     const done = await this.attempt(() =>
       this.api.call('runs.delete', { ids: list, undoSeconds: undoSeconds + undoSlack }),
     );
-    if (done)
-      this.offerUndo(
-        list.length === 1 ? `Run ${list[0]} was deleted.` : `${list.length} runs were deleted.`,
-        undoSeconds,
-        () => this.api.call('runs.restore', { ids: list }),
-      );
+    if (done) {
+      const until = Date.now() + undoSeconds * 1000;
+      sessionStorage.setItem(deletedKey, JSON.stringify({ ids: list, until }));
+      this.#offerRestore(list, undoSeconds);
+    }
     return done;
+  }
+
+  #offerRestore(ids: number[], seconds: number) {
+    const what = ids.length === 1 ? `Run ${ids[0]} was` : `${ids.length} runs were`;
+    this.offerUndo(`${what} deleted.`, seconds, () => this.api.call('runs.restore', { ids }));
+  }
+
+  /** What was deleted shortly before the page was loaded again can still be undone. */
+  offerWhatWasDeleted() {
+    const { ids, until } = JSON.parse(sessionStorage.getItem(deletedKey) ?? '{}') as {
+      ids?: number[];
+      until?: number;
+    };
+    sessionStorage.removeItem(deletedKey);
+    const seconds = ((until ?? 0) - Date.now()) / 1000;
+    if (ids && seconds > 1 && seconds <= undoSeconds) this.#offerRestore(ids, seconds);
   }
 
   dismiss(id: number) {

@@ -49,6 +49,8 @@ test('spans of time, and intervals of it', () => {
   expect(spanRange([50.2, 69.6])).toBe('50-70 s');
   expect(spanRange([250, 260])).toBe('4 min');
   expect(spanRange([0, 0])).toBe('0 s');
+  expect(spanRange([7.6, 130])).toBe('7.6 s - 2 min');
+  expect(spanRange([0, 130])).toBe('0-3 min');
   expect(spanRange([6600, 7800])).toBe('1 h 50 min - 2 h 10 min');
   expect(figureRange([0.84, 0.97], 'Wh')).toBe('0.84-0.97 Wh');
   expect(figureRange([1200, 1210], 'Wh')).toBe('1.2 kWh');

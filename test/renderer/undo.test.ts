@@ -43,6 +43,23 @@ describe('what was taken away comes back', () => {
     await expect.poll(() => session.run(run!.id)?.note).toBe('a door was open');
   });
 
+  it('a run that was deleted just before the page was loaded again', async () => {
+    const [run] = done();
+    const { session } = await open('#/runs');
+    await session.deleteRuns([run!.id]);
+    const again = mockLink();
+    const loaded = new Session(createApi(again));
+    loaded.offerWhatWasDeleted();
+    const { action, message } = loaded.notices[0]!;
+    expect([message, action?.label]).toEqual([`Run ${run!.id} was deleted.`, 'Undo']);
+    await action!.act();
+    expect(again.asked.at(-1)).toMatchObject({ name: 'runs.restore', input: { ids: [run!.id] } });
+    // once, and not for ever
+    const later = new Session(createApi(mockLink()));
+    later.offerWhatWasDeleted();
+    expect(later.notices).toEqual([]);
+  });
+
   it('a tag only for the runs that had it', async () => {
     const runs = done().map((story) => ({ ...story, kept: { tags: story.id === 2 ? ['x'] : [] } }));
     const { screen, session, undo } = await open('#/runs', mockLink({ runs }));

@@ -1,7 +1,7 @@
 import type { CheckpointList, KeptCheckpoint } from '../../contract.ts';
 import { exitCode, printJson, runIds, UsageError, type Command } from '../command.ts';
 import { withSession } from '../session.ts';
-import { bytes, count, date, missing, table } from '../text.ts';
+import { bytes, count, date, missing, score, table } from '../text.ts';
 
 export const checkpoints: Command = {
   name: 'checkpoints',
@@ -40,7 +40,7 @@ function describe(id: number, { checkpoints, free, folder }: CheckpointList): st
   const rows = checkpoints.map((one) => [
     String(one.step),
     String(one.epoch),
-    one.macroF1 === null ? missing : (one.macroF1 * 100).toFixed(1),
+    score(one.macroF1),
     one.f1PerKwh === null ? missing : count(Math.round(one.f1PerKwh)),
     one.bytes === null ? missing : bytes(one.bytes),
     date(one.at),
