@@ -191,7 +191,9 @@ describe('a comparison', () => {
     location.hash = '#/compare?ids=2,1';
     const { screen, link, session } = await open();
     const rail = screen.getByRole('navigation', { name: 'Views' });
-    await expect.element(rail.getByRole('link', { name: /^Compare \(2\s+runs\s*\)/ })).toBeVisible();
+    await expect
+      .element(rail.getByRole('link', { name: /^Compare \(2\s+runs\s*\)/ }))
+      .toBeVisible();
     (document.activeElement as HTMLElement).blur();
     await userEvent.keyboard('4');
     await expect.element(screen.getByRole('heading', { level: 1, name: 'Runs' })).toBeVisible();
