@@ -97,6 +97,9 @@ const number = (
 /** `status:stopped` finds those that are shown as paused or dropped, too. */
 const statuses = [
   'paused',
+  'dropped',
+  'at its rung',
+  'ended',
   'queued',
   'baseline',
   'running',

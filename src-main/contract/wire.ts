@@ -5,7 +5,7 @@ import { AppError, type WireError, wireError } from './errors.ts';
 import type { EventName } from './events.ts';
 
 /** Raised with every change that an older page would not understand. */
-export const contractVersion = 1;
+export const contractVersion = 2;
 
 export interface WireCall {
   id: number;

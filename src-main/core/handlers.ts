@@ -583,6 +583,7 @@ export function createHandlers(shop: Workshop): Handlers {
       const { matrix, status } = summary;
       // one that is done has its place in the matrix already
       const place = retry && matrix && status !== 'done' ? [matrix] : [];
+      if (retry) queue.letGo([id]);
       return enqueue([config], place, 'last', summary.example);
     },
     'queue.get': line,

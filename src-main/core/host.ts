@@ -286,8 +286,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     // what a short command was asked to run does not wait for a page that is closed
     const pauseOf = async (kept: boolean) => {
       const { queuePaused, queuePausedFor } = await store.recall(['queuePaused', 'queuePausedFor']);
-      const paused = kept && queuePaused === true;
-      return { paused, pausedFor: paused ? ((queuePausedFor ?? null) as number | null) : null };
+      const id = (queuePausedFor ?? null) as number | null;
+      // of a run that is gone, or that went on elsewhere, nobody would let the line go on
+      const waits = id !== null && !!(await store.getSummary(id).catch(() => null))?.paused;
+      const paused = kept && queuePaused === true && (id === null || waits);
+      return { paused, pausedFor: waits ? id : null };
     };
     const queue = createQueue({
       context,
@@ -436,7 +439,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
       if (next.servePort !== settings.servePort)
         await servePage(next.servePort).catch(async (cause: unknown) => {
           // of changes that are refused none is made
-          if (next.metrics !== settings.metrics) await serveMetrics(settings.metrics);
+          if (next.metrics !== settings.metrics)
+            await serveMetrics(settings.metrics).catch((why: unknown) =>
+              log((why as Error).message),
+            );
           throw cause;
         });
       await store.remember({ settings: next });

@@ -7,7 +7,7 @@
  */
 import { app, nativeTheme } from 'electron';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { settingsSchema, type Handlers } from '../contract.ts';
@@ -44,15 +44,19 @@ interface Options {
 export function keepAppearance({ home, events, handlers }: Options): void {
   let kept = remembered(home);
   const look = async (): Promise<void> => {
-    const [{ theme, windowGpu }, { components }] = await Promise.all([
+    const [{ theme, windowGpu }, { components, sources, inventory }] = await Promise.all([
       handlers['settings.get']({}),
       handlers['machine.get']({}),
     ]);
     nativeTheme.themeSource = theme;
+    // until the sensors are known, what was known the last time holds
+    if (inventory === null || sources.length === 0) return;
     const measured = components.some(({ kind }) => kind === 'gpu');
     const next = { theme, withoutGpu: measured && windowGpu === 'unless measured' };
     if (next.theme === kept.theme && next.withoutGpu === kept.withoutGpu) return;
-    await writeFile(join(home, fileName), JSON.stringify(next));
+    const path = join(home, fileName);
+    await writeFile(`${path}.new`, JSON.stringify(next));
+    await rename(`${path}.new`, path);
     kept = next;
   };
   /** One after the other, and no more than one that waits: sensors are announced in bursts. */

@@ -178,6 +178,7 @@ export class Session {
     api.on('runs', (runs) => this.#put(runs));
     api.on('run.removed', ({ ids }) => {
       this.runs = this.runs?.filter(({ id }) => !ids.includes(id)) ?? null;
+      this.#followExample();
     });
     api.on('run.energy', (energy) => (this.energy = { ...this.energy, [energy.id]: energy }));
     api.on('run.outlook', (event) => (this.outlook = { ...this.outlook, [event.id]: event }));
@@ -214,8 +215,9 @@ export class Session {
 
   /** The runs that were compared last, as far as they are still there; none where too few of them are. */
   get compared(): number[] {
-    const there = this.#compared.filter((id) => this.runs === null || this.run(id) !== null);
-    return there.length > 1 ? there : [];
+    if (this.runs === null || this.#compared.length === 0) return [...this.#compared];
+    const there = this.runs.filter(({ id }) => this.#compared.includes(id)).map(({ id }) => id);
+    return there.length > 1 ? this.#compared.filter((id) => there.includes(id)) : [];
   }
   set compared(ids: readonly number[]) {
     this.#compared = [...ids];
@@ -440,7 +442,10 @@ export class Session {
 
   #followExample() {
     const ids = this.example;
-    if (!ids?.every((id) => this.runs?.some((run) => run.id === id && isOver(run)))) return;
+    if (!ids || !this.runs) return;
+    // of one that was deleted nothing comes any more
+    if (ids.some((id) => this.run(id) === null)) return this.#setExample(null);
+    if (!ids.every((id) => isOver(this.run(id)!))) return;
     this.#setExample(null);
     if (!ids.every((id) => this.run(id)?.status === 'done')) return;
     const compare = () => (location.hash = compareHash(ids));

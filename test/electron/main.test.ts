@@ -34,7 +34,7 @@ const host = {
   handlers: {
     'runs.list': () => [],
     'settings.get': () => ({ notify: notifying, ...look }),
-    'machine.get': () => ({ components }),
+    'machine.get': () => ({ components, sources: [{}], inventory: {} }),
   },
   events: createEvents(),
   download: async (path: string) =>

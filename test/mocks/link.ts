@@ -3,6 +3,7 @@
  * through the contract's own `answer`, so that a call with a wrong input fails here as it would there.
  */
 import {
+  contractVersion,
   answer,
   AppError,
   calls,
@@ -1206,7 +1207,7 @@ export function mockLink(options: { runs?: Story[]; replace?: Partial<Handlers> 
     'app.info': () => ({
       version: '0.1.0',
       versions: { Node: '24.21.0' },
-      contractVersion: 1,
+      contractVersion,
       shell: 'electron',
       dataDir: '/home/ada/.local/share/HuggingGreen',
       nextDataDir,

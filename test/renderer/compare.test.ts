@@ -314,15 +314,17 @@ describe('what can be said of a difference', () => {
       const session = new Session(createApi(mockLink({ runs: [plain!, other!] })));
       const ids = `1,${other!.id}`;
       const screen = await render(Compare, { session, route: parseRoute(`#/compare?ids=${ids}`) });
-      const point = screen.getByRole('link', { name: /dominated/ });
-      await expect.element(point).toBeVisible();
+      const points = screen.getByRole('link', { name: /F1 points per Wh/ });
+      await expect.poll(() => points.elements().length).toBe(2);
       const said = screen.getByText(/are of validation, those of the others of the test/).all();
-      const found = [point.element().getAttribute('aria-label')!.split(', ').at(-1), said.length];
+      const [first] = points.elements();
+      const front = screen.container.querySelectorAll('path.front').length;
+      const found = [first!.getAttribute('aria-label')!.split(', ').at(-1), said.length, front];
       await screen.unmount();
       return found;
     };
-    expect(await standing(better)).toEqual(['dominated', 0]);
-    expect(await standing(cheap)).toEqual(['possibly dominated', 1]);
+    expect(await standing(better)).toEqual(['dominated', 0, 1]);
+    expect(await standing(cheap)).toEqual(['on the front', 1, 0]);
   });
 
   it('of the energy to a target goes by the bands of the runs', async () => {

@@ -111,13 +111,18 @@ describe('the new-experiment view', () => {
   it('finds again after a reload what was typed, but for the environment of a command', async () => {
     const { session, screen } = await show();
     await screen.getByLabelText('Patch side').fill('5');
-    session.commandDraft = { ...emptyCommand, line: 'python train.py', environment: 'KEY=secret' };
+    session.commandDraft = {
+      ...emptyCommand,
+      line: 'python train.py',
+      environment: 'KEY=secret\nHALF\n# OTHER=',
+    };
     await expect.poll(() => keptDrafts().commandDraft?.line).toBe('python train.py');
     expect(JSON.stringify({ ...sessionStorage })).not.toContain('secret');
     await screen.unmount();
 
     const again = Object.assign(new Session(createApi(mockLink())), keptDrafts());
-    expect(again.commandDraft).toEqual({ ...emptyCommand, line: 'python train.py' });
+    const environment = '# KEY=\nHALF\n# OTHER=';
+    expect(again.commandDraft).toEqual({ ...emptyCommand, line: 'python train.py', environment });
     again.commandDraft = null;
     const back = await render(NewExperiment, { session: again });
     await expect.element(back.getByLabelText('Patch side')).toHaveValue('5');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
-import { page } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import App from '../../src-renderer/App.svelte';
 import { createApi } from '../../src-renderer/api.ts';
 import { RunWatch } from '../../src-renderer/lib/run-watch.svelte.ts';
@@ -58,6 +58,19 @@ describe('what was taken away comes back', () => {
     const later = new Session(createApi(mockLink()));
     later.offerWhatWasDeleted();
     expect(later.notices).toEqual([]);
+  });
+
+  it('a note is kept by Ctrl Enter, and Escape drops the change and nothing else', async () => {
+    const [run] = done();
+    const { screen, session } = await open(`#/run/${run!.id}`);
+    await screen.getByRole('button', { name: 'Write a note' }).click();
+    await userEvent.keyboard('the fan was loud{Control>}{Enter}{/Control}');
+    await expect.element(screen.getByRole('button', { name: 'the fan was loud' })).toBeVisible();
+    await screen.getByRole('button', { name: 'the fan was loud' }).click();
+    await userEvent.keyboard('x{Escape}');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(session.run(run!.id)?.note).toBe('the fan was loud');
+    expect(session.notices).toEqual([]);
   });
 
   it('a tag only for the runs that had it', async () => {

@@ -89,6 +89,12 @@ export function judge(
   };
 }
 
+/** How much of its own training a trial has done: epochs may be what is varied. */
+function shareDone({ epochs, values }: TrialRow, plan: SweepPlan | null): number {
+  const own = values['train.epochs'] ?? plan?.epochs;
+  return (epochs ?? 0) / (typeof own === 'number' ? own : 1);
+}
+
 export function matrixState(
   started: StartedMatrix,
   projected: ReadonlyMap<number, number | null> = new Map(),
@@ -98,8 +104,8 @@ export function matrixState(
   const rows = trials.map((trial) => rowOf(trial, plan, projected));
   const ranked = rows
     .filter(({ row }) => row.score !== null)
-    // what trained longer is known better, whatever a shorter one promised
-    .toSorted((a, b) => b.row.epochs! - a.row.epochs! || compareTrials(a.judged, b.judged));
+    // what came further is known better, whatever one that was dropped earlier promised
+    .toSorted((a, b) => shareDone(b.row, plan) - shareDone(a.row, plan) || compareTrials(a.judged, b.judged)); // prettier-ignore
   if (plan) ranked.forEach(({ row }, i) => (row.rank = i + 1));
   const warmUps = started.runs.filter(({ matrix }) => matrix?.warmUp);
   const busy = [...warmUps, ...trials.flatMap(({ all }) => all)].some(

@@ -117,7 +117,7 @@ export function createMetrics({
         return await listen(wanted);
       } catch (cause) {
         // an address that cannot be had costs nobody the one that was there
-        if (before) await listen(before);
+        if (before) await listen(before).catch(() => null);
         throw cause;
       }
     },

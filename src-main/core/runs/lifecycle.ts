@@ -60,6 +60,8 @@ export interface ActiveRun {
   expected(): Omit<Events['run.outlook'], 'id'> | null;
   /** Its end is told, or about to be: it can be resumed, though it has not left the line yet. */
   readonly isOver: boolean;
+  /** It has been told to end. */
+  readonly isStopping: boolean;
   /** Resolves when the run has ended and all is stored; never rejects. */
   readonly ended: Promise<void>;
 }
@@ -487,8 +489,8 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     if (problem.status === 'failed' && problem.error && problem.error !== recordProblem)
       context.notice({
         level: 'error',
-        // what a command wrote last stands on the run's own page
-        message: `Run ${id} failed: ${problem.error.message.split('\n', 1)[0]}`,
+        // all that a command wrote last stands on the run's own page
+        message: `Run ${id} failed: ${inShort(problem.error.message)}`,
         hint: problem.error.hint,
       });
     isOver = true;
@@ -523,11 +525,21 @@ export function startRun(given: RunContext, id: number): ActiveRun {
     used: () => used,
     soFar: () => ({ wh: shown?.wh ?? null, gCO2e: shown?.gCO2e ?? null }),
     expected: () => expected,
+    get isStopping() {
+      return stoppingSince !== null;
+    },
     get isOver() {
       return isOver;
     },
     ended,
   };
+}
+
+/** First and last line of many: what happened, and the last word of what a command wrote. */
+function inShort(message: string): string {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  const [first = '', last] = [lines[0], lines.length > 1 ? lines.at(-1)!.trim() : undefined];
+  return last === undefined ? first : `${first} ${last.slice(0, 200)}`;
 }
 
 /** Without a limit: for what earlier versions stored. */

@@ -8,14 +8,17 @@ import type { ActiveRun } from './lifecycle.ts';
 type Cost = QueueOutlook['waiting'];
 
 export interface QueueOutlookWatch {
+  /** @param cooling what may be left of the wait for idle power that goes on now, in seconds */
   of(
     waiting: readonly number[],
     active: Pick<ActiveRun, 'expected' | 'soFar'> | null,
+    cooling?: number,
   ): QueueOutlook;
   /** Reckons anew: when other runs wait, or when one that ended tells more. Never rejects. */
   refresh(): Promise<void>;
 }
 
+const none: Estimate = { low: 0, value: 0, high: 0 };
 const unknown: Cost = { seconds: null, wh: null, gCO2e: null };
 
 export function queueOutlook({
@@ -63,10 +66,11 @@ export function queueOutlook({
 
   return {
     refresh,
-    of: (waiting, active) => {
+    of: (waiting, active, cooling = 0) => {
       const parts = waiting.map((id) => known.get(id) ?? unknown);
       const after = active ? waiting : waiting.slice(1);
-      const waits = times(coolDown(), after.filter((id) => waitsForIdle.has(id)).length);
+      const later = times(coolDown(), after.filter((id) => waitsForIdle.has(id)).length);
+      const waits = cooling > 0 ? plus(later ?? none, { low: 0, value: cooling / 2, high: cooling }) : later; // prettier-ignore
       const sum = added(parts);
       // waits alone tell nothing of runs of which nothing is known
       if (waits && sum.seconds) sum.seconds = plus(sum.seconds, waits);

@@ -28,6 +28,8 @@ export interface RunQueue {
   /** The active run goes on; nothing new starts, also after a restart of the program. */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** These are not to be resumed any more: a line that was paused with one of them goes on. */
+  letGo(ids: readonly number[]): void;
   /** Ends the present cool-down: the next run starts. */
   skipCoolDown(): void;
   /** The settings, and with them the queue's budget, may be others. */
@@ -38,8 +40,8 @@ export interface RunQueue {
    */
   stop(id: number): boolean;
   /**
-   * Stops the active run with a checkpoint; resumed, it is first in the line. Where others wait, the line pauses until
-   * then: who pauses a run wants the machine, not the next run. False as of `stop`.
+   * Stops the active run with a checkpoint; resumed, it is first in the line, which pauses until
+   * then: who pauses a run wants the machine, not the next run. False as of `stop`, and for one that ends.
    */
   pauseRun(id: number): boolean;
   /**
@@ -113,7 +115,7 @@ export function createQueue(options: QueueOptions): RunQueue {
     paused,
     coolDown: cooling?.shown ?? null,
     budget: budget.state(),
-    outlook: outlook.of(waiting, current),
+    outlook: outlook.of(waiting, current, cooling ? coolingLeft(cooling.shown) : 0),
   });
   const tell = (): void => events.emit('queue', state());
   const keep = (written: Promise<unknown>): Promise<void> =>
@@ -149,6 +151,8 @@ export function createQueue(options: QueueOptions): RunQueue {
       settling = true;
       if (rejoins) add([id], rejoins);
       rejoins = null;
+      // it came to its end before the pause did
+      if (pausedFor === id && !(await store.getSummary(id).catch(() => null))?.paused) letGo([id]);
       // the next one starts by what this one has used
       await budget.refresh();
       await keep(options.settle(id));
@@ -228,6 +232,13 @@ export function createQueue(options: QueueOptions): RunQueue {
     return store.remember({ queuePaused: now, queuePausedFor: id });
   };
 
+  const letGo = (ids: readonly number[]): void => {
+    if (pausedFor === null || !ids.includes(pausedFor)) return;
+    void keep(setPaused(false));
+    tell();
+    next();
+  };
+
   const add: RunQueue['add'] = (ids, where = 'last') => {
     if (pausedFor !== null && ids.includes(pausedFor)) void keep(setPaused(false));
     if (current?.isOver && ids.includes(current.id)) rejoins = where;
@@ -273,6 +284,7 @@ export function createQueue(options: QueueOptions): RunQueue {
       tell();
       next();
     },
+    letGo,
     skipCoolDown: endCoolDown,
     settingsChanged: budget.refresh,
     stop: (id) => {
@@ -281,9 +293,10 @@ export function createQueue(options: QueueOptions): RunQueue {
       return true;
     },
     pauseRun: (id) => {
-      if (current?.id !== id) return false;
+      // one that ends already has nothing left to be paused
+      if (current?.id !== id || current.isOver || current.isStopping) return false;
       void keep(store.markPaused(id));
-      if (waiting.length > 0 && !paused) void keep(setPaused(true, id));
+      if (!paused) void keep(setPaused(true, id));
       current.stop('Paused. Resume goes on from the checkpoint, before all runs that wait.');
       tell();
       return true;
@@ -321,6 +334,10 @@ export function moved(line: readonly number[], ids: readonly number[], before: n
   rest.splice(before === null ? rest.length : rest.indexOf(before), 0, ...new Set(ids));
   return rest;
 }
+
+/** Seconds until the present wait for idle power is over in any case. */
+const coolingLeft = (shown: QueueState['coolDown']): number =>
+  shown ? Math.max(0, shown.mostSeconds - (Date.now() - shown.since) / 1000) : 0;
 
 /** Waits for idle power that tell how long the next one is. */
 const keptWaits = 10;

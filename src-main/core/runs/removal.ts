@@ -66,6 +66,7 @@ export function createRemoval({ store, queue, events, runDir, forget, log }: Wor
         queue.add(waited);
         throw cause;
       }
+      queue.letGo(ids);
       events.emit('run.removed', { ids });
     },
     restore: async (ids) => {

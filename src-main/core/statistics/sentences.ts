@@ -87,9 +87,10 @@ export function comparisonSentence(
         ? `${subject}: ${measured}, the same in every pair of runs; there is no difference to test.`
         : `${subject}: ${measured} in every run; without any spread there is nothing to test.`;
 
-  const interval = change?.interval
-    ? `, 95 % interval ${inPercent(change.interval.low)} to ${inPercent(change.interval.high)}`
-    : '';
+  const interval =
+    change?.interval && !cannotShow(comparison)
+      ? `, 95 % interval ${inPercent(change.interval.low)} to ${inPercent(change.interval.high)}`
+      : '';
   const count = paired ? `${n.variant} pairs of runs` : `${n.variant} and ${runs(n.baseline)}`;
   const correction = tests > 1 ? `, corrected for ${tests} tests` : '';
   const proof = `${testNames[test]}, ${pValue(adjustedP)}${correction}, ${count}`;
@@ -222,15 +223,17 @@ function clause(comparison: GroupComparison): Clause {
       text: `${what} was ${size}, not testable with ${n.variant} and ${runs(n.baseline)} (${plan})`,
     };
   }
+  const powerless = cannotShow(comparison);
   const proof = [
-    interval && `95 % interval ${interval}`,
+    // an interval of so few values beside a p that can show nothing would seem to contradict it
+    interval && !powerless && `95 % interval ${interval}`,
     paired ? `${n.variant} paired runs` : `${n.variant} and ${runs(n.baseline)}`,
     `${tests > 1 ? 'Holm-corrected ' : ''}${pValue(adjustedP)}`,
   ]
     .filter(Boolean)
     .join('; ');
   if (verdict === 'no difference shown') {
-    const limit = cannotShow(comparison)
+    const limit = powerless
       ? `; with so few runs p is never below ${significant(comparison.smallestP!, 2)}`
       : '';
     return {

@@ -40,13 +40,17 @@ export type Standing = 'front' | 'possibly dominated' | 'dominated';
  */
 export function standings(points: readonly GroupPoint[]): Standing[] {
   return points.map((point) => {
-    const better = points.filter((other) => dominates(other, point));
+    const better = points.filter((other) => comparable(other, point) && dominates(other, point));
     if (better.length === 0) return 'front';
     return better.some((other) => clearlyDominates(other, point))
       ? 'dominated'
       : 'possibly dominated';
   });
 }
+
+/** A score on validation and one on test say nothing of each other. */
+const comparable = (a: GroupPoint, b: GroupPoint): boolean =>
+  !a.split || !b.split || a.split === b.split;
 
 const halfOf = (interval: Interval | null): number | null =>
   interval && (interval.high - interval.low) / 2;

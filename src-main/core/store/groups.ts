@@ -199,14 +199,18 @@ export function tradeOffOf(
     })),
   );
   const limitWh = Math.max(0, ...points.map(({ wh }) => wh));
+  // an area of scores on validation and on test would be one of neither
+  const oneSplit = new Set(points.flatMap(({ split }) => split ?? [])).size < 2;
   return {
     points: points.map((point, i) => ({ ...point, standing: standing[i]! })),
     limitWh,
     // the dearest point covers no area of its own: only a front of several has one
-    hypervolume: hypervolume(
-      points.map(({ wh, f1 }) => ({ kwh: wh / 1000, f1 })),
-      { kwh: limitWh / 1000, f1: 0 },
-    ),
+    hypervolume: oneSplit
+      ? hypervolume(
+          points.map(({ wh, f1 }) => ({ kwh: wh / 1000, f1 })),
+          { kwh: limitWh / 1000, f1: 0 },
+        )
+      : null,
   };
 }
 

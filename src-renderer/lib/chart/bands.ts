@@ -96,7 +96,14 @@ export function bandLines(
   kind: BandKind,
 ): Line[] {
   const { x, mean, low, high, n } = bandOf(curves, kind);
-  if (n === 0) return [];
+  // what the runs do not share has no mean: energies, say, that lie apart
+  if (n === 0 || x.length < 2)
+    return curves.flatMap(
+      (curve, i) =>
+      curve.x.length === 0
+        ? []
+        : [{ ...look, key: `${look.key} ${i}`, label: `${look.label}, ${i + 1} of ${curves.length}`, x: curve.x, y: curve.y, faint: i > 0 }], // prettier-ignore
+    );
   const label = n > 1 ? `${look.label} (n = ${n})` : look.label;
   const edge = (key: string, y: (number | null)[], more: Partial<Line> = {}): Line[] =>
     y.some((value) => value !== null)

@@ -6,10 +6,13 @@ const key = 'hugginggreen.drafts';
 
 type Drafts = Pick<Session, 'draft' | 'jsonDraft' | 'matrixOrder' | 'sweepDraft' | 'commandDraft'>;
 
-/** Of a command all but its environment: there may be keys in it, and they are kept nowhere. */
+/** Of a command's environment the names alone: there may be keys in it, and values are kept nowhere. */
 export function keepDrafts(session: Drafts): void {
   const { draft, jsonDraft, matrixOrder, sweepDraft, commandDraft } = session;
-  const command = commandDraft && { ...commandDraft, environment: '' };
+  const command = commandDraft && {
+    ...commandDraft,
+    environment: commandDraft.environment.replace(/^\s*([^#=\s][^=\n]*)=.*$/gm, '# $1='),
+  };
   const drafts = { draft, jsonDraft, matrixOrder, sweepDraft, commandDraft: command };
   sessionStorage.setItem(key, JSON.stringify({ version: contractVersion, drafts }));
 }

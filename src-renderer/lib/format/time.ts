@@ -24,6 +24,8 @@ export function durationRange(from: number, to: number): string {
   ] as const) {
     if (high >= most) continue;
     const a = Math.round(low / size);
+    // `0–4 min` would tell nothing of an end that is known in seconds
+    if (a === 0 && low >= 1 && size > 1) break;
     const b = Math.max(a, Math.ceil(high / size));
     return a === b ? `${a} ${unit}` : `${a}–${b} ${unit}`;
   }

@@ -111,4 +111,6 @@ export const kindColour = (kind: ComponentKind): string => `var(--${kind})`;
 /** A run keeps its colour in every chart; the dash pattern is the second cue. */
 export const runColour = (id: number): string => `var(--run-${((id - 1) % 8) + 1})`;
 const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
-export const runDash = (id: number): number[] => dashes[((id - 1) % 8) % dashes.length] ?? [];
+/** No two of 32 runs in a row have both alike: after eight, a colour comes with another pattern. */
+export const runDash = (id: number): number[] =>
+  dashes[(id - 1 + Math.floor((id - 1) / 8)) % dashes.length] ?? [];

@@ -1,11 +1,12 @@
 /** Beginning a run once more: its command as it stands in the form. */
 import { showCommand, type RunDetail } from '../../../src-main/contract.ts';
+import { asTyped } from '../format/number.ts';
 import { emptyCommand, type CommandDraft } from '../session.svelte.ts';
 
 export function draftOfCommand({ command, summary }: RunDetail): CommandDraft | null {
   if (!command) return null;
   const { argv, cwd, watch, energy, budget } = command;
-  const limit = (value: number | null | undefined) => (value == null ? '' : String(value));
+  const limit = (value: number | null | undefined) => (value == null ? '' : asTyped(value));
   return {
     ...emptyCommand,
     line: showCommand(argv),

@@ -23,6 +23,8 @@ export interface RunPage {
 export class RunActions {
   /** Whether it is asked if they are to be deleted. */
   asking = $state(false);
+  /** Those that it is asked about: another run may be watched meanwhile. */
+  meant = $state.raw<readonly number[]>([]);
   /** Bytes of files of what would be deleted; null while that is not known. */
   disk = $state<number | null>(null);
 
@@ -115,14 +117,15 @@ export class RunActions {
 
   ask = async () => {
     this.disk = null;
+    this.meant = this.ids;
     this.asking = true;
     await this.#session.attempt(async () => {
-      this.disk = (await this.#session.api.call('runs.disk', { ids: this.ids })).bytes;
+      this.disk = (await this.#session.api.call('runs.disk', { ids: [...this.meant] })).bytes;
     });
   };
 
   remove = async () => {
-    if (await this.#session.deleteRuns(this.ids)) this.#page.deleted?.();
+    if (await this.#session.deleteRuns(this.meant)) this.#page.deleted?.();
   };
 
   /** For the table of actions; null for what has no meaning with these runs. */

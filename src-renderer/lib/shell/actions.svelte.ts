@@ -10,17 +10,29 @@ const arrivalMs = 3000;
 
 export class Actions {
   /**
-   * The frame's, then those of the view that is shown. Not reactive itself: two effects that bind in one
-   * flush would each see the list as it was before, and the later one would lose the other's.
+   * Those of the view that is shown. Not reactive itself: two effects that bind in one flush would each see the list
+   * as it was before, and the later one would lose the other's.
    */
   #bound: readonly Behaviours[] = [];
+  /** The frame's, bound anew as runs come and go: they stand behind those of the view all the same. */
+  #frame: readonly Behaviours[] = [];
   #changes = 0;
   /** To be taken by the view that is on its way, and until when it may come. */
   #awaited: { id: ActionId; until: number } | null = null;
   /** Tells readers that something was bound or unbound. */
   #version = $state(0);
 
-  /** @returns its undoing: `$effect(() => actions.bind({ ... }))`. */
+  /** What can be done from any view. @returns its undoing */
+  bindFrame(behaviours: Behaviours): () => void {
+    this.#frame = [...this.#frame, behaviours];
+    this.#version = ++this.#changes;
+    return () => {
+      this.#frame = this.#frame.filter((other) => other !== behaviours);
+      this.#version = ++this.#changes;
+    };
+  }
+
+  /** What the view that is shown can do. @returns its undoing: `$effect(() => actions.bind({ ... }))`. */
   bind(behaviours: Behaviours): () => void {
     this.#bound = [...this.#bound, behaviours];
     this.#version = ++this.#changes;
@@ -39,7 +51,8 @@ export class Actions {
   /** Null where the action has no meaning at present. */
   behaviour(id: ActionId): Behaviour | null {
     void this.#version;
-    return this.#bound.findLast((behaviours) => behaviours[id] !== undefined)?.[id] ?? null;
+    const all = [...this.#frame, ...this.#bound];
+    return all.findLast((behaviours) => behaviours[id] !== undefined)?.[id] ?? null;
   }
 
   /** Those that can be taken now. */

@@ -53,7 +53,8 @@ function spotOf(button: HTMLElement, page: HTMLElement): Spot {
 function neighbour({ button, ancestors }: Spot): HTMLElement | null {
   const left = ancestors.findIndex(({ part }) => part.isConnected);
   const entry = ancestors[left - 1];
-  if (left < 0 || !entry) return null;
+  // a button that was only exchanged for another, which does something else, is no entry that was taken away
+  if (left < 2 || !entry) return null;
   // buttons of an entry come and go at its front: the first one need not move up by a place
   const fromEnd = within(entry.part).reverse().indexOf(button);
   const beside = ancestors[left]!.part.children;

@@ -166,6 +166,23 @@ describe('the trials of a sweep', () => {
     expect(state).toMatchObject({ best: 'trial-2', state: 'running' });
   });
 
+  it('are ranked by their score alone where their epochs are what is varied', () => {
+    const { trials, best } = matrixState(
+      started(
+        [
+          { trial: 1, f1: 0.9, epoch: 1 },
+          { trial: 2, f1: 0.8, epoch: 2 },
+        ],
+        { fields: { 'train.epochs': [1, 2] }, halving: undefined },
+      ),
+    );
+    expect(trials.map(({ epochs, rank }) => [epochs, rank])).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(best).toBe('trial-1');
+  });
+
   it('take the mean of their repeats; one without a value leaves the trial without', () => {
     const state = matrixState(
       started(

@@ -102,6 +102,26 @@ test('a line that was paused with a run goes on with it, after a restart too', a
   await again.reached(b!, 'done');
 });
 
+test('a line that was paused with a run goes on when that run is deleted or begun anew', async () => {
+  const own = await hosts.start();
+  const [a, b] = await line(own, ['slow', 'works']);
+  await own.call('runs.pause', { id: a! });
+  await own.reached(a!, 'stopped');
+  await own.until('queue', ({ active, paused }) => active === null && paused);
+  await own.call('runs.delete', { ids: [a!], undoSeconds: 0 });
+  await own.reached(b!, 'done');
+  expect(await own.call('queue.get', {})).toMatchObject({ paused: false });
+
+  const [c, d] = await line(own, ['slow', 'works']);
+  await own.call('runs.pause', { id: c! });
+  await expect(own.call('runs.pause', { id: c! })).rejects.toMatchObject({ code: 'CONFLICT' });
+  await own.reached(c!, 'stopped');
+  await own.until('queue', ({ active, waiting }) => active === null && waiting.includes(d!));
+  const { ids } = await own.call('runs.clone', { id: c!, retry: true });
+  await own.reached(d!, 'done');
+  await own.call('runs.stop', { id: ids[0]! });
+});
+
 test('a run is trained anew with the same config; what was imported cannot be', async () => {
   const own = await hosts.start();
   const { ids } = await own.call('runs.start', { configs: [config('works')] });

@@ -155,7 +155,7 @@ describe('energy against F1', () => {
     expect(standing({ uncertaintyWh: 12 })).toBe('possibly dominated');
     expect(standing({ uncertaintyWh: null })).toBe('possibly dominated');
     expect(standing({}, null)).toBe('possibly dominated');
-    expect(standing({ f1Split: 'validation' })).toBe('possibly dominated');
+    expect(standing({ f1Split: 'validation' })).toBe('front');
   });
 
   it('is nothing without figures', () => {

@@ -9,6 +9,5 @@ update run set example = 1
   where config is not null
     and config ->> '$.name' in ('Example: plain ViT', 'Example: patch-dropping ViT')
     and config ->> '$.dataset.kind' = 'greensynth'
-    and config ->> '$.dataset.train' = 3840
-    and config ->> '$.train.epochs' = 16;
+    and (config ->> '$.dataset.train', config ->> '$.train.epochs') in (values (3840, 16), (2560, 20));
 `;
