@@ -90,6 +90,9 @@ function shown(
   });
   const lines: string[] = [];
   if (paused) lines.push('The queue is paused: nothing new starts.');
+  for (const run of runs)
+    if (run.paused)
+      lines.push(`Run ${run.id} (${run.name}) is paused: hugginggreen run --resume ${run.id}`);
   if (budget)
     lines.push(
       `Budget: ${queueBudgetWords(budget)}${budget.usedUp ? '. It is used up: nothing new starts' : ''}.`,
