@@ -295,11 +295,12 @@ export const calls = {
   'checkpoints.list': define<CheckpointList>()(byId),
   /** Reads all of them: for gigabytes it takes seconds. */
   'checkpoints.verify': define<CheckpointList>()(v.strictObject({ id, job })),
-  /** Deletes all but the best; until the time is over `checkpoints.restore` brings them back. */
+  /** Deletes all but the best, which is read first; until the time is over `checkpoints.restore` brings them back. */
   'checkpoints.free': define<CheckpointList>()(
     v.strictObject({
       id,
       undoSeconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+      job,
     }),
   ),
   'checkpoints.restore': define<CheckpointList>()(byId),

@@ -643,11 +643,12 @@ export function createHandlers(shop: Workshop): Handlers {
     'checkpoints.list': ({ id }) => shop.checkpoints.list(id),
     'checkpoints.verify': ({ id, job }) =>
       shop.jobs.run(job, (signal) => shop.checkpoints.verify(id, signal)),
-    'checkpoints.free': async ({ id, undoSeconds }) => {
-      const list = await shop.checkpoints.free(id, undoSeconds);
-      events.emit('run', await store.getSummary(id));
-      return list;
-    },
+    'checkpoints.free': ({ id, undoSeconds, job }) =>
+      shop.jobs.run(job, async (signal) => {
+        const list = await shop.checkpoints.free(id, undoSeconds, signal);
+        events.emit('run', await store.getSummary(id));
+        return list;
+      }),
     'checkpoints.restore': async ({ id }) => {
       const list = await shop.checkpoints.restore(id);
       events.emit('run', await store.getSummary(id));
