@@ -124,8 +124,10 @@ export const calls = {
   /** Ends the one under way; what is kept stays. */
   'calibration.cancel': define<Calibration>()(nothing),
   'calibration.forget': define<Calibration>()(nothing),
-  /** Brings back what was forgotten, or the measurement that was ended, last. */
-  'calibration.restore': define<Calibration>()(nothing),
+  /** Brings back the one that was forgotten last (`kept`), or the measurement that was ended last (`session`). */
+  'calibration.restore': define<Calibration>()(
+    v.strictObject({ what: v.picklist(['kept', 'session']) }),
+  ),
 
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),

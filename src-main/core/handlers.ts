@@ -441,7 +441,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'calibration.finish': () => calibrator.finish(),
     'calibration.cancel': () => calibrator.cancel(),
     'calibration.forget': () => calibrator.forget(),
-    'calibration.restore': () => calibrator.restore(),
+    'calibration.restore': ({ what }) => calibrator.restore(what),
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),

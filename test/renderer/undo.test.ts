@@ -16,7 +16,10 @@ beforeEach(async () => {
   localStorage.setItem('hugginggreen.tour', 'seen');
   await page.viewport(1280, 800);
 });
-afterEach(() => localStorage.clear());
+afterEach(() => {
+  localStorage.clear();
+  sessionStorage.clear();
+});
 
 async function open(hash: string, link = mockLink()) {
   location.hash = hash;
@@ -61,6 +64,21 @@ describe('what was taken away comes back', () => {
     const later = new Session(createApi(mockLink()));
     later.offerWhatWasDeleted();
     expect(later.notices).toEqual([]);
+  });
+
+  it('runs of two deletions after a reload, and none that is back already', async () => {
+    const { session } = await open('#/runs');
+    const [a, b, c] = done().map(({ id }) => id);
+    for (const id of [a!, b!, c!]) {
+      await session.deleteRuns([id]);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await session.notices.find(({ message }) => message.startsWith(`Run ${b} `))!.action!.act();
+    const loaded = new Session(createApi(mockLink()));
+    loaded.offerWhatWasDeleted();
+    expect(loaded.notices.map(({ message }) => message)).toEqual(
+      [a, c].map((id) => `Run ${id} was deleted.`),
+    );
   });
 
   it('a tag only for the runs that had it', async () => {
