@@ -124,8 +124,10 @@ export const calls = {
   /** Ends the one under way; what is kept stays. */
   'calibration.cancel': define<Calibration>()(nothing),
   'calibration.forget': define<Calibration>()(nothing),
-  /** Brings back what was forgotten, or the measurement that was ended, last. */
-  'calibration.restore': define<Calibration>()(nothing),
+  /** Brings back the one that was forgotten last (`kept`), or the measurement that was ended last (`session`). */
+  'calibration.restore': define<Calibration>()(
+    v.strictObject({ what: v.picklist(['kept', 'session']) }),
+  ),
 
   'regions.list': define<Region[]>()(nothing),
   'settings.get': define<Settings>()(nothing),
@@ -295,11 +297,12 @@ export const calls = {
   'checkpoints.list': define<CheckpointList>()(byId),
   /** Reads all of them: for gigabytes it takes seconds. */
   'checkpoints.verify': define<CheckpointList>()(v.strictObject({ id, job })),
-  /** Deletes all but the best; until the time is over `checkpoints.restore` brings them back. */
+  /** Deletes all but the best, which is read first; until the time is over `checkpoints.restore` brings them back. */
   'checkpoints.free': define<CheckpointList>()(
     v.strictObject({
       id,
       undoSeconds: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+      job,
     }),
   ),
   'checkpoints.restore': define<CheckpointList>()(byId),

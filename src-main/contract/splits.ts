@@ -5,6 +5,10 @@ import type { RunSummary } from './runs.ts';
 export const validationMark = 'v';
 export const validationMeaning = 'v: of the last validation, as no test was evaluated';
 
+/** Of several runs: a test outweighs any validation, and a mean is of one split only. */
+export const splitOf = (splits: readonly RunSummary['f1Split'][]): RunSummary['f1Split'] =>
+  splits.includes('test') ? 'test' : splits.includes('validation') ? 'validation' : null;
+
 /** Names up to here; more runs are counted. */
 const mostNamed = 3;
 

@@ -123,8 +123,7 @@ export function stackOf(series: readonly ColumnMeans[]): Stack {
   }
 
   const below = Array<number>(end - first).fill(0);
-  const idle = x.map((_, i) => !used(first + i));
-  const values = series.map((means) => valuesOf(means, first, end, idle));
+  const values = series.map((means) => valuesOf(means, first, end));
   const tops = values.map((own) =>
     own.map((value, i) => (value === null ? null : (below[i]! += value))),
   );
@@ -132,16 +131,10 @@ export function stackOf(series: readonly ColumnMeans[]): Stack {
 }
 
 /**
- * Fills short holes between two columns with the straight line, those in which no series at all has a value, such as
- * steps that passed between two readings, whatever their length; and short ones at either end with the value beside
+ * Fills short holes between two columns with the straight line, and short ones at either end with the value beside
  * them: components are not read at the same moments. A missing reading stays a gap.
  */
-function valuesOf(
-  { sums, counts, missing }: ColumnMeans,
-  first: number,
-  end: number,
-  idle: readonly boolean[],
-) {
+function valuesOf({ sums, counts, missing }: ColumnMeans, first: number, end: number) {
   const values: (number | null)[] = [];
   let left = -1;
   for (let column = first; column < end; column++) {
@@ -153,8 +146,7 @@ function valuesOf(
       continue;
     }
     const [from, to] = [values[left], values[here]!];
-    const hole = idle.slice(left + 1, here).filter((nothing) => !nothing).length;
-    if (from != null && hole <= bridged)
+    if (from != null && here - left - 1 <= bridged)
       for (let i = left + 1; i < here; i++)
         values[i] = from + ((to - from) * (i - left)) / (here - left);
     left = here;

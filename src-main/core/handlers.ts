@@ -441,7 +441,7 @@ export function createHandlers(shop: Workshop): Handlers {
     'calibration.finish': () => calibrator.finish(),
     'calibration.cancel': () => calibrator.cancel(),
     'calibration.forget': () => calibrator.forget(),
-    'calibration.restore': () => calibrator.restore(),
+    'calibration.restore': ({ what }) => calibrator.restore(what),
 
     'regions.list': () => regions(),
     'settings.get': () => shop.settings(),
@@ -644,11 +644,12 @@ export function createHandlers(shop: Workshop): Handlers {
     'checkpoints.list': ({ id }) => shop.checkpoints.list(id),
     'checkpoints.verify': ({ id, job }) =>
       shop.jobs.run(job, (signal) => shop.checkpoints.verify(id, signal)),
-    'checkpoints.free': async ({ id, undoSeconds }) => {
-      const list = await shop.checkpoints.free(id, undoSeconds);
-      events.emit('run', await store.getSummary(id));
-      return list;
-    },
+    'checkpoints.free': ({ id, undoSeconds, job }) =>
+      shop.jobs.run(job, async (signal) => {
+        const list = await shop.checkpoints.free(id, undoSeconds, signal);
+        events.emit('run', await store.getSummary(id));
+        return list;
+      }),
     'checkpoints.restore': async ({ id }) => {
       const list = await shop.checkpoints.restore(id);
       events.emit('run', await store.getSummary(id));

@@ -56,7 +56,17 @@ const longMs = 800;
 /** How long a deletion can be undone, and what the host waits beyond, for a click in the last moment. */
 const undoSeconds = 10;
 const undoSlack = 2;
-const deletedKey = 'hugginggreen.deleted';
+/** Those that can still be undone, also after a reload. */
+const deletionsKey = 'hugginggreen.deletions';
+interface Deletion {
+  ids: number[];
+  /** Milliseconds of UTC. */
+  until: number;
+}
+const rememberedDeletions = (): Deletion[] =>
+  JSON.parse(sessionStorage.getItem(deletionsKey) ?? '[]') as Deletion[];
+const rememberDeletions = (deletions: readonly Deletion[]): void =>
+  sessionStorage.setItem(deletionsKey, JSON.stringify(deletions));
 
 /** A reload in the middle of the example does not lose its end. */
 const exampleKey = 'hugginggreen.example';
@@ -360,14 +370,28 @@ export class Session {
   /** For tables whose cells can be copied. */
   readonly copied = (what: string): void => this.notify('info', `Copied ${what}.`);
 
-  /** Something was done that can be undone; the offer leaves when its time is over. */
-  offerUndo(message: string, seconds: number, undo: () => Promise<unknown>) {
-    const id = this.#offer(message, 'Undo', () => this.attempt(undo));
+  /**
+   * Something was done that can be undone; the offer leaves when its time is over.
+   * @param about takes the place of an offer about the same, and can be withdrawn by it
+   */
+  offerUndo(
+    message: string,
+    seconds: number,
+    undo: () => Promise<unknown>,
+    about: string | null = null,
+  ) {
+    if (about !== null) this.withdraw(about);
+    const id = this.#offer(message, 'Undo', () => this.attempt(undo), about);
     setTimeout(() => this.dismiss(id), seconds * 1000);
   }
 
+  /** What was offered cannot be had any more. */
+  withdraw(about: string) {
+    this.notices = this.notices.filter((notice) => notice.about !== about);
+  }
+
   /** Good news with a button, which closes it. */
-  #offer(message: string, label: string, then: () => unknown): number {
+  #offer(message: string, label: string, then: () => unknown, about: string | null = null): number {
     const id = this.#nextNotice++;
     const act = () => {
       this.dismiss(id);
@@ -375,7 +399,7 @@ export class Session {
     };
     this.notices = [
       ...this.notices,
-      { id, level: 'info', message, hint: null, action: { label, act } },
+      { id, level: 'info', message, hint: null, action: { label, act }, ...(about && { about }) },
     ];
     return id;
   }
@@ -388,26 +412,26 @@ export class Session {
     );
     if (done) {
       const until = Date.now() + undoSeconds * 1000;
-      sessionStorage.setItem(deletedKey, JSON.stringify({ ids: list, until }));
-      this.#offerRestore(list, undoSeconds);
+      rememberDeletions([...rememberedDeletions(), { ids: list, until }]);
+      this.#offerRestore({ ids: list, until }, undoSeconds);
     }
     return done;
   }
 
-  #offerRestore(ids: number[], seconds: number) {
+  #offerRestore({ ids, until }: Deletion, seconds: number) {
     const what = ids.length === 1 ? `Run ${ids[0]} was` : `${ids.length} runs were`;
-    this.offerUndo(`${what} deleted.`, seconds, () => this.api.call('runs.restore', { ids }));
+    this.offerUndo(`${what} deleted.`, seconds, () => {
+      rememberDeletions(rememberedDeletions().filter((one) => one.until !== until));
+      return this.api.call('runs.restore', { ids });
+    });
   }
 
   /** What was deleted shortly before the page was loaded again can still be undone. */
   offerWhatWasDeleted() {
-    const { ids, until } = JSON.parse(sessionStorage.getItem(deletedKey) ?? '{}') as {
-      ids?: number[];
-      until?: number;
-    };
-    sessionStorage.removeItem(deletedKey);
-    const seconds = ((until ?? 0) - Date.now()) / 1000;
-    if (ids && seconds > 1 && seconds <= undoSeconds) this.#offerRestore(ids, seconds);
+    const left = ({ until }: Deletion): number => (until - Date.now()) / 1000;
+    const standing = rememberedDeletions().filter((one) => left(one) > 1 && left(one) <= undoSeconds); // prettier-ignore
+    rememberDeletions(standing);
+    for (const one of standing) this.#offerRestore(one, left(one));
   }
 
   dismiss(id: number) {

@@ -22,21 +22,6 @@ test('one that was read a moment longer does not fall to the ground at its end',
   expect(tops[1]).toEqual(Array(12).fill(25));
 });
 
-test('where nothing at all was read, over steps that passed quickly, there is no hole', () => {
-  const x = [0, 1, 2, 3, 30, 31, 32, 33];
-  const { tops } = stack(
-    [
-      { x, y: x.map(() => 20) },
-      { x, y: x.map(() => 5) },
-    ],
-    33,
-  );
-  expect(tops[1]!.every((top) => top === 25)).toBe(true);
-  // unless it is said that it could not be read
-  const lost = stack([{ x: [0, 1, 2, 16, 30, 31], y: [20, 20, 20, null, 20, 20] }], 31);
-  expect(lost.tops[0]).toContain(null);
-});
-
 test('one that ended long before, or could not be read, is a gap', () => {
   const { tops } = stack([from(0, [20, 20, 20]), from(0, [5, 5, 5, 5, 5, 5, 5, 5])], 8);
   expect(tops[0]).toEqual([20, 20, 20, null, null, null, null, null]);

@@ -126,6 +126,25 @@ describe('the calibration', () => {
     await expect.poll(() => location.hash).toBe('#/machine');
   });
 
+  it('offers each of what was dropped by itself, and only what can come back', async () => {
+    const link = mockLink({ runs: quiet() });
+    const session = new Session(createApi(link));
+    const screen = await render(App, { session });
+    await expect.element(screen.getByRole('button', { name: 'Forget it' })).toBeVisible();
+    const { kept } = session.calibration!;
+    link.emit('calibration', { kept, session: { ...begun, idle: point(20, 70) } });
+    await screen.getByRole('button', { name: 'Begin anew' }).click();
+    await screen.getByRole('button', { name: 'Forget it' }).click();
+    const offers = () => session.notices.map(({ message }) => message);
+    await expect
+      .poll(offers)
+      .toEqual(['The measurement was discarded.', 'The calibration that was kept was forgotten.']);
+    await screen.getByRole('button', { name: 'Begin', exact: true }).click();
+    await expect.poll(offers).toEqual(['The calibration that was kept was forgotten.']);
+    await session.notices[0]!.action!.act();
+    expect(link.asked.findLast(({ name }) => name === 'calibration.restore')?.input).toEqual({ what: 'kept' }); // prettier-ignore
+  });
+
   it('shows on the machine’s page what holds and what does not any more', async () => {
     location.hash = '#/machine';
     const { link, screen } = await open();

@@ -175,7 +175,7 @@ describe('a line', () => {
     const dragged = new DraggedPicture();
     const given = () => {
       const transfer = new DataTransfer();
-      dragged.give(transfer, svg, 'None');
+      dragged.give(transfer, () => svg, 'None');
       return transfer.getData('DownloadURL');
     };
     const early = dragged.prepare(svg, 'Early');

@@ -5,6 +5,7 @@ import { page, userEvent } from 'vitest/browser';
 import { createApi } from '../../src-renderer/api.ts';
 import { charts } from '../../src-renderer/lib/chart/focus.svelte.ts';
 import { pageSvg } from '../../src-renderer/lib/chart/page-svg.ts';
+import { Leaving } from '../../src-renderer/lib/chart/leaving.svelte.ts';
 import PhaseRibbon from '../../src-renderer/lib/chart/PhaseRibbon.svelte';
 import ConfusionGrid from '../../src-renderer/lib/mistakes/ConfusionGrid.svelte';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
@@ -90,6 +91,32 @@ describe('a part of the page as a drawing', () => {
     );
     expect(Number(svg.getAttribute('width'))).toBeGreaterThan(600);
   });
+});
+
+it('is drawn once for a press and the drag that follows, and its colours are read once', () => {
+  let drawn = 0;
+  const root = document.createElement('div');
+  root.innerHTML = '<p style="color:rgb(9, 8, 7)">a</p><p style="color:rgb(9, 8, 7)">b</p>';
+  document.body.append(root);
+  const read = vi.spyOn(CanvasRenderingContext2D.prototype, 'getImageData');
+  const draw = () => {
+    drawn++;
+    return pageSvg(root, 'A');
+  };
+  const title = document.createElement('h2');
+  const end = new Leaving(() => 'A', draw).handle(title);
+  title.dispatchEvent(new PointerEvent('pointerdown', { button: 2 }));
+  expect(drawn).toBe(0);
+  title.dispatchEvent(new PointerEvent('pointerdown'));
+  const reads = read.mock.calls.length;
+  expect(dragged(title)).toContain('rgb(9, 8, 7)');
+  expect(drawn).toBe(1);
+  // the next press finds all colours known
+  title.dispatchEvent(new PointerEvent('pointerdown'));
+  expect([drawn, read.mock.calls.length]).toEqual([2, reads]);
+  end();
+  read.mockRestore();
+  root.remove();
 });
 
 describe('the charts of a comparison', () => {

@@ -115,6 +115,27 @@ describe('the order of runs', () => {
     expect(unfolded).toHaveLength(6);
   });
 
+  it('takes no score of validation into the mean of a group with a test', () => {
+    const group = [0.8, 0.82, 0.5].map((macroF1, i) => ({
+      ...runs[0]!,
+      id: i + 1,
+      macroF1,
+      wh: 10 + i,
+      f1PerWh: (100 * macroF1) / 10,
+      f1Split: i === 2 ? ('validation' as const) : ('test' as const),
+    }));
+    expect(meanOf(group, columnOf('f1'))).toMatchObject({ n: 2, split: 'test' });
+    expect(meanOf(group, columnOf('f1'))!.mean).toBeCloseTo(0.81, 12);
+    expect(meanOf(group, columnOf('perwh'))!.mean).toBeCloseTo(8.1, 12);
+    // what is no score is of all
+    expect(meanOf(group, columnOf('wh'))).toMatchObject({ n: 3, mean: 11, split: null });
+    expect(meanOf(group.slice(2), columnOf('f1'))).toMatchObject({
+      mean: 0.5,
+      split: 'validation',
+    });
+    expect(columnOf('perwh').text(group[2]!)).toMatch(/ v$/);
+  });
+
   it('groups starts of a matrix into their arms', () => {
     const place = {
       group: 3,

@@ -12,6 +12,7 @@ import {
   type FieldDraft,
   type SweepDraft,
 } from '../../src-renderer/lib/form/sweep.ts';
+import { setNumberStyle } from '../../src-renderer/lib/format/number.ts';
 import { parseRoute } from '../../src-renderer/lib/route.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import Matrix from '../../src-renderer/views/Matrix.svelte';
@@ -107,6 +108,23 @@ describe('what is typed', () => {
     ],
   ])('%j is refused in place', (field, message) => {
     expect(errorsOf(typed(field))).toEqual({ 'fields.train.lr': message });
+  });
+
+  it('one number with a decimal comma is one value, a list stays a list', () => {
+    const values = (list: string) => typed({ as: 'list', list });
+    expect(values('0,5')).toMatchObject({ order: { fields: { 'train.lr': [0, 5] } } });
+    setNumberStyle('1.234,5', 'Wh');
+    try {
+      expect(values(' 0,5 ')).toMatchObject({ order: { fields: { 'train.lr': [0.5] } } });
+      for (const list of ['0.1, 0.2', '0.1,0.2', '0,1; 0,2'])
+        expect(values(list)).toMatchObject({ order: { fields: { 'train.lr': [0.1, 0.2] } } });
+      // a whole number has no decimals
+      expect(typed({ as: 'list', list: '4,8' }, {}, 'selection.keep')).toMatchObject({
+        order: { fields: { 'selection.keep': [4, 8] } },
+      });
+    } finally {
+      setNumberStyle('1,234.5', 'Wh');
+    }
   });
 
   it('elsewhere is refused in place too', () => {

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
+import type { RunSummary } from '../../src-main/contract.ts';
 import App from '../../src-renderer/App.svelte';
 import { createApi } from '../../src-renderer/api.ts';
+import { leaveQueue } from '../../src-renderer/lib/queue/leave.ts';
+import { RunActions } from '../../src-renderer/lib/run/run-actions.svelte.ts';
 import { RunWatch } from '../../src-renderer/lib/run-watch.svelte.ts';
 import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import '../../src-renderer/lib/ui/tokens.css';
@@ -13,7 +16,10 @@ beforeEach(async () => {
   localStorage.setItem('hugginggreen.tour', 'seen');
   await page.viewport(1280, 800);
 });
-afterEach(() => localStorage.clear());
+afterEach(() => {
+  localStorage.clear();
+  sessionStorage.clear();
+});
 
 async function open(hash: string, link = mockLink()) {
   location.hash = hash;
@@ -73,6 +79,21 @@ describe('what was taken away comes back', () => {
     expect(session.notices).toEqual([]);
   });
 
+  it('runs of two deletions after a reload, and none that is back already', async () => {
+    const { session } = await open('#/runs');
+    const [a, b, c] = done().map(({ id }) => id);
+    for (const id of [a!, b!, c!]) {
+      await session.deleteRuns([id]);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await session.notices.find(({ message }) => message.startsWith(`Run ${b} `))!.action!.act();
+    const loaded = new Session(createApi(mockLink()));
+    loaded.offerWhatWasDeleted();
+    expect(loaded.notices.map(({ message }) => message)).toEqual(
+      [a, c].map((id) => `Run ${id} was deleted.`),
+    );
+  });
+
   it('a tag only for the runs that had it', async () => {
     const runs = done().map((story) => ({ ...story, kept: { tags: story.id === 2 ? ['x'] : [] } }));
     const { screen, session, undo } = await open('#/runs', mockLink({ runs }));
@@ -107,6 +128,28 @@ describe('what was taken away comes back', () => {
     await expect.poll(() => session.settings?.elsewhere).toEqual(['world', 'FRA', 'IND']);
   });
 
+  it('a place, and what was chosen after it stays', async () => {
+    const { screen, session, undo } = await open('#/run/1');
+    await screen.getByRole('button', { name: 'Remove France' }).click();
+    await expect.poll(() => session.settings?.elsewhere).toEqual(['world', 'IND']);
+    await session.setSettings({ elsewhere: ['world', 'IND', 'US-CA'] });
+    await undo();
+    await expect.poll(() => session.settings?.elsewhere).toEqual(['world', 'FRA', 'IND', 'US-CA']);
+  });
+
+  it('a run out of the archive, not one that lay there before', async () => {
+    const [one, other] = done();
+    const runs = [one!, { ...other!, kept: { archivedAt: 1 } }];
+    const { session, undo, last } = await open('#/runs?q=is:any', mockLink({ runs }));
+    await expect.poll(() => session.run(other!.id)?.archivedAt).toBe(1);
+    const chosen = new RunActions(session, () => session.runs ?? [], { rename: () => {}, tag: () => {} }); // prettier-ignore
+    await chosen.archive();
+    expect(last('runs.archive')).toEqual({ ids: [one!.id] });
+    await undo();
+    await expect.poll(() => session.run(one!.id)?.archivedAt).toBeNull();
+    expect(session.run(other!.id)?.archivedAt).toBe(1);
+  });
+
   it('a calibration', async () => {
     const { screen, session, undo } = await open('#/machine/calibrate', mockLink({ runs: done() }));
     await screen.getByRole('button', { name: 'Forget it' }).click();
@@ -127,5 +170,50 @@ describe('what was taken away comes back', () => {
     await undo();
     await expect.poll(() => last('runs.resume')).toEqual({ id: 12 });
     await expect.poll(() => last('queue.move')).toEqual({ ids: [12], before: 13 });
+  });
+
+  describe('of several runs in the queue', () => {
+    async function queued(change: (run: RunSummary) => Partial<RunSummary>) {
+      const base = stories()[0]!;
+      const runs = [11, 12, 13].map((id) => ({ ...base, id, status: 'queued' as const, done: 0 }));
+      const link = mockLink({ runs });
+      const session = new Session(createApi(link));
+      await session.refresh();
+      session.runs = session.runs!.map((run) => ({ ...run, ...change(run) }));
+      const all = (name: string) => link.asked.filter((one) => one.name === name).map(({ input }) => input); // prettier-ignore
+      return { session, all };
+    }
+
+    it('those that can come back, and it is said which cannot: a command', async () => {
+      const { session, all } = await queued(({ id }) =>
+        id === 12 ? { command: { line: 'python train.py' } as unknown as RunSummary['command'] } : {},
+      ); // prettier-ignore
+      await leaveQueue(session, [11, 12]);
+      const { message, action } = session.notices.at(-1)!;
+      expect(message).toMatch(/^2 runs were .* Run 12 cannot be brought back: the environment/);
+      await action!.act();
+      expect(all('runs.resume')).toEqual([{ id: 11 }]);
+    });
+
+    it('no trial that was to stop at a rung: it would train on beside its sweep', async () => {
+      const place = { id: 'sweep', group: 1, rung: { epochs: 3, dropped: false } };
+      const { session, all } = await queued(() => ({ matrix: place as RunSummary['matrix'] }));
+      await leaveQueue(session, [11, 12]);
+      expect(all('runs.stop')).toHaveLength(2);
+      const { message, action } = session.notices.at(-1)!;
+      expect([message, action]).toEqual([expect.stringMatching(/Runs 11, 12 cannot/), undefined]);
+    });
+
+    it('that half which left before one could not', async () => {
+      const { session, all } = await queued(() => ({}));
+      const { call } = session.api;
+      session.api.call = (name, input) =>
+        name === 'runs.stop' && (input as { id: number }).id === 12
+          ? Promise.reject(new Error('It runs.'))
+          : call(name, input);
+      await leaveQueue(session, [11, 12]);
+      await session.notices.find(({ action }) => action)!.action!.act();
+      expect(all('runs.resume')).toEqual([{ id: 11 }]);
+    });
   });
 });

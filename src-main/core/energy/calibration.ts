@@ -50,10 +50,10 @@ export interface Calibrator {
   cancel(): Promise<Calibration>;
   forget(): Promise<Calibration>;
   /**
-   * Brings back what was forgotten, or the measurement that was ended, last.
+   * Brings back the one that was forgotten last, or the measurement that was ended last.
    * @throws AppError CONFLICT where there is none, or another has been begun or kept since
    */
-  restore(): Promise<Calibration>;
+  restore(what: 'kept' | 'session'): Promise<Calibration>;
   /** What is true of this machine as it is read now; null: nothing. */
   present(): WallCalibration | null;
   close(): Promise<void>;
@@ -108,7 +108,7 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
   let session: Session | null = null;
   let plug: Plug | null = null;
   /** Gone by a click, which may have been a mistake. */
-  let gone: { kept: Kept } | { session: Session } | null = null;
+  const gone: { kept: Kept | null; session: Session | null } = { kept: null, session: null };
   let abort = new AbortController();
   let work: Promise<void> = Promise.resolve();
 
@@ -289,7 +289,7 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
       if (session?.measuring) idleHands();
       plug = found?.plug ?? null;
       // its plug is another now
-      if (gone && 'session' in gone) gone = null;
+      gone.session = null;
       session = {
         source,
         plug: found && { name: found.plug.name, watts: found.first.watts },
@@ -380,23 +380,23 @@ export async function createCalibrator(options: Options): Promise<Calibrator> {
     },
     cancel: async () => {
       await halt();
-      if (session?.idle || session?.load) gone = { session };
+      if (session?.idle || session?.load) gone.session = session;
       session = null;
       tell();
       return get();
     },
     forget: () => {
       const kept = mine();
-      if (kept) gone = { kept };
+      if (kept) gone.kept = kept;
       return keep(others());
     },
-    restore: async () => {
-      const back = gone;
-      if (!back || ('kept' in back ? mine() : session))
+    restore: async (what) => {
+      const { kept, session: ended } = gone;
+      if (what === 'kept' ? !kept || mine() : !ended || session)
         throw new AppError('CONFLICT', 'There is no calibration to bring back.');
-      gone = null;
-      if ('kept' in back) return keep([...all, back.kept]);
-      session = back.session;
+      gone[what] = null;
+      if (what === 'kept') return keep([...all, kept!]);
+      session = ended;
       tell();
       return get();
     },

@@ -18,11 +18,12 @@ export interface Checkpoints {
   /** Reads all tensors and compares their SHA-256 with that of the trainer. */
   verify(id: number, signal?: AbortSignal): Promise<CheckpointList>;
   /**
-   * Takes away all but the best; the files are deleted when the time is over, or at the next start.
+   * Takes away all but the best, which is read first as in `verify`; the files are deleted when the time is over, or at the next start.
    * Where one file cannot be taken away, none is.
+   * @param signal breaks it off, and all stay
    * @throws AppError CONFLICT while the run is active or waits, or where there is nothing to be taken away
    */
-  free(id: number, undoSeconds: number): Promise<CheckpointList>;
+  free(id: number, undoSeconds: number, signal?: AbortSignal): Promise<CheckpointList>;
   /** @throws AppError NOT_FOUND where it is too late, CONFLICT where the run goes on or has gone on */
   restore(id: number): Promise<CheckpointList>;
   /** Tells the store of what lies in the folder and was not recorded. */
@@ -84,7 +85,13 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
     const checkpoints = await Promise.all(
       [...groups.values()].map((group) => describe(group, scores, whole, signal)),
     );
-    checkpoints.sort((a, b) => b.step - a.step);
+    return judge(
+      id,
+      checkpoints.toSorted((a, b) => b.step - a.step),
+    );
+  };
+
+  const judge = (id: number, checkpoints: Described[]): CheckpointList => {
     const best = leader(checkpoints, ({ macroF1 }) => macroF1);
     const perKwh = leader(checkpoints, ({ f1PerKwh }) => f1PerKwh);
     const marked = checkpoints.map((one) => ({
@@ -142,12 +149,45 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
       );
   };
 
-  const free = async (id: number, undoSeconds: number): Promise<CheckpointList> => {
+  /**
+   * Those that would stay, read to their last byte, as they are all there is then: one after the other, and where
+   * one was changed that which takes its place.
+   */
+  const withSoundBest = async (
+    id: number,
+    list: CheckpointList,
+    signal?: AbortSignal,
+  ): Promise<CheckpointList> => {
+    const read = new Set<string>();
+    for (;;) {
+      const next = survivors(list.checkpoints).find(
+        ({ state, tensors }) => state === 'there' && tensors !== null && !read.has(tensors),
+      );
+      if (!next?.tensors) return list;
+      read.add(next.tensors);
+      const problem = await changeOf(next.tensors, next.paths[0]!, next.sha256, true, signal);
+      if (problem)
+        list = judge(
+          id,
+          list.checkpoints.map((one) =>
+            one === next ? { ...one, state: 'changed', problem } : one,
+          ),
+        );
+    }
+  };
+
+  const free = async (
+    id: number,
+    undoSeconds: number,
+    signal?: AbortSignal,
+  ): Promise<CheckpointList> => {
+    signal?.throwIfAborted();
     await refuseUnderWay(id);
-    // what stays is all there is: it is read to its last byte first
-    const { checkpoints, free } = await look(id, true);
-    if (free.count === 0)
+    const listed = await look(id, false);
+    if (listed.free.count === 0)
       throw new AppError('CONFLICT', `Run ${id} has no checkpoint beside its best.`);
+    const { checkpoints, free } = await withSoundBest(id, listed, signal);
+    signal?.throwIfAborted();
     await forget(id);
     const kept = checkpoints.filter(({ step }) => free.keeps.includes(step));
     const keptNames = new Set(kept.flatMap(namesOf));
@@ -165,6 +205,7 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
         await rename(join(runDir(id), name), join(bin, name));
         moved.push(name);
       }
+      signal?.throwIfAborted();
       await store.removeCheckpoints(
         id,
         rows.map(({ path }) => path),
@@ -203,7 +244,7 @@ export async function createCheckpoints(place: Workplace): Promise<Checkpoints> 
   return {
     list: (id) => look(id, false),
     verify: (id, signal) => look(id, true, signal),
-    free: (id, undoSeconds) => inTurn(() => free(id, undoSeconds)),
+    free: (id, undoSeconds, signal) => inTurn(() => free(id, undoSeconds, signal)),
     restore: (id) => inTurn(() => restore(id)),
     record: (id) => record(id),
     close: () => taken.forEach(({ timer }) => clearTimeout(timer)),

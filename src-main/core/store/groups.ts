@@ -1,5 +1,11 @@
 /** Runs that repeat each other taken as one column of a comparison, and as one point of energy against F1. */
-import type { ComparisonGroup, ComparisonRow, RunSummary, TradeOff } from '../../contract.ts';
+import {
+  splitOf,
+  type ComparisonGroup,
+  type ComparisonRow,
+  type RunSummary,
+  type TradeOff,
+} from '../../contract.ts';
 import {
   bandOfMean,
   doubtOf,
@@ -109,10 +115,6 @@ type Cell = ComparisonRow['values'][number];
 
 export const differ = (values: readonly Cell[]): boolean =>
   values.some((value) => value !== values[0]);
-
-/** Of several runs: a test outweighs any validation. */
-export const splitOf = (splits: readonly (Split | null)[]): Split | null =>
-  splits.includes('test') ? 'test' : splits.includes('validation') ? 'validation' : null;
 
 /** Of every column against the first. */
 export const doubtsOf = (

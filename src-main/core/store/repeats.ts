@@ -1,5 +1,5 @@
 /** Runs that repeat each other, as groups: what each measured, and whether the groups differ (method H.3, H.4). */
-import type { RepeatedRuns, RunSummary } from '../../contract.ts';
+import { splitOf, type RepeatedRuns, type RunSummary } from '../../contract.ts';
 import {
   compareAll,
   summariseGroup,
@@ -8,7 +8,7 @@ import {
   type Quantity,
   type Split,
 } from '../statistics/index.ts';
-import { repeatKey, splitOf, uniqueNames } from './groups.ts';
+import { repeatKey, uniqueNames } from './groups.ts';
 import { isWarmUp } from './warm-ups.ts';
 
 interface Measured extends Quantity {

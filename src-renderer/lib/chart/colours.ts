@@ -35,9 +35,21 @@ export const fade = (colour: string, alpha: number): string =>
   });
 
 let pixel: CanvasRenderingContext2D | null = null;
+const plain = new Map<string, { colour: string; alpha: number }>();
 
-/** Any computed colour as a file has it: mixed ones are in colour spaces that few programs read. */
+/**
+ * Any computed colour as a file has it: mixed ones are in colour spaces that few programs read. Read back from the
+ * canvas once for each, for a table asks for the same few with every cell.
+ */
 export function plainColour(css: string): { colour: string; alpha: number } {
+  const known = plain.get(css);
+  if (known) return known;
+  const found = readColour(css);
+  plain.set(css, found);
+  return found;
+}
+
+function readColour(css: string): { colour: string; alpha: number } {
   pixel ??= document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   if (!pixel || css === 'none') return { colour: 'none', alpha: 0 };
   pixel.clearRect(0, 0, 1, 1);

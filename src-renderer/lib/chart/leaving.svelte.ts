@@ -36,10 +36,17 @@ export class Leaving {
     const dragged = new DraggedPicture();
     title.draggable = true;
     title.title = 'Drag it out of the window to save the chart as a picture';
-    title.onpointerdown = () => void dragged.prepare(this.#svg(), this.#title()).catch(() => {});
-    title.ondragstart = ({ dataTransfer }) => {
-      if (dataTransfer) dragged.give(dataTransfer, this.#svg(), this.#title());
+    /** As it was drawn when the button went down: the drag that follows need not draw it again. */
+    let pressed: string | null = null;
+    title.onpointerdown = ({ button }) => {
+      if (button !== 0) return;
+      pressed = this.#svg();
+      void dragged.prepare(pressed, this.#title()).catch(() => {});
     };
+    title.ondragstart = ({ dataTransfer }) => {
+      if (dataTransfer) dragged.give(dataTransfer, () => pressed ?? this.#svg(), this.#title());
+    };
+    title.ondragend = () => (pressed = null);
     return () => dragged.forget();
   };
 }

@@ -68,11 +68,14 @@ export class DraggedPicture {
       this.#png = { name: fileName(title, 'png'), url: URL.createObjectURL(png) };
   }
 
-  /** Puts it into a drag that begins. */
-  give(transfer: DataTransfer, svg: string, title: string) {
+  /**
+   * Puts it into a drag that begins.
+   * @param svg asked for only where the PNG is not ready
+   */
+  give(transfer: DataTransfer, svg: () => string, title: string) {
     const file = this.#png
       ? `image/png:${this.#png.name}:${this.#png.url}`
-      : `image/svg+xml:${fileName(title, 'svg')}:data:image/svg+xml,${encodeURIComponent(svg)}`;
+      : `image/svg+xml:${fileName(title, 'svg')}:data:image/svg+xml,${encodeURIComponent(svg())}`;
     // what Chromium, and with it Electron, makes a file of where it is dropped
     transfer.setData('DownloadURL', file);
     transfer.effectAllowed = 'copy';

@@ -207,7 +207,7 @@ function readField(own: FieldDraft, field: Field, random: boolean): SweepField |
     return { from, to, ...(steps !== null && { steps }), scale: own.log ? 'log' : 'linear' };
   }
   // between commas a decimal mark is a point; who writes a comma for it puts semicolons between values
-  const mark = own.list.includes(';') ? ';' : ',';
+  const mark = own.list.includes(';') || (!field.whole && isOneWithComma(own.list)) ? ';' : ',';
   const texts = own.list.split(mark).map((text) => text.trim());
   if (texts.length === 1 && texts[0] === '') return 'values, separated by commas';
   const values = texts.map((text): SweepValue | undefined => {
@@ -225,6 +225,13 @@ function readField(own: FieldDraft, field: Field, random: boolean): SweepField |
   if (first) return first;
   const twice = values.find((value, i) => values.indexOf(value) !== i);
   return twice === undefined ? (values as SweepValue[]) : `${String(twice)} stands there twice`;
+}
+
+/** `0,5` of a person whose decimal mark is the comma is a half, and not the values 0 and 5. */
+function isOneWithComma(list: string): boolean {
+  const text = list.trim();
+  const isAlone = asTyped(0.5) === '0,5' && /^[^\s,]*,[^\s,]+$/.test(text);
+  return isAlone && typeof readNumber(text, false) === 'number';
 }
 
 function outOf(field: Extract<Field, { kind: 'number' }>, value: number): string | null {

@@ -64,7 +64,9 @@ export class RunActions {
 
   archive = async () => {
     const { api } = this.#session;
-    const [ids, back] = [this.ids, this.away];
+    const back = this.away;
+    // those that lie there already stay there when it is undone
+    const ids = this.runs.filter(({ archivedAt }) => back || archivedAt === null).map(({ id }) => id); // prettier-ignore
     const done = await this.#session.attempt(() =>
       api.call(back ? 'runs.unarchive' : 'runs.archive', { ids }),
     );

@@ -47,7 +47,7 @@ export interface RunColumn {
   kind?: ComponentKind;
   /** Half width of the band of one value, which repeats do not average away; left out where it has none of its own. */
   half?: (run: RunSummary) => Maybe;
-  /** It is a score, of the split that a run's scores are of. */
+  /** It is a score, or made of one, of the split that a run's scores are of. */
   score?: true;
   /** A mean of repeats with the half width of its interval; without it the column has no mean. */
   mean?: (mean: number, half: number | null) => string;
@@ -188,8 +188,9 @@ export function runColumns(
   );
   const share = ({ processWh, wh: all }: RunSummary): number | null =>
     processWh === null || !all ? null : processWh / all;
-  const marked = (score: number, { f1Split }: RunSummary): string =>
-    `${fixed(score, 3)}${f1Split === 'validation' ? ` ${validationMark}` : ''}`;
+  const splitMarked = (text: string, { f1Split }: RunSummary): string =>
+    f1Split === 'validation' ? `${text} ${validationMark}` : text;
+  const marked = (score: number, run: RunSummary): string => splitMarked(fixed(score, 3), run);
   const meanScore = (mean: number, half: number | null): string =>
     half === null ? fixed(mean, 3) : scaled(mean, { factor: 1, unit: '' }, half);
   const noMean = { mean: undefined } as Partial<RunColumn>;
@@ -329,9 +330,11 @@ export function runColumns(
       'F1 per Wh',
       88,
       ({ f1PerWh }) => f1PerWh,
-      (value) => significant(value),
+      (value, run) => splitMarked(significant(value), run),
       {
         help: 'Macro F1 in points (0 to 100) per Wh',
+        score: true,
+        about: aboutScore,
         missing: (run) => (run.macroF1 === null ? unscored(run) : unread(run)),
       },
     ),

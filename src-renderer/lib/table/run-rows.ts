@@ -1,5 +1,5 @@
 /** From runs to the lines of the table: sorted by several columns, and grouped into repeats with their means. */
-import { bandOfMean, type RunSummary } from '../../../src-main/contract.ts';
+import { bandOfMean, splitOf, type RunSummary } from '../../../src-main/contract.ts';
 import type { RunColumn } from './run-columns.ts';
 import { sortKey } from './sort.ts';
 
@@ -171,14 +171,19 @@ function inOrder(nodes: Node[], first: { column: RunColumn; descending: boolean 
   });
 }
 
-/** Mean and half width of its band, as in a comparison (null where none is known); null where no run has a value. */
+/**
+ * Mean and half width of its band, as in a comparison (null where none is known); null where no run has a value.
+ * Scores are of one split, as there: of the test where one of the runs was tested.
+ */
 export function meanOf(
   runs: readonly RunSummary[],
-  column: Pick<RunColumn, 'value' | 'half'>,
-): { n: number; mean: number; half: number | null } | null {
+  column: Pick<RunColumn, 'value' | 'half' | 'score'>,
+): { n: number; mean: number; half: number | null; split: RunSummary['f1Split'] } | null {
+  const split = column.score ? splitOf(runs.map(({ f1Split }) => f1Split)) : null;
   const known = runs.flatMap((run) => {
     const value = column.value(run);
-    return typeof value === 'number' && Number.isFinite(value) ? [{ run, value }] : [];
+    const isCounted = split === null || run.f1Split === split;
+    return isCounted && typeof value === 'number' && Number.isFinite(value) ? [{ run, value }] : [];
   });
   if (known.length === 0) return null;
   const values = known.map(({ value }) => value);
@@ -187,5 +192,6 @@ export function meanOf(
     n: values.length,
     mean: values.reduce((sum, value) => sum + value) / values.length,
     half: bandOfMean(values, half ? known.map(({ run }) => half(run) ?? null) : null),
+    split,
   };
 }

@@ -110,9 +110,15 @@ test('two points with a plug give the line, which is kept and applied to the nex
 
   // the run of before has none, and forgetting takes none away
   expect((await own.call('runs.get', { id: run!.id })).energy!.wall).toBeNull();
+  await own.call('calibration.start', { source: null });
+  await measured('idle');
+  await own.call('calibration.cancel', {});
   expect((await own.call('calibration.forget', {})).kept).toBeNull();
-  expect((await own.call('calibration.restore', {})).kept).toEqual(kept);
-  await expect(own.call('calibration.restore', {})).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect((await own.call('calibration.restore', { what: 'session' })).session).not.toBeNull();
+  expect((await own.call('calibration.restore', { what: 'kept' })).kept).toEqual(kept);
+  await expect(own.call('calibration.restore', { what: 'kept' })).rejects.toMatchObject({
+    code: 'CONFLICT',
+  });
   expect((await own.call('calibration.forget', {})).kept).toBeNull();
   expect((await own.call('runs.get', { id: ids[0]! })).energy!.wall).not.toBeNull();
 });
@@ -123,7 +129,7 @@ test('a point that is measured again does not keep what was typed for the stretc
   await own.call('calibration.read', { which: 'idle', wallWatts: 70 });
   // discarded by mistake
   expect((await own.call('calibration.cancel', {})).session).toBeNull();
-  const back = await own.call('calibration.restore', {});
+  const back = await own.call('calibration.restore', { what: 'session' });
   expect(back.session!.idle).toMatchObject({ wallWatts: 70, by: 'typed' });
   load(50);
   const { session } = await measured('idle');

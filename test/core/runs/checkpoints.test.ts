@@ -40,13 +40,18 @@ let store: Awaited<ReturnType<typeof openScene>>;
 let checkpoints: Checkpoints;
 let id: number;
 let active: boolean;
+/** Is called when it is asked whether the run is under way. */
+let asked: () => void;
 const dir = () => join(home, 'runs', String(id));
 const make = () =>
   createCheckpoints({
     store,
     runDir: (run) => join(home, 'runs', String(run)),
     trash: join(home, 'trash'),
-    active: () => active,
+    active: () => {
+      asked();
+      return active;
+    },
     log: (line) => expect.unreachable(line),
   });
 
@@ -82,6 +87,7 @@ beforeEach(async () => {
   home = await temporaryHome();
   store = await openScene();
   active = false;
+  asked = () => {};
   await meter(store, 'a', [gpu]);
   id = await store.createRun(newRun('kept'));
   await mkdir(dir(), { recursive: true });
@@ -179,6 +185,15 @@ test('all but the best go, come back while they may, and are gone for good after
   await checkpoints.verify(id).then(({ checkpoints: read }) => {
     expect(read.every(({ state }) => state === 'whole')).toBe(true);
   });
+});
+
+test('taking away can be broken off while the best are read, and all stay', async () => {
+  const before = (await readdir(dir())).sort();
+  const abort = new AbortController();
+  asked = () => abort.abort();
+  await expect(checkpoints.free(id, 60, abort.signal)).rejects.toThrow(/abort/i);
+  expect((await readdir(dir())).sort()).toEqual(before);
+  await expect(checkpoints.restore(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
 test('the last checkpoint of a trainer whose program was killed is found and recorded', async () => {
