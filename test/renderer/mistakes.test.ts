@@ -122,6 +122,24 @@ describe('where a run is wrong', () => {
     expect(part(0, 24).every(known)).toBe(true);
   });
 
+  it('asks once more where a run that begins broke the answer off, and then says so', async () => {
+    const session = sessionWith();
+    const { config } = await session.api.call('runs.get', { id: 1 });
+    const call = session.api.call.bind(session.api);
+    let broken = 0;
+    vi.spyOn(session.api, 'call').mockImplementation(((name: 'datasets.samples', input: never) =>
+      name === 'datasets.samples' && broken-- > 0
+        ? Promise.reject(new AppError('CANCELLED', 'The preview was broken off.'))
+        : call(name, input)) as typeof session.api.call);
+    const images = new Images();
+    broken = 1;
+    await images.want(session, config!, 'test', [0, 1]);
+    expect([images.problem, images.at(0)?.index]).toEqual([null, 0]);
+    broken = 2;
+    await images.want(session, config!, 'test', [2]);
+    expect(images.problem?.message).toBe('The preview was broken off.');
+  });
+
   it('is chosen by a cell of the confusion matrix, and by the fields beside it', async () => {
     const screen = await gallery(1);
     const cell = screen.getByRole('button', { name: /^disc taken for ring: / });

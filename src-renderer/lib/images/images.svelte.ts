@@ -7,6 +7,7 @@ export type Sample = ImageSamples['images'][number];
 
 /** Of each page of the gallery and some before it; who goes through a whole test split needs no more. */
 const mostKept = 240;
+const retryMs = 500;
 
 export class Images {
   #key = '';
@@ -34,12 +35,16 @@ export class Images {
     return sample !== undefined && sample.label !== label;
   }
 
-  /** @param indices at most 60. Those that are there already are not asked for again. */
+  /**
+   * @param indices at most 60. Those that are there already are not asked for again.
+   * @param again once more, where the answer was broken off: a run that begins takes the processor for itself
+   */
   async want(
-    { api }: Session,
+    session: Pick<Session, 'api'>,
     config: ExperimentConfig,
     split: 'validation' | 'test',
     indices: readonly number[],
+    again = true,
   ): Promise<void> {
     const key = JSON.stringify([config.dataset, split]);
     if (key !== this.#key) {
@@ -52,7 +57,7 @@ export class Images {
     if (missing.length === 0) return;
     for (const index of missing) this.#asked.add(index);
     try {
-      const { size, images } = await api.call('datasets.samples', {
+      const { size, images } = await session.api.call('datasets.samples', {
         config,
         split,
         indices: missing,
@@ -65,6 +70,11 @@ export class Images {
       if (key !== this.#key) return;
       // the next page tries again
       for (const index of missing) this.#asked.delete(index);
+      if (again && cause instanceof AppError && cause.code === 'CANCELLED') {
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        if (key === this.#key) await this.want(session, config, split, indices, false);
+        return;
+      }
       const hint = cause instanceof AppError ? cause.hint : null;
       this.problem = { message: cause instanceof Error ? cause.message : String(cause), hint };
     }

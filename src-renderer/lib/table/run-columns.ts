@@ -238,7 +238,8 @@ export function runColumns(
         missing: reason(...noSteps),
       },
     ),
-    number('f1', 'Macro F1', 96, ({ macroF1 }) => macroF1, marked, {
+    // room for the half width of a group's mean
+    number('f1', 'Macro F1', 112, ({ macroF1 }) => macroF1, marked, {
       help: `Of the test split where it was evaluated; ${validationMeaning}`,
       score: true,
       mean: meanScore,
@@ -328,7 +329,7 @@ export function runColumns(
     number(
       'perwh',
       'F1 per Wh',
-      88,
+      104,
       ({ f1PerWh }) => f1PerWh,
       (value, run) => splitMarked(significant(value), run),
       {
