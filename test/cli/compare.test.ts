@@ -98,8 +98,8 @@ test('a list marks scores of validation and says what the mark is', () => {
   const run = (id: number, f1Split: RunSummary['f1Split']) =>
     ({ id, name: `run ${id}`, status: 'done', dataset: 'd', selection: '', f1Split, macroF1: 0.8 + id / 100 }) as RunSummary; // prettier-ignore
   const both = runsTable([run(1, 'test'), run(2, 'validation')]);
-  expect(both).toMatch(/ 81\.0 {3}/);
-  expect(both).toMatch(/ 82\.0 v /);
+  expect(both).toMatch(/ 0\.810 {3}/);
+  expect(both).toMatch(/ 0\.820 v /);
   expect(both).toMatch(/\n\nMacro F1 with a v: of the last validation/);
   expect(runsTable([run(1, 'test')])).not.toContain('validation');
 });
