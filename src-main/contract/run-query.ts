@@ -372,6 +372,10 @@ function haystack(run: RunSummary): string {
   }
   return words;
 }
+/** Puts together what free words are looked for in, before they are. */
+export function prepareSearch(runs: readonly RunSummary[]): void {
+  runs.forEach(haystack);
+}
 const freeText = (words: string): Test => {
   const wanted = words.toLowerCase();
   return (run) => haystack(run).includes(wanted);
