@@ -476,7 +476,7 @@ it('parallel coordinates are a table too, of the lines that are kept', async () 
       row('wh', 'energy', [1.5, 12]),
     ],
   });
-  await screen.getByRole('button', { name: 'Settings and results as table' }).click();
+  await screen.getByRole('button', { name: 'Settings and results, line by line as table' }).click();
   const text = () => [...screen.container.querySelectorAll('tr')].map((line) => [...line.children].map(({ textContent }) => textContent.trim())); // prettier-ignore
   expect(text()).toEqual([
     ['Line', 'model.kind', 'macroF1', 'wh (Wh)'],
@@ -485,11 +485,11 @@ it('parallel coordinates are a table too, of the lines that are kept', async () 
   ]);
   await expect.element(screen.getByRole('link', { name: 'Dropped' })).toHaveAttribute('href', '#/compare?ids=2,3'); // prettier-ignore
   // what a brush drops is not in the table either
-  await screen.getByRole('button', { name: 'Settings and results as chart' }).click();
+  await screen.getByRole('button', { name: 'Settings and results, line by line as chart' }).click();
   const brush = screen.getByRole('slider', { name: 'Brush wh' }).element() as SVGElement;
   brush.focus();
   await userEvent.keyboard('{ArrowUp}');
-  await screen.getByRole('button', { name: 'Settings and results as table' }).click();
+  await screen.getByRole('button', { name: 'Settings and results, line by line as table' }).click();
   expect(text().map(([name]) => name)).toEqual(['Line', 'Dropped']);
 });
 

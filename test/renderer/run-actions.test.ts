@@ -1,12 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
-import App from '../../src-renderer/App.svelte';
-import { createApi } from '../../src-renderer/api.ts';
-import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
 import { mockLink, stories } from '../mocks/link.ts';
+import { openApp } from './open-app.ts';
 
 beforeEach(async () => {
   localStorage.setItem('hugginggreen.tour', 'seen');
@@ -18,10 +15,7 @@ afterEach(() => {
 });
 
 async function open(hash: string, link = mockLink()) {
-  location.hash = hash;
-  const session = new Session(createApi(link));
-  const screen = await render(App, { session });
-  await expect.element(screen.getByRole('heading', { level: 1 })).toBeVisible();
+  const { session, screen } = await openApp(hash, link);
   const asked = (name: string) =>
     link.asked.filter((one) => one.name === name).map(({ input }) => input);
   return { link, session, screen, asked };

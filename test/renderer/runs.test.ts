@@ -53,7 +53,7 @@ describe('the order of runs', () => {
   const columns = runColumns(runs, [], () => null);
   const columnOf = (key: string): RunColumn => columns.find((column) => column.key === key)!;
 
-  it('takes a score of validation as any other, and marks it', () => {
+  it('shows and sorts a score of validation like one of the test, and marks it', () => {
     const [one] = runs.filter(({ macroF1 }) => macroF1 !== null);
     const scored = (f1Split: 'test' | 'validation') => ({ ...one!, macroF1: 0.8661, f1Split });
     const { text, value, mean } = columnOf('f1');

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
 import type { RunSummary } from '../../src-main/contract.ts';
-import App from '../../src-renderer/App.svelte';
 import { createApi } from '../../src-renderer/api.ts';
 import { leaveQueue } from '../../src-renderer/lib/queue/leave.ts';
 import { RunActions } from '../../src-renderer/lib/run/run-actions.svelte.ts';
@@ -11,6 +9,7 @@ import { Session } from '../../src-renderer/lib/session.svelte.ts';
 import '../../src-renderer/lib/ui/tokens.css';
 import '../../src-renderer/lib/ui/base.css';
 import { mockLink, stories } from '../mocks/link.ts';
+import { openApp } from './open-app.ts';
 
 beforeEach(async () => {
   localStorage.setItem('hugginggreen.tour', 'seen');
@@ -22,10 +21,7 @@ afterEach(() => {
 });
 
 async function open(hash: string, link = mockLink()) {
-  location.hash = hash;
-  const session = new Session(createApi(link));
-  const screen = await render(App, { session });
-  await expect.element(screen.getByRole('heading', { level: 1 })).toBeVisible();
+  const { session, screen } = await openApp(hash, link);
   const undo = () => screen.getByRole('button', { name: 'Undo' }).click();
   const last = (name: string) => link.asked.findLast((one) => one.name === name)?.input;
   return { link, session, screen, undo, last };
