@@ -58,6 +58,18 @@ describe.each([
     await expect.poll(() => asked('runs.delete')).toEqual([{ ids: [id], undoSeconds: 12 }]);
   });
 
+  it('opens its report from the palette', async () => {
+    const { screen } = await show();
+    await expect.element(screen.getByText(done[0]!.config!.name).first()).toBeVisible();
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.keyboard('report');
+    await screen
+      .getByRole('option', { name: /report/i })
+      .first()
+      .click();
+    await expect.poll(() => location.hash).toBe(`#/report?ids=${id}`);
+  });
+
   it('sets it up once more from the palette', async () => {
     const { screen, session } = await show();
     await expect.element(screen.getByText(done[0]!.config!.name).first()).toBeVisible();

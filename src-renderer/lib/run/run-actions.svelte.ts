@@ -4,6 +4,7 @@
  */
 import type { RunSummary } from '../../../src-main/contract.ts';
 import { canResume, isActive, isOver } from '../format/words.ts';
+import { reportHash } from '../route.ts';
 import { router } from '../route.svelte.ts';
 import type { Session } from '../session.svelte.ts';
 import type { Behaviours } from '../shell/actions.svelte.ts';
@@ -117,6 +118,8 @@ export class RunActions {
     });
   };
 
+  report = () => (location.hash = reportHash(this.ids));
+
   ask = async () => {
     this.disk = null;
     this.meant = this.ids;
@@ -142,6 +145,7 @@ export class RunActions {
       'runs.clone': this.clonable.length > 0 ? this.clone : null,
       'runs.resume': this.resumable.length > 0 ? this.resume : null,
       'runs.delete': some && !this.busy ? this.ask : null,
+      'report.open': this.over ? this.report : null,
     };
   }
 }
